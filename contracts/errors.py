@@ -1,0 +1,58 @@
+"""The one tree of errors that cross a module's border. A message says what failed, the value, what is allowed and what to do.
+
+    KeepsightError
+    ├── SettingsError          a settings file or variable is wrong; the process does not start
+    ├── FrameError             the sender's frame is at fault (4xx); `.reason` is a closed set, a metric label and a problem type
+    ├── VersionError           a model version is missing, half-written, altered or cannot be used
+    ├── ChannelConflictError   channels.json changed since it was read: read again and decide again
+    ├── LogError
+    │   ├── LogAwayError       the log does not answer at present: try again later, nothing is lost
+    │   └── LogRefusedError    the log answered no (password, rights, unknown topic): a person must act
+    └── StoreError             the frame store or the model repository cannot be read or written
+"""
+
+from typing import Literal
+
+FrameFault = Literal[
+    "empty", "too_large", "too_many_pixels", "not_an_image", "unsupported_format", "truncated", "not_decodable", "too_small", "animated"
+]
+
+
+class KeepsightError(Exception):
+    """Anything Keepsight raises on purpose."""
+
+
+class SettingsError(KeepsightError):
+    """A setting is unknown, missing or out of range. The message names the key, the value and what is allowed."""
+
+
+class FrameError(KeepsightError):
+    """A frame that cannot be served because of what was sent."""
+
+    def __init__(self, reason: FrameFault, message: str) -> None:
+        super().__init__(message)
+        self.reason: FrameFault = reason
+
+
+class VersionError(KeepsightError):
+    """A model version cannot be used. The message names the file and the reason."""
+
+
+class ChannelConflictError(KeepsightError):
+    """Another writer changed the channels first. Read them again before deciding again."""
+
+
+class LogError(KeepsightError):
+    """The log failed."""
+
+
+class LogAwayError(LogError):
+    """The log does not answer now; the same call may succeed later."""
+
+
+class LogRefusedError(LogError):
+    """The log answered and refused: credentials, rights, or a topic that does not exist."""
+
+
+class StoreError(KeepsightError):
+    """The frame store or the model repository could not be read or written."""

@@ -1,0 +1,356 @@
+"""Every fact that crosses the log: one struct an event, one JSON record each, readable with kcat.
+
+Unknown fields are tolerated on read. Evolution: fields are only added, with defaults; a breaking change is a new type. All times are Unix seconds.
+`encode` makes the record with its CloudEvents headers, `decode` reads it back. The JSON Schemas in `docs/events/` are generated from here.
+"""
+
+from base64 import b64encode
+from typing import Final, Literal
+
+import msgspec
+
+from contracts.errors import KeepsightError
+from contracts.ids import new_id
+from contracts.ports import Outgoing, Record, TopicSpec
+from contracts.predictions import Prediction, Scored, Truth, Variant
+from contracts.statistics import ImageStatistics
+
+DAY_S: Final = 86_400.0
+FRAMES: Final = "keepsight.frames"
+LABELS: Final = "keepsight.labels"
+INCIDENTS: Final = "keepsight.incidents"
+RETRAIN: Final = "keepsight.retrain"
+COMMANDS: Final = "keepsight.commands"
+DEAD: Final = "keepsight.dead"
+TOPICS: Final = (
+    TopicSpec(FRAMES, 12, retention_s=7 * DAY_S),
+    TopicSpec(LABELS, 12),
+    TopicSpec(INCIDENTS, 1, compacted=True),
+    TopicSpec(RETRAIN, 1),
+    TopicSpec(COMMANDS, 1),
+    TopicSpec(DEAD, 1),
+)
+
+Stream = Literal["items", "video"]
+Sample = Literal["uniform", "uncertain", "incident"]
+Cause = Literal[
+    "camera_fault", "environment_change", "population_change", "new_class", "concept_drift", "pipeline_change", "quality_decay", "job_failed"
+]
+Severity = Literal["page", "ticket"]
+
+
+class BadEventError(KeepsightError):
+    """A record that cannot be parsed: it belongs in the dead letters, with this message."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What all events share. `event_id` is a UUIDv7: a handler that has seen it does nothing."""
+
+    event_id: str
+    occurred_at: float
+    model: str
+    schema: int = 1
+
+
+class FrameScored(Event, frozen=True, tag="FrameScored"):
+    """A frame was answered (champion, candidate) or scored beside the answer (shadow)."""
+
+    frame_id: str
+    camera: str
+    site: str
+    stream: Stream
+    version: str
+    variant: Variant
+    captured_at: float
+    received_at: float
+    width: int
+    height: int
+    bytes: int
+    codec: str
+    statistics: ImageStatistics
+    prediction: Prediction
+    confidence: float
+    entropy: float
+    embedding: tuple[float, ...] = ()
+    """The embedding on the axes that the version's baseline names (see contracts/baseline.py), float32 rounded to 5 digits."""
+    stored: str | None = None
+    """Where the frame lies in the frame store, if it was sampled."""
+    sample: Sample | None = None
+    audit: bool = False
+    """From an audit camera: scored and counted, never judged, stored for training or trained on."""
+
+
+class FrameLabelled(Event, frozen=True, tag="FrameLabelled"):
+    """A truth arrived for a frame, joined by serving with what the versions had said, so that readers need no memory of frames."""
+
+    frame_id: str
+    camera: str
+    site: str
+    captured_at: float
+    truth: Truth
+    predictions: tuple[Scored, ...]
+    labelled_by: str = ""
+    stored: str | None = None
+    sample: Sample | None = None
+    audit: bool = False
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """One reason of a verdict. `ratio` is the statistic over its own threshold: 1 is the crossing."""
+
+    channel: str
+    feature: str
+    camera: str
+    ratio: float
+    value: float
+    reference: float
+    detail: str = ""
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """Quality before and now with a 95 % interval. `kind` says whether labels or an estimate without labels speak."""
+
+    metric: str
+    kind: Literal["labels", "estimate"]
+    before: float
+    now: float
+    low: float
+    high: float
+    n: int
+    trusted: bool = True
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of an incident at one moment. `since` is when the change began as far as the evidence tells."""
+
+    incident_id: str
+    cause: Cause
+    severity: Severity
+    headline: str
+    action: str
+    site: str
+    cameras: tuple[str, ...]
+    version: str
+    since: float
+    opened_at: float
+    evidence: tuple[Evidence, ...] = ()
+    estimates: tuple[Estimate, ...] = ()
+    examples: tuple[str, ...] = ()
+    """Frame-store paths of frames that show it."""
+
+
+class IncidentOpened(Event, frozen=True, tag="IncidentOpened"):
+    """Something is wrong, and this is what is known."""
+
+    incident: Incident
+
+
+class IncidentUpdated(Event, frozen=True, tag="IncidentUpdated"):
+    """More cameras, another severity or cause, or new evidence."""
+
+    incident: Incident
+
+
+class IncidentClosed(Event, frozen=True, tag="IncidentClosed"):
+    """It is over. `resolution` says how, with the evidence of the recovery."""
+
+    incident: Incident
+    resolution: str
+    false_alarm: bool = False
+
+
+class RetrainRequested(Event, frozen=True, tag="RetrainRequested"):
+    """The evidence suffices. `request_key` = hash(model, champion digest, drift episode): repeats join one episode."""
+
+    request_key: str
+    version: str
+    reason: str
+    incident_id: str = ""
+    since: float = 0.0
+    cameras: tuple[str, ...] = ()
+    excluded_cameras: tuple[str, ...] = ()
+    """Cameras with an open fault: none of their frames may be trained on."""
+    evidence: tuple[Evidence, ...] = ()
+    requested_by: str = "monitor"
+
+
+JobState = Literal["queued", "held", "running", "succeeded", "rejected", "failed"]
+
+
+class JobAdvanced(Event, frozen=True, tag="JobAdvanced"):
+    """A training job, or the decision not to start one (`held`, with the reason), moved on."""
+
+    job_id: str
+    request_key: str
+    state: JobState
+    step: str = ""
+    detail: str = ""
+    attempt: int = 1
+    version: str = ""
+
+
+class GateResult(msgspec.Struct, frozen=True):
+    """One gate's verdict. `value` and `limit` are in the unit that `detail` names."""
+
+    gate: str
+    verdict: Literal["pass", "fail", "inconclusive"]
+    value: float
+    limit: float
+    detail: str
+
+
+class ModelPublished(Event, frozen=True, tag="ModelPublished"):
+    """A version stands in the repository with its gates passed, and its rollout begins."""
+
+    version: str
+    parent: str
+    digest: str
+    request_key: str = ""
+    gates: tuple[GateResult, ...] = ()
+
+
+RolloutState = Literal["awaiting_approval", "shadow", "canary", "champion", "watch", "stable", "rolling_back", "rolled_back", "rejected"]
+
+
+class RolloutAdvanced(Event, frozen=True, tag="RolloutAdvanced"):
+    """A rollout took a step: forward on evidence, or back with its reason."""
+
+    version: str
+    parent: str
+    state: RolloutState
+    share: float
+    reason: str
+
+
+class Approve(Event, frozen=True, tag="Approve"):
+    """A person lets a waiting version begin its rollout."""
+
+    version: str
+    by: str
+    reason: str = ""
+
+
+class Reject(Event, frozen=True, tag="Reject"):
+    """A person refuses a waiting version."""
+
+    version: str
+    by: str
+    reason: str = ""
+
+
+class Rollback(Event, frozen=True, tag="Rollback"):
+    """A person wants the previous version back at once."""
+
+    by: str
+    reason: str = ""
+
+
+class Acknowledge(Event, frozen=True, tag="Acknowledge"):
+    """A person has seen an incident."""
+
+    incident_id: str
+    by: str
+
+
+class MarkFalseAlarm(Event, frozen=True, tag="MarkFalseAlarm"):
+    """A person says that an incident was none."""
+
+    incident_id: str
+    by: str
+    reason: str = ""
+
+
+class RequestRetrain(Event, frozen=True, tag="RequestRetrain"):
+    """A person asks for a retraining."""
+
+    by: str
+    reason: str = ""
+
+
+class Dead(Event, frozen=True, tag="Dead"):
+    """A record that could not be parsed or handled, kept for a person, with where it stood (`topic`, `partition`, `offset`)."""
+
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+    handler: str
+    value: str
+    """The record's bytes, base64, at most 64 KiB of them."""
+
+
+AnyEvent = (
+    FrameScored
+    | FrameLabelled
+    | IncidentOpened
+    | IncidentUpdated
+    | IncidentClosed
+    | RetrainRequested
+    | JobAdvanced
+    | ModelPublished
+    | RolloutAdvanced
+    | Approve
+    | Reject
+    | Rollback
+    | Acknowledge
+    | MarkFalseAlarm
+    | RequestRetrain
+    | Dead
+)
+EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__  # type: ignore[attr-defined]  # UnionType's members, in order
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(AnyEvent)
+
+
+def place_of(event: AnyEvent) -> tuple[str, str]:
+    """The topic and the key of an event: frames and labels by model/camera, incidents by model/incident (compaction), the rest by model."""
+    match event:
+        case FrameScored():
+            return FRAMES, f"{event.model}/{event.camera}"
+        case FrameLabelled():
+            return LABELS, f"{event.model}/{event.camera}"
+        case IncidentOpened() | IncidentUpdated() | IncidentClosed():
+            return INCIDENTS, f"{event.model}/{event.incident.incident_id}"
+        case RetrainRequested() | JobAdvanced() | ModelPublished() | RolloutAdvanced():
+            return RETRAIN, event.model
+        case Dead():
+            return DEAD, ""
+    return COMMANDS, event.model
+
+
+def encode(event: AnyEvent, source: str) -> Outgoing:
+    """The record of an event, with CloudEvents 1.0 attributes as headers. `source` names the process, for instance `serving/line-3`."""
+    topic, key = place_of(event)
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": event.event_id,
+        "ce_type": f"keepsight.{type(event).__name__}",
+        "ce_source": source,
+        "ce_time": f"{event.occurred_at:.6f}",
+        "content-type": "application/json",
+    }
+    return Outgoing(topic, key, _ENCODER.encode(event), headers)
+
+
+def decode(record: Record) -> AnyEvent:
+    """The event in a record. Raises BadEventError, with the reason and the record's place."""
+    try:
+        return _DECODER.decode(record.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        where = f"{record.place.topic}[{record.place.partition}]@{record.offset}"
+        raise BadEventError(f"{where} is no event we know: {error}") from error
+
+
+def dead_letter(record: Record, reason: str, handler: str, now: float) -> Dead:
+    """What goes to `keepsight.dead` for a record that could not be parsed or handled."""
+    return Dead(
+        event_id=new_id(now),
+        occurred_at=now,
+        model=record.key.partition("/")[0],
+        reason=reason,
+        topic=record.place.topic,
+        partition=record.place.partition,
+        offset=record.offset,
+        handler=handler,
+        value=b64encode(record.value[:65_536]).decode(),
+    )

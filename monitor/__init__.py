@@ -1,0 +1,1 @@
+"""Events in; verdicts, incidents and retrain requests out."""

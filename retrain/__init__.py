@@ -1,0 +1,1 @@
+"""Requests in; gated model versions and rollouts out."""

@@ -1,0 +1,1 @@
+"""Frames in, predictions out, events out."""
