@@ -1,20 +1,28 @@
 """The one tree of errors that cross a module's border. A message says what failed, the value, what is allowed and what to do.
 
-    KeepsightError
-    ├── SettingsError          a settings file or variable is wrong; the process does not start
-    ├── FrameError             the sender's frame is at fault (4xx); `.reason` is a closed set, a metric label and a problem type
-    ├── VersionError           a model version is missing, half-written, altered or cannot be used
-    ├── ChannelConflictError   channels.json changed since it was read: read again and decide again
-    ├── LogError
-    │   ├── LogAwayError       the log does not answer at present: try again later, nothing is lost
-    │   └── LogRefusedError    the log answered no (password, rights, unknown topic): a person must act
-    └── StoreError             the frame store or the model repository cannot be read or written
+KeepsightError
+├── SettingsError          a settings file or variable is wrong; the process does not start
+├── FrameError             the sender's frame is at fault (4xx); `.reason` is a closed set, a metric label and a problem type
+├── VersionError           a model version is missing, half-written, altered or cannot be used
+├── ChannelConflictError   channels.json changed since it was read: read again and decide again
+├── LogError
+│   ├── LogAwayError       the log does not answer at present: try again later, nothing is lost
+│   └── LogRefusedError    the log answered no (password, rights, unknown topic): a person must act
+└── StoreError             the frame store or the model repository cannot be read or written
 """
 
 from typing import Literal
 
 FrameFault = Literal[
-    "empty", "too_large", "too_many_pixels", "not_an_image", "unsupported_format", "truncated", "not_decodable", "too_small", "animated"
+    "empty",
+    "too_large",
+    "too_many_pixels",
+    "not_an_image",
+    "unsupported_format",
+    "truncated",
+    "not_decodable",
+    "too_small",
+    "animated",
 ]
 
 

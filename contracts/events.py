@@ -34,7 +34,14 @@ TOPICS: Final = (
 Stream = Literal["items", "video"]
 Sample = Literal["uniform", "uncertain", "incident"]
 Cause = Literal[
-    "camera_fault", "environment_change", "population_change", "new_class", "concept_drift", "pipeline_change", "quality_decay", "job_failed"
+    "camera_fault",
+    "environment_change",
+    "population_change",
+    "new_class",
+    "concept_drift",
+    "pipeline_change",
+    "quality_decay",
+    "job_failed",
 ]
 Severity = Literal["page", "ticket"]
 
@@ -209,7 +216,9 @@ class ModelPublished(Event, frozen=True, tag="ModelPublished"):
     gates: tuple[GateResult, ...] = ()
 
 
-RolloutState = Literal["awaiting_approval", "shadow", "canary", "champion", "watch", "stable", "rolling_back", "rolled_back", "rejected"]
+RolloutState = Literal[
+    "awaiting_approval", "shadow", "canary", "champion", "watch", "stable", "rolling_back", "rolled_back", "rejected"
+]
 
 
 class RolloutAdvanced(Event, frozen=True, tag="RolloutAdvanced"):
@@ -297,9 +306,9 @@ AnyEvent = (
     | RequestRetrain
     | Dead
 )
-EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__  # type: ignore[attr-defined]  # UnionType's members, in order
+EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder(AnyEvent)
+_DECODER: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
 
 
 def place_of(event: AnyEvent) -> tuple[str, str]:

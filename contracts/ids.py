@@ -31,5 +31,7 @@ def is_id(text: str) -> bool:
 def checked_name(what: str, name: str) -> str:
     """`name`, if it may stand in a path, a log key and a metric: letters, digits, '.', '_', '-', at most 64, no leading dot. Raises ValueError."""
     if not NAME.fullmatch(name):
-        raise ValueError(f"{what} {name!r} is not a name: use 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit")
+        raise ValueError(
+            f"{what} {name!r} is not a name: use 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"
+        )
     return name

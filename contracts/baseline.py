@@ -1,0 +1,116 @@
+"""What the monitor compares live frames with: `baseline.npz` of a version, made where it was trained or imported, read by serving and monitor.
+
+It holds the reference frames as the production path saw them, one row a frame, in recording order: serving uses the projection of the embedding,
+the monitor calibrates its thresholds on the rows out of fold.
+"""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.errors import VersionError
+from contracts.statistics import NUMERIC
+
+AXES: Final = 32
+"""Embedding axes that travel in an event (principal components of the reference)."""
+MIN_FRAMES: Final = 64
+"""Fewer reference frames than this calibrate nothing."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Reference frames of a version; N rows in recording order, K classes, D embedding dimensions, A axes (at most AXES).
+
+    `truth` is the index of the true class, -1 where unknown; `group` numbers recordings: rows of one group are neighbours in time and space.
+    """
+
+    labels: tuple[str, ...]
+    statistics: Floats
+    """[N, len(NUMERIC)] in the units of contracts/statistics.py."""
+    embedding: Floats
+    """[N, A]: the embeddings on the axes."""
+    probabilities: Floats
+    """[N, K] after temperature."""
+    truth: NDArray[np.int32]
+    group: NDArray[np.int32]
+    centre: Floats
+    """[D]: the mean of the reference embeddings."""
+    axes: Floats
+    """[A, D]: principal axes, scaled so that the reference has unit variance on each."""
+
+    def project(self, embeddings: Floats) -> Floats:
+        """Embeddings [n, D] on the axes: [n, A]. One definition for the reference and for live frames."""
+        return np.asarray((embeddings - self.centre) @ self.axes.T, dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self.statistics)
+
+
+def principal_axes(embeddings: Floats, axes: int = AXES) -> tuple[Floats, Floats]:
+    """The centre [D] and the whitened principal axes [A, D] of embeddings [N, D]; axes without variance are left out (A may be 0)."""
+    centre = embeddings.mean(axis=0)
+    _, singular, components = np.linalg.svd(embeddings - centre, full_matrices=False)
+    scale = singular / np.sqrt(max(1, len(embeddings) - 1))
+    kept = min(axes, int((scale > 1e-6 * max(float(scale[0]), 1e-12)).sum()), len(embeddings) - 1)
+    return centre.astype(np.float32), (components[:kept] / scale[:kept, None]).astype(np.float32)
+
+
+def encode(baseline: Baseline) -> bytes:
+    """The bytes of baseline.npz. No pickle inside."""
+    stream = io.BytesIO()
+    np.savez_compressed(
+        stream,
+        schema=np.int32(1),
+        labels=np.array(baseline.labels, dtype=np.str_),
+        statistic_names=np.array(NUMERIC, dtype=np.str_),
+        statistics=baseline.statistics.astype(np.float32),
+        embedding=baseline.embedding.astype(np.float32),
+        probabilities=baseline.probabilities.astype(np.float32),
+        truth=baseline.truth.astype(np.int32),
+        group=baseline.group.astype(np.int32),
+        centre=baseline.centre.astype(np.float32),
+        axes=baseline.axes.astype(np.float32),
+    )
+    return stream.getvalue()
+
+
+def decode(content: bytes, where: str) -> Baseline:
+    """Read baseline.npz. Raises VersionError naming `where` and what is wrong."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as data:
+            names = tuple(str(name) for name in data["statistic_names"])
+            if names != NUMERIC:
+                raise VersionError(
+                    f"{where}/baseline.npz has the statistics {names}; this release measures {NUMERIC}. Rebuild the version's baseline"
+                )
+            baseline = Baseline(
+                tuple(str(label) for label in data["labels"]),
+                *(data[name] for name in ("statistics", "embedding", "probabilities", "truth", "group", "centre", "axes")),
+            )
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise VersionError(f"{where}/baseline.npz cannot be read: {error}") from error
+    _check(baseline, where)
+    return baseline
+
+
+def _check(baseline: Baseline, where: str) -> None:
+    n, a, k = len(baseline), len(baseline.axes), len(baseline.labels)
+    shapes = {
+        "statistics": (n, len(NUMERIC)),
+        "embedding": (n, a),
+        "probabilities": (n, k),
+        "truth": (n,),
+        "group": (n,),
+        "axes": (a, len(baseline.centre)),
+    }
+    for name, wanted in shapes.items():
+        if (got := getattr(baseline, name).shape) != wanted:
+            raise VersionError(f"{where}/baseline.npz: {name} has shape {got}, expected {wanted}")
+        if not np.isfinite(getattr(baseline, name)).all():
+            raise VersionError(f"{where}/baseline.npz: {name} has values that are not finite")

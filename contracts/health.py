@@ -1,0 +1,67 @@
+"""The health and metrics endpoint of the services that serve no frames: `/livez`, `/readyz`, `/metrics` on a thread of its own."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+Ready = Callable[[], str | None]
+"""None when ready, else the reason why not."""
+
+
+class HealthServer:
+    """Answers on an open listener until closed. `/readyz` is 200 or 503 with the reason."""
+
+    def __init__(self, listener: socket.socket, registry: CollectorRegistry, ready: Ready) -> None:
+        listener.setblocking(True)
+        self._server = ThreadingHTTPServer(listener.getsockname()[:2], _handler(registry, ready), bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = listener
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="health", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port it answers on."""
+        return int(self._server.socket.getsockname()[1])
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(registry: CollectorRegistry, ready: Ready) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            if path == "/metrics":
+                self._answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
+            elif path == "/livez":
+                self._answer(200, b'{"status": "ok"}', "application/json")
+            elif path == "/readyz":
+                reason = ready()
+                body = {"status": "ok"} if reason is None else {"status": "not ready", "reason": reason}
+                self._answer(200 if reason is None else 503, json.dumps(body).encode(), "application/json")
+            else:
+                body = {"type": "about:blank", "title": "Not Found", "detail": "known: /livez, /readyz, /metrics"}
+                self._answer(404, json.dumps(body).encode(), "application/problem+json")
+
+        def _answer(self, status: int, body: bytes, content_type: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Scrapes are no decisions: no line each."""
+
+    return Handler

@@ -1,0 +1,88 @@
+"""What a model version says of itself: `manifest.json`, beside `model.onnx` and `baseline.npz`."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from contracts.errors import VersionError
+from contracts.predictions import Task
+from contracts.quality import Quality
+
+MANIFEST: Final = "manifest.json"
+MODEL: Final = "model.onnx"
+BASELINE: Final = "baseline.npz"
+
+
+class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of the version: its SHA-256 in hex and its size in bytes."""
+
+    sha256: str
+    bytes: int
+
+
+class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the graph takes: uint8 RGB [N, height, width, 3]; scaling and normalisation are inside the graph.
+
+    `fit` says how a frame of another shape is brought there (see frames.prepare): `stretch` to the size, or `letterbox` with grey bars.
+    """
+
+    name: str
+    height: int
+    width: int
+    fit: Literal["stretch", "letterbox"] = "stretch"
+
+
+class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a version comes from. `trained_from` counts frames by their set; `dataset` is the digest of the list of files and labels."""
+
+    origin: Literal["bootstrap", "retrain", "import"]
+    parent: str = ""
+    request_key: str = ""
+    dataset: str = ""
+    trained_from: dict[str, int] = {}
+    technique: str = ""
+    code: str = ""
+    seed: int = 0
+    notes: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A version's identity card. `labels` is in the order of the graph's scores; `scores` and `embedding` name its outputs.
+
+    `temperature` divides the logits before softmax; scores_are says whether the graph answers logits or probabilities. `positive` names the class
+    whose recall and precision count, when there is one. `benchmark` is the quality on the sealed gate set: what live quality is judged against.
+    """
+
+    model: str
+    version: str
+    created_at: float
+    task: Task
+    labels: tuple[str, ...]
+    input: InputSpec
+    scores: str
+    embedding: str
+    scores_are: Literal["logits", "probabilities"]
+    temperature: float = 1.0
+    positive: str | None = None
+    benchmark: Quality | None = None
+    lineage: Lineage
+    files: dict[str, FileEntry]
+    schema: int = 1
+
+
+def digest(manifest: Manifest) -> str:
+    """The identity of a version's content: the SHA-256 of its model file. Names the version in events, metrics and audit."""
+    return manifest.files[MODEL].sha256
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The bytes of manifest.json: sorted keys, indented, readable."""
+    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
+
+
+def decode(content: bytes, where: str) -> Manifest:
+    """Read manifest.json. Raises VersionError naming `where` and what is wrong."""
+    try:
+        return msgspec.json.decode(content, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise VersionError(f"{where}/{MANIFEST} is not a manifest we can read: {error}") from error

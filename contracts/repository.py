@@ -1,0 +1,182 @@
+"""The model repository: immutable versions, and channels that say which of them serve.
+
+models/<model>/<version>/{model.onnx, baseline.npz, manifest.json}     written in this order: a version without a manifest is unfinished
+models/<model>/channels.json                                           the newest channels, replaced atomically
+models/<model>/channels/<sequence>.json                                every change, created exclusively: the history, and the compare-and-set
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from contracts import baseline as baselines
+from contracts import manifest as manifests
+from contracts.baseline import Baseline
+from contracts.channels import Channels
+from contracts.errors import ChannelConflictError, VersionError
+from contracts.files import Folder, sha256
+from contracts.ids import checked_name
+from contracts.manifest import BASELINE, MANIFEST, MODEL, FileEntry, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as read, every byte checked against its manifest."""
+
+    manifest: Manifest
+    model: bytes
+    baseline: Baseline
+
+    @property
+    def digest(self) -> str:
+        """The model file's SHA-256."""
+        return manifests.digest(self.manifest)
+
+
+class ModelRepository:
+    """A repository in a folder (a path, `s3://` or `gs://`). Many processes read; publishing and channel changes are safe against each other."""
+
+    def __init__(self, url: str) -> None:
+        self._folder = Folder(url)
+        self.url = url
+
+    def models(self) -> list[str]:
+        """The models that have a folder."""
+        return self._folder.names("models")
+
+    def versions(self, model: str) -> list[str]:
+        """The finished versions of a model, oldest first (numbers by value)."""
+        names = self._folder.names(f"models/{checked_name('model', model)}")
+        found = [
+            name for name in names if not name.startswith("channels") and self._folder.exists(f"models/{model}/{name}/{MANIFEST}")
+        ]
+        return sorted(found, key=lambda name: (int(name) if name.isdigit() else -1, name))
+
+    def next_version(self, model: str) -> str:
+        """One above the highest numbered version folder, finished or not: "1" for the first."""
+        names = self._folder.names(f"models/{checked_name('model', model)}")
+        return str(1 + max((int(name) for name in names if name.isdigit()), default=0))
+
+    def publish(self, manifest: Manifest, model: bytes, baseline: Baseline) -> Manifest:
+        """Write a version and return its manifest with the files' digests. Raises VersionError if a finished version of that name differs."""
+        where = self._where(manifest.model, manifest.version)
+        files = {MODEL: model, BASELINE: baselines.encode(baseline)}
+        manifest = msgspec.structs.replace(
+            manifest, files={name: FileEntry(sha256(data), len(data)) for name, data in files.items()}
+        )
+        if self._folder.exists(f"{where}/{MANIFEST}"):
+            standing = self.manifest(manifest.model, manifest.version)
+            if manifests.digest(standing) != manifests.digest(manifest):
+                raise VersionError(
+                    f"{where} is published already with another model; versions are immutable, publish under the next number"
+                )
+            return standing
+        for name, data in files.items():
+            self._folder.write(f"{where}/{name}", data)
+        self._folder.write(f"{where}/{MANIFEST}", manifests.encode(manifest))
+        return manifest
+
+    def manifest(self, model: str, version: str) -> Manifest:
+        """A version's manifest alone, its files not checked. Raises VersionError when missing or not readable."""
+        where = self._where(model, version)
+        try:
+            content = self._folder.read(f"{where}/{MANIFEST}")
+        except FileNotFoundError:
+            known = ", ".join(self.versions(model)) or "none"
+            raise VersionError(f"model {model!r} has no version {version!r} in {self.url} (finished versions: {known})") from None
+        manifest = manifests.decode(content, f"{self.url}/{where}")
+        if (manifest.model, manifest.version) != (model, version):
+            raise VersionError(
+                f"{self.url}/{where}/{MANIFEST} says it is {manifest.model} {manifest.version}: the folder was copied or renamed"
+            )
+        return manifest
+
+    def read(self, model: str, version: str) -> Version:
+        """A whole version. Raises VersionError, naming the file, when one is missing, half-written or altered."""
+        manifest = self.manifest(model, version)
+        where = self._where(model, version)
+        contents = {name: self._checked(f"{where}/{name}", manifest.files.get(name)) for name in (MODEL, BASELINE)}
+        return Version(manifest, contents[MODEL], baselines.decode(contents[BASELINE], f"{self.url}/{where}"))
+
+    def baseline(self, model: str, version: str) -> tuple[Manifest, Baseline]:
+        """A version's manifest and baseline, without reading its model."""
+        manifest = self.manifest(model, version)
+        where = self._where(model, version)
+        content = self._checked(f"{where}/{BASELINE}", manifest.files.get(BASELINE))
+        return manifest, baselines.decode(content, f"{self.url}/{where}")
+
+    def channels(self, model: str) -> Channels:
+        """The channels now. Raises VersionError when the model has none yet, or they cannot be read."""
+        where = f"models/{checked_name('model', model)}"
+        try:
+            current = _decode_channels(self._folder.read(f"{where}/channels.json"), f"{self.url}/{where}/channels.json")
+        except FileNotFoundError:
+            if not self._folder.exists(_entry(model, 1)):
+                known = ", ".join(self.models()) or "none"
+                raise VersionError(
+                    f"model {model!r} has no channels in {self.url} (models there: {known}): import or bootstrap it first"
+                ) from None
+            current = self._history_entry(model, 1)
+        # A writer killed between the history and the pointer leaves the pointer behind: the history is the truth.
+        while self._folder.exists(_entry(model, current.sequence + 1)):
+            current = self._history_entry(model, current.sequence + 1)
+        return current
+
+    def set_channels(self, model: str, new: Channels) -> Channels:
+        """Replace the channels whose sequence is one less than `new.sequence`. Raises ChannelConflictError if they were replaced meanwhile.
+
+        Every version named must be finished: raises VersionError otherwise.
+        """
+        for version in new.versions():
+            self.manifest(model, version)
+        content = msgspec.json.format(msgspec.json.encode(new), indent=1)
+        if not self._folder.create(_entry(model, new.sequence), content):
+            raise ChannelConflictError(
+                f"channels of {model!r} moved past {new.sequence - 1} meanwhile: read them again and decide again"
+            )
+        self._folder.write(f"models/{model}/channels.json", content)
+        return new
+
+    def history(self, model: str) -> list[Channels]:
+        """Every state the channels had, oldest first."""
+        names = self._folder.names(f"models/{checked_name('model', model)}/channels")
+        return [self._history_entry(model, int(name.removesuffix(".json"))) for name in names]
+
+    def _history_entry(self, model: str, sequence: int) -> Channels:
+        path = _entry(model, sequence)
+        return _decode_channels(self._folder.read(path), f"{self.url}/{path}")
+
+    def _checked(self, path: str, entry: FileEntry | None) -> bytes:
+        if entry is None:
+            raise VersionError(f"{self.url}/{path} is not in the version's manifest")
+        try:
+            content = self._folder.read(path)
+        except FileNotFoundError:
+            raise VersionError(f"{self.url}/{path} is missing") from None
+        if len(content) != entry.bytes:
+            raise VersionError(
+                f"{self.url}/{path} has {len(content)} bytes, its manifest says {entry.bytes}: half-written or altered"
+            )
+        if (got := sha256(content)) != entry.sha256:
+            raise VersionError(f"{self.url}/{path} was altered: sha256 {got[:12]}…, its manifest says {entry.sha256[:12]}…")
+        return content
+
+    @staticmethod
+    def _where(model: str, version: str) -> str:
+        return f"models/{checked_name('model', model)}/{checked_name('version', version)}"
+
+
+def changed(channels: Channels, now: float, by: str, reason: str, **fields: object) -> Channels:
+    """`channels` with `fields` replaced, as the next in sequence."""
+    return msgspec.structs.replace(channels, sequence=channels.sequence + 1, changed_at=now, by=by, reason=reason, **fields)
+
+
+def _entry(model: str, sequence: int) -> str:
+    return f"models/{model}/channels/{sequence:08d}.json"
+
+
+def _decode_channels(content: bytes, where: str) -> Channels:
+    try:
+        return msgspec.json.decode(content, type=Channels)
+    except msgspec.MsgspecError as error:
+        raise VersionError(f"{where} is not readable: {error}") from error

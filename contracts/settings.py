@@ -1,0 +1,159 @@
+"""How every service reads its settings: one frozen class a service, from defaults, a TOML file, the environment, secret files and the command line.
+
+Later wins: defaults < TOML (top-level keys are shared, a service's own stand in its section) < secret files < `KEEPSIGHT_KEY` and
+`KEEPSIGHT_SECTION_KEY` < `--key`. Unknown keys are refused with the nearest known name. `--help` and docs/settings.md come from the same fields.
+"""
+
+import argparse
+import difflib
+import os
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeVar, cast
+
+from pydantic import Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+from contracts.errors import SettingsError
+
+SECTIONS: Final = ("serving", "monitor", "retrain", "standalone")
+_NOT_SETTINGS: Final = ("KEEPSIGHT_TEST_", "KEEPSIGHT_REQUIRE_ALL", "KEEPSIGHT_SETTINGS")
+
+
+class ServiceSettings(BaseSettings):
+    """What all services share. A service's own class sets `section` and adds its fields, each with a description, units in its name."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="KEEPSIGHT_", cli_parse_args=False)
+    section: ClassVar[str] = ""
+    toml: ClassVar[Mapping[str, Any]] = {}
+
+    log: str = Field(
+        "embedded:///var/lib/keepsight/log", description="The log: embedded:///folder, or kafka://host:port[,host:port][/prefix]."
+    )
+    repository: str = Field("/var/lib/keepsight/repository", description="The model repository: a folder, s3://… or gs://…")
+    frame_store: str = Field("/var/lib/keepsight/frames", description="The frame store: a folder, s3://… or gs://…")
+    state: Path = Field(
+        Path("/var/lib/keepsight/state"), description="A folder of this machine for what a service must remember over a restart."
+    )
+    model: str = Field("model", description="The model that these services serve, watch and mend.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    kafka_ca_file: Path | None = Field(None, description="CA certificates (PEM) of a Kafka cluster with TLS.")
+    kafka_username: str = Field("", description="SASL user; empty: no SASL.")
+    kafka_password: str = Field("", description="SASL password. Better as a secret file: see docs/settings.md.", repr=False)
+    kafka_mechanism: str = Field("SCRAM-SHA-512", description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")
+    kafka_tls: bool = Field(False, description="Speak TLS to Kafka (implied by kafka_ca_file).")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, then the section's variables, the shared variables, secret files and the TOML file."""
+        own = EnvSettingsSource(settings_cls, env_prefix=f"KEEPSIGHT_{cls.section.upper()}_")
+        secrets = os.environ.get("KEEPSIGHT_SECRETS_DIR", "/run/secrets/keepsight")
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=secrets, env_prefix=""),) if Path(secrets).is_dir() else ()
+        return (init_settings, own, env_settings, *files, _Toml(settings_cls, cls.toml))
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+class _Toml(PydanticBaseSettingsSource):
+    """The parsed TOML file: shared keys, overlaid by the section's."""
+
+    def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._values = values
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self._values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(self._values)
+
+
+def load(cls: type[S], argv: Sequence[str], prog: str, about: str) -> S:
+    """The settings of a service from its command line. Exits on --help; raises SettingsError naming the key, the value and what is allowed."""
+    arguments = vars(_parser(cls, prog, about).parse_args(argv))
+    path = arguments.pop("settings") or os.environ.get("KEEPSIGHT_SETTINGS")
+    values = read_toml(cls, Path(path)) if path else {}
+    _refuse_unknown_variables(cls)
+    loaded = cast(type[S], type(cls.__name__, (cls,), {"toml": values, "__doc__": cls.__doc__, "__module__": cls.__module__}))
+    try:
+        return loaded(**{key: value for key, value in arguments.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsError(f"setting {key!r} is {first['input']!r}: {first['msg']}. {_hint(cls, key)}") from None
+
+
+def read_toml(cls: type[ServiceSettings], path: Path) -> dict[str, Any]:
+    """The keys of a TOML file that concern a service. Raises SettingsError for a missing file, bad TOML and unknown keys."""
+    try:
+        content = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise SettingsError(f"settings file {path} does not exist") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path} is not TOML: {error}") from None
+    sections = {key: content.pop(key) for key in SECTIONS if isinstance(content.get(key), dict)}
+    shared = set(ServiceSettings.model_fields)
+    for key in content:
+        if key not in shared:
+            raise SettingsError(f"{path}: unknown key {key!r}{_nearest(key, shared | set(SECTIONS))}")
+    own = sections.get(cls.section, {})
+    for key in own:
+        if key not in cls.model_fields:
+            raise SettingsError(f"{path}: unknown key {key!r} in [{cls.section}]{_nearest(key, cls.model_fields)}")
+    return {**content, **own}
+
+
+def _refuse_unknown_variables(cls: type[ServiceSettings]) -> None:
+    known = {f"KEEPSIGHT_{name.upper()}" for name in cls.model_fields} | {"KEEPSIGHT_SECRETS_DIR"}
+    known |= {f"KEEPSIGHT_{cls.section.upper()}_{name.upper()}" for name in cls.model_fields}
+    others = tuple(f"KEEPSIGHT_{section.upper()}_" for section in SECTIONS if section != cls.section)
+    for name in os.environ:
+        if name.startswith("KEEPSIGHT_") and name not in known and not name.startswith((*others, *_NOT_SETTINGS)):
+            raise SettingsError(f"environment variable {name} is no setting of {cls.section}{_nearest(name, known)}")
+
+
+def _parser(cls: type[ServiceSettings], prog: str, about: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog, description=about, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument(
+        "--settings", metavar="FILE", help="TOML file with shared keys and a section for each service [KEEPSIGHT_SETTINGS]"
+    )
+    for name, field in cls.model_fields.items():
+        variable = f"KEEPSIGHT_{'' if name in ServiceSettings.model_fields else cls.section.upper() + '_'}{name.upper()}"
+        text = f"{field.description} Default: {default_text(field)}. [{variable}]".replace("%", "%%")
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=text)
+    return parser
+
+
+def default_text(field: FieldInfo) -> str:
+    """A field's default as help and docs write it."""
+    value = field.get_default(call_default_factory=True) if field.default_factory is None else field.default_factory()  # type: ignore[call-arg]  # ours take none
+    return "none" if value is None or value == "" else str(value)
+
+
+def _hint(cls: type[ServiceSettings], key: str) -> str:
+    field = cls.model_fields.get(key)
+    return field.description or "" if field else f"Known settings: see --help{_nearest(key, cls.model_fields)}"
+
+
+def _nearest(name: str, known: Mapping[str, Any] | set[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+
+
+def exit_with(error: Exception) -> int:
+    """Say on standard error, in one line, why a service does not start. Returns the exit status."""
+    sys.stderr.write(f"keepsight: {error}\n")
+    return 2
