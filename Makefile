@@ -1,0 +1,59 @@
+# The two commands: `make demo` and `make test`. Each sets up what it needs first, once.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SEED ?= 1
+LOG ?=
+DEMO_FLAGS := --seed $(SEED) $(if $(LOG),--log $(LOG)) $(if $(FRESH),--fresh)
+SYSTEM_PACKAGES := chromium
+export OMP_NUM_THREADS ?= 1
+export MPLBACKEND := Agg
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check format generate system-packages clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: $(VENV)/.ready ## the whole loop on this machine, about five minutes: SEED=7 LOG=kafka://host:port FRESH=1
+	@$(BIN)/python -m standalone demo $(DEMO_FLAGS)
+
+test: $(VENV)/.ready system-packages ## all tests but the slow ones
+	@$(BIN)/python -m pytest -q
+
+test-slow: $(VENV)/.ready system-packages ## the slow tests
+	@$(BIN)/python -m pytest -q -m slow
+
+check: $(VENV)/.ready ## ruff, mypy strict, import-linter, generated files up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python docs/generate.py --check
+
+format: $(VENV)/.ready ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+generate: $(VENV)/.ready ## write the generated references in docs/
+	$(BIN)/python docs/generate.py
+
+# A browser for the tests that look at pages: installed where apt may be used, and those tests skip by name elsewhere.
+system-packages:
+	@missing=""; for p in $(SYSTEM_PACKAGES); do command -v $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    echo "installing$$missing for the tests (apt)"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null || echo "could not install$$missing: tests that need it will skip"; \
+	  else echo "missing$$missing: tests that need it will skip (install with: apt-get install$$missing)"; fi; \
+	fi
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: $(PYTHON) was not found. Set it with: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@echo "setting up $(VENV) (once, about two minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[cpu,train,demo,dev]' --config-settings editable_mode=compat
+	@touch $@
+
+clean: ## remove the environment and everything generated outside git
+	rm -rf $(VENV) out .cache .mypy_cache .ruff_cache .pytest_cache
