@@ -1,5 +1,5 @@
 # The two commands: `make demo` and `make test`. Each sets up what it needs first, once.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
@@ -49,10 +49,10 @@ system-packages:
 	fi
 
 $(VENV)/.ready: pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: $(PYTHON) was not found. Set it with: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed, found '$(PYTHON)'. Name it: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@echo "setting up $(VENV) (once, about two minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[cpu,train,demo,dev]' --config-settings editable_mode=compat
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,train,demo,dev]' --config-settings editable_mode=compat
 	@touch $@
 
 clean: ## remove the environment and everything generated outside git
