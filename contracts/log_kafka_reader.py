@@ -1,0 +1,209 @@
+"""Reading Kafka: as a member of a consumer group, or alone over every partition, from where the reader's own state says.
+
+The client rebalances eagerly: every member loses all places and gets its share anew, positions reset to the committed offsets. This reader
+notices through the rebalance listener and puts each place where it belongs: one it kept goes on where it was, a new one starts where
+`start_at` says. What the client fetched from the wrong position is thrown away.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from kafka import ConsumerRebalanceListener, TopicPartition, errors
+from kafka.structs import OffsetAndMetadata
+
+from contracts.errors import LogAwayError, LogRefusedError
+from contracts.log_kafka_access import KafkaAccess
+from contracts.log_kafka_topics import known_topics
+from contracts.ports import Place, Record, StartAt
+
+_COMMIT_MS: Final = 5_000
+_LAG_MS: Final = 10_000
+_CLOSE_MS: Final = 2_000
+_LOG: Final = logging.getLogger(__name__)
+
+
+class KafkaReader:
+    """The Reader on a cluster; see the port."""
+
+    def __init__(
+        self, access: KafkaAccess, group: str | None, topics: Sequence[str], start_at: StartAt | None, session_s: float
+    ) -> None:
+        self._access = access
+        self._group = group
+        self._topics = tuple(topics)
+        self._start_at = start_at
+        self._session_s = session_s
+        self._consumer: Any = None
+        self._changes = _Changes()
+        self._next: dict[TopicPartition, int | None] = {}
+        self._closed = False
+
+    def poll(self, timeout_s: float, max_records: int = 500) -> list[Record]:
+        """See Reader. While a started reader's cluster is away it returns [] and reconnects by itself."""
+        if self._closed:
+            raise LogRefusedError("this reader is closed; ask the Bus for another")
+        deadline = time.monotonic() + timeout_s
+        try:
+            consumer = self._open()
+            while True:
+                left_ms = max(0, int(1000 * (deadline - time.monotonic())))
+                batches = consumer.poll(timeout_ms=left_ms, max_records=max_records)
+                astray = self._settle_or_restart(consumer)
+                records = [
+                    _record(one) for place, batch in batches.items() if place in self._next and place not in astray for one in batch
+                ]
+                for record in records:
+                    self._next[TopicPartition(*record.place)] = record.offset + 1
+                if records or time.monotonic() >= deadline:
+                    return records
+        except (errors.KafkaError, OSError) as error:
+            raise self._access.translate(error, self._doing("reading")) from error
+
+    def places(self) -> frozenset[Place]:
+        """See Reader."""
+        return frozenset(Place(*place) for place in self._next)
+
+    def commit(self, next_offsets: Mapping[Place, int]) -> None:
+        """See Reader. Offsets of places that this member no longer holds are left alone; without a group nothing is kept."""
+        held = {
+            TopicPartition(*place): OffsetAndMetadata(at, "", -1)
+            for place, at in next_offsets.items()
+            if TopicPartition(*place) in self._next
+        }
+        if self._group is None or self._consumer is None or not held:
+            return
+        try:
+            self._consumer.commit(held, timeout_ms=_COMMIT_MS)
+        except Exception as error:  # the client raises many kinds here when a broker restarts; the saved state counts, not this
+            _LOG.warning("log_commit_failed", extra={"group": self._group, "error": f"{type(error).__name__}: {error}"})
+
+    def lag(self) -> dict[Place, int]:
+        """See Reader."""
+        if self._consumer is None or not self._next:
+            return {}
+        try:
+            ends = self._consumer.end_offsets(list(self._next), timeout_ms=_LAG_MS)
+            return {Place(*place): max(0, end - self._position(place, end)) for place, end in ends.items()}
+        except (errors.KafkaError, OSError) as error:
+            raise self._access.translate(error, self._doing("measuring the lag")) from error
+
+    def close(self) -> None:
+        """See Reader."""
+        self._closed = True
+        self._next = {}
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            _stop(consumer)
+
+    def _open(self) -> Any:
+        if self._consumer is None:
+            missing = set(self._topics) - known_topics(self._access, self._topics)
+            if missing:
+                raise LogRefusedError(
+                    f"the topic {', '.join(sorted(missing))} does not exist in Kafka; create it with ensure_topics or by hand"
+                )
+            consumer = self._access.consumer(self._group, self._session_s)
+            try:
+                self._subscribe(consumer)
+            except BaseException:
+                _stop(consumer)
+                raise
+            self._consumer = consumer
+        return self._consumer
+
+    def _subscribe(self, consumer: Any) -> None:
+        if self._group is not None:
+            consumer.subscribe(self._topics, listener=self._changes)
+            return
+        places = [TopicPartition(topic, partition) for topic in self._topics for partition in consumer.partitions_for_topic(topic)]
+        if {place.topic for place in places} != set(self._topics):
+            raise LogAwayError(f"{self._doing('reading')}: the cluster does not show all partitions yet")
+        consumer.assign(places)
+
+    def _settle_or_restart(self, consumer: Any) -> set[TopicPartition]:
+        """When `start_at` raises, the client stands somewhere we never chose: the next poll begins with a new one."""
+        try:
+            return self._settle(consumer)
+        except BaseException:
+            self._consumer, self._next = None, {}
+            _stop(consumer)
+            raise
+
+    def _settle(self, consumer: Any) -> set[TopicPartition]:
+        """Follow the client's assignment; the places whose records of this poll came from a position that was not ours."""
+        revoked, lost = self._changes.take()
+        held = consumer.assignment()
+        for place in [place for place in self._next if place not in held or place in lost]:
+            del self._next[place]
+        astray = set()
+        for place in sorted(held):
+            if place not in self._next:
+                start = self._start_at(Place(*place)) if self._start_at is not None else None
+                self._next[place] = start
+            elif place in revoked:
+                start = self._next[place]
+            else:
+                continue
+            if start is not None:
+                consumer.seek(place, start)
+                astray.add(place)
+        return astray
+
+    def _position(self, place: TopicPartition, end: int) -> int:
+        """The next offset of a place: as read, else as the client resolved it from the commit or the log's beginning."""
+        known = self._next[place]
+        if known is not None and known <= end:
+            return known
+        position = self._consumer.position(place, timeout_ms=_LAG_MS)
+        if position is None:
+            raise LogAwayError(f"{self._doing('measuring the lag')}: {place.topic}[{place.partition}] has no position yet")
+        return int(position)
+
+    def _doing(self, what: str) -> str:
+        return f"{what} {', '.join(self._topics)}" + (f" as group {self._group}" if self._group is not None else "")
+
+
+class _Changes(ConsumerRebalanceListener):  # type: ignore[misc]  # the client has no types
+    """What the client took away since last asked. Called on the client's thread, so it only takes notes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._revoked: set[TopicPartition] = set()
+        self._lost: set[TopicPartition] = set()
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        with self._lock:
+            self._revoked |= set(revoked)
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """The reader sees the assignment after its poll."""
+
+    def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
+        with self._lock:
+            self._lost |= set(lost)
+
+    def take(self) -> tuple[set[TopicPartition], set[TopicPartition]]:
+        with self._lock:
+            revoked, lost = self._revoked, self._lost
+            self._revoked, self._lost = set(), set()
+        return revoked, lost
+
+
+def _record(one: Any) -> Record:
+    return Record(
+        Place(one.topic, one.partition),
+        one.offset,
+        (one.key or b"").decode(errors="replace"),
+        one.value or b"",
+        {name: value.decode(errors="replace") for name, value in one.headers},
+        one.timestamp,
+    )
+
+
+def _stop(consumer: Any) -> None:
+    with contextlib.suppress(Exception):
+        consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
