@@ -5,6 +5,7 @@ Unknown fields are tolerated on read. Evolution: fields are only added, with def
 """
 
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import msgspec
@@ -335,7 +336,7 @@ def encode(event: AnyEvent, source: str) -> Outgoing:
         "ce_id": event.event_id,
         "ce_type": f"keepsight.{type(event).__name__}",
         "ce_source": source,
-        "ce_time": f"{event.occurred_at:.6f}",
+        "ce_time": datetime.fromtimestamp(event.occurred_at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "content-type": "application/json",
     }
     return Outgoing(topic, key, _ENCODER.encode(event), headers)

@@ -4,7 +4,9 @@
 `measure` computes the statistics. Every refusal is a FrameError whose reason is the sender's fault.
 """
 
+import re
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +25,10 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_PIXELS: Final = 25_000_000
 MAX_SIDE: Final = 8192
 MIN_SIDE: Final = 8
+MAX_SCANS: Final = 100
+"""Of one JPEG. Progressive encoders write about 10; a valid file of a few KB can hold thousands of passes over 25 million pixels."""
+MAX_CHUNKS: Final = 10_000
+"""Of one PNG: 8 MiB in the 4 KiB chunks of the most sparing encoders, five times over."""
 
 cv2.setNumThreads(1)  # a pool per process spins on shared cores; the services parallelise over frames instead
 
@@ -57,11 +63,20 @@ def inspect(content: bytes, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PI
 
 
 def decode(content: bytes, header: Header | None = None) -> Pixels:
-    """RGB pixels of an encoded frame. Damaged and truncated frames are refused, never completed with grey. Raises FrameError."""
+    """RGB pixels of an encoded frame, 8 bits a channel; 16-bit and grey frames are converted, transparency is dropped.
+
+    Rows stay as the sensor wrote them: an EXIF orientation is ignored for every codec, as training ignores it. Damaged and truncated frames are
+    refused, never completed with grey. Raises FrameError.
+    """
     header = header or inspect(content)
     if header.codec == "jpeg":
         return _decode_jpeg(content)
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if header.codec == "png":
+        _check_png(content)
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise FrameError("not_decodable", f"the {header.codec} frame is damaged: {error.err}") from None
     if image is None or image.shape[:2] != (header.height, header.width):
         raise FrameError("not_decodable", f"the {header.codec} frame is damaged: it cannot be decoded")
     return np.asarray(image, dtype=np.uint8)
@@ -82,26 +97,28 @@ def prepare(image: Pixels, spec: InputSpec) -> Pixels:
 
 def thumbnail(image: Pixels) -> NDArray[np.float32]:
     """Luma at 32 x 32: what a frame is hashed by and compared with its camera's next one by."""
-    small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.float32)
+    return _shrunk(_luma(image))
 
 
 def measure(image: Pixels, previous: NDArray[np.float32] | None = None) -> tuple[ImageStatistics, NDArray[np.float32]]:
-    """The statistics of a prepared frame, and its thumbnail for the next call's `previous` (the camera's frame before, or None)."""
-    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    """The statistics of a prepared frame, and its thumbnail for the next call's `previous` (the camera's frame before, or None).
+
+    0.25 ms at 224 x 224 on one core: every pass over the pixels is OpenCV's and stays in 8 or 16 bits, numpy sees 256 bins and 32 x 32 pixels.
+    """
+    luma = _luma(image)
     histogram = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.float64) / luma.size
-    levels = np.arange(256)
-    mean = float(histogram @ levels)
+    mean = float(histogram @ _LEVELS)
     occupied = histogram[histogram > 0]
-    red, _, blue = (float(value) for value in image.reshape(-1, 3).mean(axis=0))
-    grey = float(image.mean())
-    small = thumbnail(image)
+    red, green, blue, _ = cv2.mean(image)
+    grey = (red + green + blue) / 3
+    laplacian_deviation = float(cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1].item())
+    small = _shrunk(luma)
     statistics = ImageStatistics(
         luma_mean=mean,
-        contrast=float(np.sqrt(max(0.0, float(histogram @ (levels - mean) ** 2)))),
-        sharpness=float(cv2.Laplacian(luma, cv2.CV_32F).var()),
+        contrast=float(np.sqrt(histogram @ (_LEVELS - mean) ** 2)),
+        sharpness=laplacian_deviation**2,
         noise=_noise(luma),
-        luma_entropy=float(-(occupied @ np.log2(occupied))) + 0.0,
+        luma_entropy=float(-(occupied @ np.log2(occupied))) + 0.0,  # + 0.0: a constant frame's -0.0 becomes 0.0
         saturation=_saturation(image),
         red_ratio=red / grey if grey else 0.0,
         blue_ratio=blue / grey if grey else 0.0,
@@ -113,6 +130,17 @@ def measure(image: Pixels, previous: NDArray[np.float32] | None = None) -> tuple
     return statistics, small
 
 
+_LEVELS: Final = np.arange(256, dtype=np.float64)
+
+
+def _luma(image: Pixels) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _shrunk(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return cv2.resize(luma, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
 def _resize(image: Pixels, width: int, height: int) -> Pixels:
     if image.shape[:2] == (height, width):
         return image
@@ -121,17 +149,17 @@ def _resize(image: Pixels, width: int, height: int) -> Pixels:
     return np.asarray(resized, dtype=np.uint8)
 
 
-_NOISE_MASK: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+_SECOND_DIFFERENCE: Final = np.array([1, -2, 1], np.float32)
 
 
 def _noise(luma: NDArray[np.uint8]) -> float:
-    """Immerkaer, Fast Noise Variance Estimation, CVIU 1996, eq. 4."""
-    response = cv2.filter2D(luma, cv2.CV_32F, _NOISE_MASK)[1:-1, 1:-1]
-    return float(np.abs(response).mean() * np.sqrt(np.pi / 2) / 6)
+    """Immerkaer, Fast Noise Variance Estimation, CVIU 1996, eq. 4; his 3 x 3 mask is the outer product of the second difference with itself."""
+    response = cv2.sepFilter2D(luma, cv2.CV_16S, _SECOND_DIFFERENCE, _SECOND_DIFFERENCE)[1:-1, 1:-1]
+    return float(cv2.norm(response, cv2.NORM_L1) / response.size * np.sqrt(np.pi / 2) / 6)
 
 
 def _saturation(image: Pixels) -> float:
-    return float(cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1].mean()) / 255
+    return float(cv2.mean(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))[1]) / 255
 
 
 def _phash(small: NDArray[np.float32]) -> str:
@@ -142,12 +170,35 @@ def _phash(small: NDArray[np.float32]) -> str:
 
 
 def _decode_jpeg(content: bytes) -> Pixels:
-    if content.rstrip(b"\x00")[-2:] != b"\xff\xd9" and b"\xff\xd9" not in content[-64:]:
-        raise FrameError("truncated", "the JPEG frame is truncated: its end marker is missing; send the whole file")
+    if (scans := content.count(b"\xff\xda")) > MAX_SCANS:  # each scan is a pass over the whole picture, however few bytes it has
+        raise FrameError("not_decodable", f"the JPEG frame has {scans} scans, at most {MAX_SCANS} are decoded")
     try:
         return np.asarray(simplejpeg.decode_jpeg(content, colorspace="RGB", fastdct=False, fastupsample=False), dtype=np.uint8)
     except ValueError as error:
-        raise FrameError("not_decodable", f"the JPEG frame is damaged: {error}") from None
+        raise _damaged_jpeg(content, error) from None
+
+
+def _damaged_jpeg(content: bytes, error: ValueError) -> FrameError:
+    if "Premature end" in str(error) or b"\xff\xd9" not in content:
+        return FrameError("truncated", f"the JPEG frame ends too early ({len(content)} bytes): send the whole file")
+    return FrameError("not_decodable", f"the JPEG frame is damaged: {error}")
+
+
+def _check_png(content: bytes) -> None:
+    """Every chunk's checksum (PNG specification, 5.3), before libpng sees the frame: it would write its complaints to standard error."""
+    at = 8
+    for _ in range(MAX_CHUNKS):
+        kind, end = content[at + 4 : at + 8], at + 12 + int.from_bytes(content[at : at + 4], "big")
+        if end > len(content):
+            raise FrameError(
+                "truncated", f"the PNG frame is truncated: its chunk at byte {at} needs {end - len(content)} bytes more"
+            )
+        if zlib.crc32(memoryview(content)[at + 4 : end - 4]) != int.from_bytes(content[end - 4 : end], "big"):
+            raise FrameError("not_decodable", f"the PNG frame is damaged: its chunk {kind!r} at byte {at} has a wrong checksum")
+        if kind == b"IEND":
+            return
+        at = end
+    raise FrameError("not_decodable", f"the PNG frame has more than {MAX_CHUNKS} chunks")
 
 
 def _header(content: bytes) -> Header:
@@ -160,43 +211,50 @@ def _header(content: bytes) -> Header:
             return _webp_header(content)
     except (struct.error, IndexError):
         raise FrameError("truncated", f"the frame ends inside its header ({len(content)} bytes): send the whole file") from None
-    kind = {b"GIF8": "a GIF", b"%PDF": "a PDF", b"II*\x00": "a TIFF", b"MM\x00*": "a TIFF"}.get(
-        content[:4], "a BMP" if content[:2] == b"BM" else ""
+    for kind, signature in _OTHERS.items():
+        if signature.match(content):
+            raise FrameError("unsupported_format", f"the frame is {kind}; send JPEG, PNG or WebP")
+    raise FrameError(
+        "not_an_image", f"the body is not an image (it begins with {content[:8]!r}); send JPEG, PNG or WebP as the raw body"
     )
-    if kind:
-        raise FrameError("unsupported_format", f"the frame is {kind}; send JPEG, PNG or WebP")
-    raise FrameError("not_an_image", f"the body is not an image (it begins with {content[:8].hex(' ')}); send JPEG, PNG or WebP")
+
+
+_OTHERS: Final = {
+    "a GIF": re.compile(rb"GIF8"),
+    "a BMP": re.compile(rb"BM"),
+    "a TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
+    "a PDF": re.compile(rb"%PDF"),
+    "an HEIF or AVIF": re.compile(rb".{4}ftyp(heic|heix|hevc|mif1|msf1|avif|avis)", re.DOTALL),
+    "a video": re.compile(rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", re.DOTALL),
+    "a JPEG 2000 or JPEG XL": re.compile(rb"\0\0\0\x0c(jP|JXL) |\xff\x4f\xff\x51|\xff\x0a"),
+}
 
 
 def _jpeg_header(content: bytes) -> Header:
-    """Walk the markers to the start-of-frame segment (ITU T.81, B.2.2)."""
-    at = 2
-    while True:
-        while content[at] == 0xFF and content[at + 1] == 0xFF:
-            at += 1
-        if content[at] != 0xFF:
-            raise FrameError("not_decodable", f"the JPEG frame is damaged: no marker at byte {at}")
-        marker = content[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", content[at + 5 : at + 9])
-            return Header("jpeg", width, height)
-        if marker in (0xD9, 0xDA):
-            raise FrameError("not_decodable", "the JPEG frame has no frame header before its data")
-        at += 2 + struct.unpack(">H", content[at + 2 : at + 4])[0]
+    """Read by the decoder itself: a reader of our own that disagreed in one marker would let a bomb pass."""
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(content)
+    except ValueError as error:
+        raise _damaged_jpeg(content, error) from None
+    return Header("jpeg", width, height)
 
 
 def _png_header(content: bytes) -> Header:
+    if content[12:16] != b"IHDR" and len(content) >= 16:
+        raise FrameError("not_decodable", f"the PNG frame is damaged: it begins with {content[12:16]!r}, not with its header IHDR")
     width, height = struct.unpack(">II", content[16:24])
-    if b"acTL" in content[33:1024]:
+    pixels_at = content.find(b"IDAT", 33)
+    if content.find(b"acTL", 33, pixels_at) >= 0:
         raise FrameError("animated", "the PNG frame is an animation; send one still frame")
-    if b"IEND" not in content[-16:]:
-        raise FrameError("truncated", "the PNG frame is truncated: its end chunk is missing; send the whole file")
+    if pixels_at < 0 or content.rfind(b"IEND") < pixels_at:
+        raise FrameError("truncated", f"the PNG frame ends too early ({len(content)} bytes): send the whole file")
     return Header("png", width, height)
 
 
 def _webp_header(content: bytes) -> Header:
+    """RFC 9649, sections 2.4 to 2.7."""
     if len(content) < struct.unpack("<I", content[4:8])[0] + 8:
-        raise FrameError("truncated", "the WebP frame is truncated; send the whole file")
+        raise FrameError("truncated", f"the WebP frame ends too early ({len(content)} bytes): send the whole file")
     kind = content[12:16]
     if kind == b"VP8X":
         if content[20] & 0x02:
@@ -205,5 +263,7 @@ def _webp_header(content: bytes) -> Header:
     if kind == b"VP8L":
         bits = struct.unpack("<I", content[21:25])[0]
         return Header("webp", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    if kind != b"VP8 ":
+        raise FrameError("not_decodable", f"the WebP frame is damaged: it begins with the chunk {kind!r}")
     width, height = struct.unpack("<HH", content[26:30])
     return Header("webp", width & 0x3FFF, height & 0x3FFF)
