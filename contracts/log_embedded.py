@@ -18,6 +18,7 @@ from contracts.errors import LogRefusedError, SettingsError
 from contracts.log_embedded_reader import EmbeddedReader
 from contracts.log_embedded_retention import sweep
 from contracts.log_embedded_store import OFFSET_BITS, answering, connect, shrink_wal, writing
+from contracts.log_limits import check_size
 from contracts.ports import Outgoing, Reader, StartAt, TopicSpec
 
 DEFAULT_MAX_BYTES: Final = 4 << 30
@@ -64,6 +65,8 @@ class EmbeddedBus:
         """Write all in one transaction: all of them or none. See Bus."""
         if not records:
             return
+        for record in records:
+            check_size(record)
         with self._lock, answering(self._folder):
             connection = self._open()
             batches = self._by_place(records)

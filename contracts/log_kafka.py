@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
-from kafka import errors
-
 from contracts.errors import LogAwayError, LogError, LogRefusedError
-from contracts.log_kafka_access import MAX_RECORD_BYTES, KafkaAccess
+from contracts.log_kafka_access import KafkaAccess
+from contracts.log_kafka_client import errors
 from contracts.log_kafka_reader import KafkaReader
 from contracts.log_kafka_topics import create_missing, known_topics
+from contracts.log_limits import check_size
 from contracts.log_security import LogSecurity
 from contracts.ports import Outgoing, Reader, StartAt, TopicSpec
 
@@ -55,7 +55,7 @@ class KafkaBus:
         if not records:
             return
         for record in records:
-            _check_size(record)
+            check_size(record)
         producer = self._current()
         try:
             self._check_topics({record.topic for record in records})
@@ -130,12 +130,6 @@ class KafkaBus:
                 " see that its brokers run and that enough copies are in sync (min.insync.replicas)"
             ) from error
         return size
-
-
-def _check_size(record: Outgoing) -> None:
-    size = len(record.value) + len(record.key.encode())
-    if size > MAX_RECORD_BYTES - 65_536:  # headers and framing fit in the rest
-        raise LogRefusedError(f"a record for {record.topic} has {size} bytes; at most {MAX_RECORD_BYTES - 65_536} are allowed")
 
 
 def _stop(producer: Any) -> None:

@@ -10,15 +10,19 @@ import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, errors
-from kafka.coordinator.assignors.range import RangePartitionAssignor
-from kafka.net.compat import KafkaNetClient
-
 from contracts.errors import LogAwayError, LogError, LogRefusedError, SettingsError
+from contracts.log_kafka_client import (
+    KafkaAdminClient,
+    KafkaConsumer,
+    KafkaNetClient,
+    KafkaProducer,
+    RangePartitionAssignor,
+    errors,
+)
 from contracts.log_kafka_probe import check_sockets, explain
+from contracts.log_limits import MAX_RECORD_BYTES
 from contracts.log_security import LogSecurity
 
-MAX_RECORD_BYTES: Final = 8 << 20
 _BOOTSTRAP_MS: Final = 8_000
 _RECONNECT_MAX_MS: Final = 1_000
 """The client's own default, 30 s, would let a broker be back for half a minute unnoticed."""

@@ -12,10 +12,8 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-from kafka.net.sasl.plain import SaslMechanismPlain
-from kafka.net.sasl.scram import SaslMechanismScram
-
 from contracts.errors import LogAwayError, LogError, LogRefusedError
+from contracts.log_kafka_client import SaslMechanismPlain, SaslMechanismScram
 from contracts.log_security import LogSecurity
 
 _TIMEOUT_S: Final = 5.0

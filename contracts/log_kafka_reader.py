@@ -12,11 +12,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kafka import ConsumerRebalanceListener, TopicPartition, errors
-from kafka.structs import OffsetAndMetadata
-
 from contracts.errors import LogAwayError, LogRefusedError
 from contracts.log_kafka_access import KafkaAccess
+from contracts.log_kafka_client import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition, errors
 from contracts.log_kafka_topics import known_topics
 from contracts.ports import Place, Record, StartAt
 

@@ -6,10 +6,10 @@ What exists is asked first, so that a service without the right to create topics
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from kafka import errors
-
 from contracts.errors import LogAwayError, LogRefusedError, SettingsError
-from contracts.log_kafka_access import MAX_RECORD_BYTES, KafkaAccess
+from contracts.log_kafka_access import KafkaAccess
+from contracts.log_kafka_client import errors
+from contracts.log_limits import MAX_RECORD_BYTES
 from contracts.ports import TopicSpec
 
 _UNKNOWN: Final = 3
