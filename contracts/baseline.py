@@ -5,7 +5,6 @@ the monitor calibrates its thresholds on the rows out of fold.
 """
 
 import io
-import zipfile
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,11 +52,15 @@ class Baseline:
 
 
 def principal_axes(embeddings: Floats, axes: int = AXES) -> tuple[Floats, Floats]:
-    """The centre [D] and the whitened principal axes [A, D] of embeddings [N, D]; axes without variance are left out (A may be 0)."""
-    centre = embeddings.mean(axis=0)
-    _, singular, components = np.linalg.svd(embeddings - centre, full_matrices=False)
-    scale = singular / np.sqrt(max(1, len(embeddings) - 1))
-    kept = min(axes, int((scale > 1e-6 * max(float(scale[0]), 1e-12)).sum()), len(embeddings) - 1)
+    """The centre [D] and the whitened principal axes [A, D] of embeddings [N, D]; axes without variance are left out (A may be 0).
+
+    Without variance is a deviation under 1e-6 of the largest value: that much is rounding in float32, and whitening would blow it up into a signal.
+    """
+    exact = embeddings.astype(np.float64)
+    centre = exact.mean(axis=0)
+    _, singular, components = np.linalg.svd(exact - centre, full_matrices=False)
+    scale = singular / np.sqrt(max(1, len(exact) - 1))
+    kept = min(axes, int((scale > 1e-6 * np.abs(exact).max()).sum()), len(exact) - 1)
     return centre.astype(np.float32), (components[:kept] / scale[:kept, None]).astype(np.float32)
 
 
@@ -84,33 +87,39 @@ def decode(content: bytes, where: str) -> Baseline:
     """Read baseline.npz. Raises VersionError naming `where` and what is wrong."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as data:
-            names = tuple(str(name) for name in data["statistic_names"])
-            if names != NUMERIC:
-                raise VersionError(
-                    f"{where}/baseline.npz has the statistics {names}; this release measures {NUMERIC}. Rebuild the version's baseline"
-                )
-            baseline = Baseline(
-                tuple(str(label) for label in data["labels"]),
-                *(data[name] for name in ("statistics", "embedding", "probabilities", "truth", "group", "centre", "axes")),
-            )
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise VersionError(f"{where}/baseline.npz cannot be read: {error}") from error
+            arrays = {name: data[name] for name in data.files}
+        names = tuple(str(name) for name in arrays["statistic_names"])
+        baseline = Baseline(
+            tuple(str(label) for label in arrays["labels"]),
+            *(arrays[name] for name in ("statistics", "embedding", "probabilities", "truth", "group", "centre", "axes")),
+        )
+    except Exception as error:  # zipfile, zlib and numpy's header parser raise some ten kinds between them
+        raise VersionError(f"{where}/baseline.npz cannot be read: {error!r}") from error
+    if names != NUMERIC:
+        raise VersionError(
+            f"{where}/baseline.npz has the statistics {names}; this release measures {NUMERIC}. Rebuild the version's baseline"
+        )
     _check(baseline, where)
     return baseline
 
 
 def _check(baseline: Baseline, where: str) -> None:
-    n, a, k = len(baseline), len(baseline.axes), len(baseline.labels)
+    n, k = baseline.statistics.shape[:1], len(baseline.labels)
+    a, d = baseline.axes.shape[:1], baseline.centre.shape[:1]
     shapes = {
-        "statistics": (n, len(NUMERIC)),
-        "embedding": (n, a),
-        "probabilities": (n, k),
-        "truth": (n,),
-        "group": (n,),
-        "axes": (a, len(baseline.centre)),
+        "statistics": (*n, len(NUMERIC)),
+        "embedding": (*n, *a),
+        "probabilities": (*n, k),
+        "truth": n,
+        "group": n,
+        "centre": d,
+        "axes": (*a, *d),
     }
     for name, wanted in shapes.items():
-        if (got := getattr(baseline, name).shape) != wanted:
-            raise VersionError(f"{where}/baseline.npz: {name} has shape {got}, expected {wanted}")
-        if not np.isfinite(getattr(baseline, name)).all():
-            raise VersionError(f"{where}/baseline.npz: {name} has values that are not finite")
+        array = getattr(baseline, name)
+        if array.shape != wanted:
+            raise VersionError(f"{where}/baseline.npz: {name} has shape {array.shape}, expected {wanted}")
+        if array.dtype.kind not in "if" or not np.isfinite(array).all():
+            raise VersionError(f"{where}/baseline.npz: {name} has values that are not finite numbers")
+    if len(baseline) and not -1 <= baseline.truth.min() <= baseline.truth.max() < k:
+        raise VersionError(f"{where}/baseline.npz: truth has a class outside -1 to {k - 1}")

@@ -1,6 +1,7 @@
 """Who serves: the channels of a model, one small file that serving polls and retrain's rollout moves."""
 
 import hashlib
+from typing import Annotated
 
 import msgspec
 
@@ -16,7 +17,7 @@ class Channels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     champion: str
     candidate: str | None = None
-    share: float = 0.0
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     shadow: str | None = None
     previous: str | None = None
     sequence: int = 0

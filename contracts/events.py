@@ -346,7 +346,7 @@ def decode(record: Record) -> AnyEvent:
     """The event in a record. Raises BadEventError, with the reason and the record's place."""
     try:
         return _DECODER.decode(record.value)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         where = f"{record.place.topic}[{record.place.partition}]@{record.offset}"
         raise BadEventError(f"{where} is no event we know: {error}") from error
 

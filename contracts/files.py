@@ -3,6 +3,8 @@
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ class Folder:
         self.url = url
         try:
             self._fs: Any
-            self._fs, self._root = fsspec.core.url_to_fs(url)
+            # Object stores would answer `exists` from a listing made earlier, and never see what another process wrote since.
+            self._fs, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
             raise StoreError(
                 f"{url!r} is no folder we can open: {error}. Use a path, or s3:// or gs:// with its fsspec package installed"
@@ -35,88 +38,112 @@ class Folder:
 
     def read(self, path: str) -> bytes:
         """The content of a file."""
-        try:
+        with self._told(path, "read"):
             content: bytes = self._fs.cat_file(f"{self._root}/{path}")
-        except (FileNotFoundError, NotADirectoryError):
-            raise FileNotFoundError(f"{self.url}/{path}") from None
-        except OSError as error:
-            raise StoreError(f"{self.url}/{path} cannot be read: {error}") from error
         return content
 
-    def write(self, path: str, content: bytes) -> None:
-        """Create or replace a file; a reader sees the old content or the new, never a part."""
-        try:
+    def write(self, path: str, content: bytes, durable: bool = True) -> None:
+        """Create or replace a file; a reader sees the old content or the new, never a part.
+
+        Without `durable` a local write may be lost in a power cut; a crash of the process never loses it.
+        """
+        with self._told(path, "written"):
             if self._local is None:
                 self._fs.pipe_file(f"{self._root}/{path}", content)
             else:
-                self._replace(self._local / path, content)
-        except OSError as error:
-            raise StoreError(f"{self.url}/{path} cannot be written: {error}") from error
+                with _unfinished(self._local / path, content, durable) as unfinished:
+                    unfinished.replace(self._local / path)
 
     def create(self, path: str, content: bytes) -> bool:
         """Create a file whole; False, and nothing written, when it exists: of several writers exactly one wins."""
         try:
-            if self._local is None:
-                with self._fs.open(f"{self._root}/{path}", "xb") as file:
-                    file.write(content)
-            else:
-                self._link(self._local / path, content)
+            with self._told(path, "created"):
+                if self._local is None:
+                    self._fs.pipe_file(f"{self._root}/{path}", content, mode="create")
+                else:
+                    with _unfinished(self._local / path, content) as unfinished:
+                        os.link(unfinished, self._local / path)
         except FileExistsError:
             return False
-        except OSError as error:
-            raise StoreError(f"{self.url}/{path} cannot be created: {error}") from error
+        except StoreError:
+            if self._local is None and self.exists(path):  # S3 answers a lost race with "precondition failed"
+                return False
+            raise
         return True
 
     def exists(self, path: str) -> bool:
         """Whether a file is there."""
-        return bool(self._fs.exists(f"{self._root}/{path}"))
+        with self._told(path, "looked up"):
+            return bool(self._fs.exists(f"{self._root}/{path}"))
 
     def names(self, path: str = "") -> list[str]:
         """The names of the files and folders directly in a folder, sorted; [] when it is missing. Unfinished writes are left out."""
+        return sorted(self.sizes(path))
+
+    def sizes(self, path: str = "") -> dict[str, int]:
+        """The names as in `names`, each with its size in bytes (0 for a folder), from one listing."""
         where = f"{self._root}/{path}".rstrip("/")
         try:
-            found = self._fs.ls(where, detail=False, refresh=True) if self._local is None else list(Path(where).iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            raise StoreError(f"{self.url}/{path} cannot be listed: {error}") from error
-        names = (str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
-        return sorted(name for name in names if name and not name.startswith(".") and name != where.rsplit("/", 1)[-1])
-
-    def size(self, path: str) -> int:
-        """A file's size in bytes."""
-        return int(self._fs.size(f"{self._root}/{path}"))
+            with self._told(path, "listed"):
+                if self._local is not None:
+                    found = _scanned(Path(where))
+                else:
+                    found = {entry["name"].rstrip("/"): int(entry["size"] or 0) for entry in self._fs.ls(where, detail=True)}
+        except FileNotFoundError:
+            return {}
+        own = where.strip("/")  # an object store may list the folder's own marker
+        names = {name.rsplit("/", 1)[-1]: size for name, size in found.items() if name.strip("/") != own}
+        return {name: size for name, size in names.items() if name and not name.startswith(".")}
 
     def remove(self, path: str) -> None:
         """Remove a file or a whole folder; a missing one is none to remove."""
-        try:
+        with suppress(FileNotFoundError), self._told(path, "removed"):
             self._fs.rm(f"{self._root}/{path}", recursive=True)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise StoreError(f"{self.url}/{path} cannot be removed: {error}") from error
 
-    def _replace(self, path: Path, content: bytes) -> None:
-        unfinished = _unfinished(path, content)
-        unfinished.replace(path)
-
-    def _link(self, path: Path, content: bytes) -> None:
-        unfinished = _unfinished(path, content)
+    @contextmanager
+    def _told(self, path: str, what: str) -> Iterator[None]:
+        """Errors of the file system in our words. All of them: the clients of object stores raise their own, which share no base."""
         try:
-            os.link(unfinished, path)
-        finally:
-            unfinished.unlink()
+            yield
+        except FileExistsError as error:
+            if what == "created":
+                raise
+            raise StoreError(f"{self.url}/{path} cannot be {what}: {error!r}") from error
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if what in ("written", "created"):  # no such bucket, or a file where a folder should be
+                raise StoreError(f"{self.url}/{path} cannot be {what}: {error!r}") from error
+            raise FileNotFoundError(f"{self.url}/{path}") from None
+        except Exception as error:
+            raise StoreError(f"{self.url}/{path} cannot be {what}: {error!r}") from error
 
 
-def _unfinished(path: Path, content: bytes) -> Path:
-    """`content` in a hidden file beside `path`, on the disk: a crash leaves it hidden."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def _unfinished(path: Path, content: bytes, durable: bool = True) -> Iterator[Path]:
+    """`content` in a hidden file beside `path`, on the disk; gone afterwards. A crash leaves it hidden."""
+    if not path.parent.is_dir():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(*error.args) from error
     unfinished = path.parent / f".{path.name}.{secrets.token_hex(4)}"
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return unfinished
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        yield unfinished
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _scanned(folder: Path) -> dict[str, int]:
+    sizes = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # removed meanwhile
+                sizes[entry.name] = entry.stat().st_size if entry.is_file() else 0
+    return sizes
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:

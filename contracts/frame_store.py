@@ -39,9 +39,9 @@ class FrameStore:
         self.url = url
 
     def put(self, card: StoredFrame, content: bytes) -> None:
-        """Keep a frame and its card. Putting the same again changes nothing."""
-        self._folder.write(card.path, content)
-        self._folder.write(_card_path(card.model, card.frame_id), msgspec.json.encode(card))
+        """Keep a frame and its card. Putting the same again changes nothing. A power cut may lose the last seconds; nothing waits for the disk."""
+        self._folder.write(card.path, content, durable=False)
+        self._folder.write(_card_path(card.model, card.frame_id), msgspec.json.encode(card), durable=False)
 
     def card(self, model: str, frame_id: str) -> StoredFrame | None:
         """What is known of a frame; None when it was never stored, or is gone by retention."""
@@ -49,31 +49,46 @@ class FrameStore:
             return None
         path = _card_path(model, frame_id)
         try:
-            return msgspec.json.decode(self._folder.read(path), type=StoredFrame)
+            content = self._folder.read(path)
+            return msgspec.json.decode(content, type=StoredFrame) if content else None  # empty: a power cut came between
         except FileNotFoundError:
             return None
         except msgspec.MsgspecError as error:
             raise StoreError(f"{self.url}/{path} is not readable: {error}") from error
 
     def read(self, path: str) -> bytes:
-        """A frame's bytes. Raises FileNotFoundError when retention took it."""
+        """A frame's bytes. Raises FileNotFoundError when retention took it, and for a path that leads out of the store."""
+        if not path.startswith("frames/") or ".." in path.split("/"):
+            raise FileNotFoundError(f"{self.url}/{path} is no frame of this store")
         return self._folder.read(path)
 
     def prune(self, model: str, max_bytes: int, oldest: float) -> int:
-        """Remove whole hours that ended before `oldest` (Unix seconds), then the oldest until at most `max_bytes` are kept. Returns the bytes freed."""
-        hours = [
-            (f"frames/{model}/{day}/{hour}")
-            for day in self._folder.names(f"frames/{model}")
-            for hour in self._folder.names(f"frames/{model}/{day}")
-        ]
-        sizes = {hour: sum(self._folder.size(f"{hour}/{name}") for name in self._folder.names(hour)) for hour in hours}
-        total, freed = sum(sizes.values()), 0
+        """Remove whole hours that ended before `oldest` (Unix seconds), then the oldest frames until at most `max_bytes` are kept.
+
+        Returns the bytes freed. One listing an hour; safe beside a writer and beside another pruner.
+        """
+        root = f"frames/{checked_name('model', model)}"
+        hours = {
+            f"{day}/{hour}": self._folder.sizes(f"{root}/{day}/{hour}")
+            for day in self._folder.names(root)
+            for hour in self._folder.names(f"{root}/{day}")
+        }
+        total, freed = sum(sum(files.values()) for files in hours.values()), 0
         limit = time.strftime("%Y%m%d/%H", time.gmtime(oldest))
-        for hour in hours:
-            if total - freed <= max_bytes and hour.removeprefix(f"frames/{model}/") >= limit:
-                break
-            self._folder.remove(hour)
-            freed += sizes[hour]
+        for hour, files in hours.items():
+            size = sum(files.values())
+            if hour < limit or total - freed - size >= max_bytes:
+                self._folder.remove(f"{root}/{hour}")
+                freed += size
+                continue
+            for name in files:  # in order of time: a frame's name begins with its time
+                if total - freed <= max_bytes:
+                    break
+                self._folder.remove(f"{root}/{hour}/{name}")
+                freed += files[name]
+        for day in {hour.partition("/")[0] for hour in hours if hour < limit}:
+            if day < limit[:8] and not self._folder.names(f"{root}/{day}"):
+                self._folder.remove(f"{root}/{day}")
         return freed
 
 

@@ -2,11 +2,16 @@
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from contracts.logs import Logger
+
+_log = Logger("health")
 
 Ready = Callable[[], str | None]
 """None when ready, else the reason why not."""
@@ -17,10 +22,9 @@ class HealthServer:
 
     def __init__(self, listener: socket.socket, registry: CollectorRegistry, ready: Ready) -> None:
         listener.setblocking(True)
-        self._server = ThreadingHTTPServer(listener.getsockname()[:2], _handler(registry, ready), bind_and_activate=False)
+        self._server = _Server(listener.getsockname()[:2], _handler(registry, ready), bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listener
-        self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="health", daemon=True
         )
@@ -38,8 +42,19 @@ class HealthServer:
         self._thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is no event; anything else is a bug and is logged as one."""
+        if not isinstance(sys.exception(), OSError):
+            _log.error("health_request_failed", trace=True)
+
+
 def _handler(registry: CollectorRegistry, ready: Ready) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        timeout = 10  # seconds without a byte: a silent client holds a thread no longer
+
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             if path == "/metrics":

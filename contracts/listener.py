@@ -12,11 +12,12 @@ def listen(host: str, port: int, section: str) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+        listener.listen(1024)  # here too: of two processes that bind at the same instant, the second fails only now
+    except (OSError, OverflowError) as error:
         listener.close()
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         raise SettingsError(
-            f"{section} cannot listen on {host}:{port}: {error.strerror}. Stop what uses it, or set [{section}] host and port"
+            f"{section} cannot listen on {host}:{port}: {reason}. Stop what uses it, or set [{section}] host and port"
         ) from error
-    listener.listen(1024)
     listener.setblocking(False)
     return listener

@@ -1,11 +1,13 @@
 """Logs as JSON lines on standard error: a constant event name and fields, one line a decision, none a frame."""
 
-import json
 import logging
 import sys
 import traceback
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import msgspec
+import numpy as np
 
 _OWN: Final = "keepsight"
 
@@ -46,7 +48,12 @@ class _JsonLines(logging.Formatter):
             line["logger"] = record.name
         if record.exc_info and record.exc_info[0]:
             line["trace"] = "".join(traceback.format_exception(*record.exc_info))
-        return json.dumps(line, default=str)
+        return msgspec.json.encode(line, enc_hook=_plain).decode()
+
+
+def _plain(value: object) -> object:
+    """numpy's scalars as numbers, anything else as its text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def log_to_stderr(service: str, level: str = "INFO") -> None:

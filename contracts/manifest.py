@@ -1,6 +1,6 @@
 """What a model version says of itself: `manifest.json`, beside `model.onnx` and `baseline.npz`."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -11,6 +11,10 @@ from contracts.quality import Quality
 MANIFEST: Final = "manifest.json"
 MODEL: Final = "model.onnx"
 BASELINE: Final = "baseline.npz"
+
+
+Side = Annotated[int, msgspec.Meta(ge=1, le=8192)]
+"""Pixels."""
 
 
 class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,8 +31,8 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: str
-    height: int
-    width: int
+    height: Side
+    width: Side
     fit: Literal["stretch", "letterbox"] = "stretch"
 
 
@@ -62,7 +66,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     scores: str
     embedding: str
     scores_are: Literal["logits", "probabilities"]
-    temperature: float = 1.0
+    temperature: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     positive: str | None = None
     benchmark: Quality | None = None
     lineage: Lineage
@@ -83,6 +87,13 @@ def encode(manifest: Manifest) -> bytes:
 def decode(content: bytes, where: str) -> Manifest:
     """Read manifest.json. Raises VersionError naming `where` and what is wrong."""
     try:
-        return msgspec.json.decode(content, type=Manifest)
-    except msgspec.MsgspecError as error:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise VersionError(f"{where}/{MANIFEST} is not a manifest we can read: {error}") from error
+    if len(set(manifest.labels)) != len(manifest.labels) or not manifest.labels:
+        raise VersionError(f"{where}/{MANIFEST}: labels are {list(manifest.labels)}; give at least one, each once")
+    if manifest.positive is not None and manifest.positive not in manifest.labels:
+        raise VersionError(f"{where}/{MANIFEST}: positive {manifest.positive!r} is none of the labels {list(manifest.labels)}")
+    if MODEL not in manifest.files or BASELINE not in manifest.files:
+        raise VersionError(f"{where}/{MANIFEST}: files are {sorted(manifest.files)}; {MODEL} and {BASELINE} must be among them")
+    return manifest

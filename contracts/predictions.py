@@ -35,7 +35,7 @@ class Classification(msgspec.Struct, frozen=True, tag="classification", tag_fiel
     @property
     def entropy(self) -> float:
         """Shannon entropy in nats; the classes left out count as one."""
-        return -sum(p * math.log(p) for p in (*self.probabilities, self.rest) if p > 0)
+        return -sum(p * math.log(p) for p in (*self.probabilities, self.rest) if p > 0) + 0.0  # a certain answer's -0.0 becomes 0.0
 
     def probability_of(self, label: str) -> float:
         """The probability of `label`, 0 when it was not kept."""

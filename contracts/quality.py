@@ -64,9 +64,15 @@ def auc(scores: NDArray[np.float64], positive: NDArray[np.bool_], z: float = Z_9
 def quality(
     labels: Sequence[str], truth: NDArray[np.int64], probabilities: NDArray[np.float64], positive: str | None = None
 ) -> Quality:
-    """Quality of probabilities [N, K] against truth [N] (indices into `labels`, length K). Raises ValueError for N = 0 or an unknown positive."""
+    """Quality of probabilities [N, K] against truth [N] (indices into `labels`, length K). Raises ValueError for N = 0, an unknown positive or truth."""
     if positive is not None and positive not in labels:
         raise ValueError(f"positive label {positive!r} is none of {list(labels)}")
+    if not len(truth) or probabilities.shape != (len(truth), len(labels)):
+        raise ValueError(
+            f"quality needs at least one case and probabilities [{len(truth)}, {len(labels)}], got {list(probabilities.shape)}"
+        )
+    if truth.min() < 0 or truth.max() >= len(labels):
+        raise ValueError(f"truth has the class {truth.min() if truth.min() < 0 else truth.max()}, there are 0 to {len(labels) - 1}")
     predicted = probabilities.argmax(axis=1)
     right = predicted == truth
     per_class = {
@@ -83,7 +89,7 @@ def quality(
         k = list(labels).index(positive)
         recall, precision, area = per_class.get(positive), _precision(predicted, right, k), auc(probabilities[:, k], truth == k)
     balanced = _mean(recalls)
-    assert balanced is not None  # N >= 1, so that at least one class occurs
+    assert balanced is not None  # at least one class occurs
     return Quality(wilson(float(right.sum()), len(truth)), balanced, recall, precision, area, per_class)
 
 

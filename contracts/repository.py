@@ -1,11 +1,13 @@
 """The model repository: immutable versions, and channels that say which of them serve.
 
+models/<model>/<version>/.claim                                        whose name it is: the model's digest, created exclusively
 models/<model>/<version>/{model.onnx, baseline.npz, manifest.json}     written in this order: a version without a manifest is unfinished
 models/<model>/channels.json                                           the newest channels, replaced atomically
 models/<model>/channels/<sequence>.json                                every change, created exclusively: the history, and the compare-and-set
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -17,6 +19,10 @@ from contracts.errors import ChannelConflictError, VersionError
 from contracts.files import Folder, sha256
 from contracts.ids import checked_name
 from contracts.manifest import BASELINE, MANIFEST, MODEL, FileEntry, Manifest
+
+CLAIM: Final = ".claim"
+"""The digest of the model that a version's name belongs to, created exclusively before anything else of the version."""
+_RESERVED: Final = ("channels", "channels.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +53,35 @@ class ModelRepository:
     def versions(self, model: str) -> list[str]:
         """The finished versions of a model, oldest first (numbers by value)."""
         names = self._folder.names(f"models/{checked_name('model', model)}")
-        found = [
-            name for name in names if not name.startswith("channels") and self._folder.exists(f"models/{model}/{name}/{MANIFEST}")
-        ]
-        return sorted(found, key=lambda name: (int(name) if name.isdigit() else -1, name))
+        found = [name for name in names if name not in _RESERVED and self._folder.exists(f"models/{model}/{name}/{MANIFEST}")]
+        return sorted(found, key=lambda name: (int(name) if name.isdecimal() else -1, name))
 
     def next_version(self, model: str) -> str:
         """One above the highest numbered version folder, finished or not: "1" for the first."""
         names = self._folder.names(f"models/{checked_name('model', model)}")
-        return str(1 + max((int(name) for name in names if name.isdigit()), default=0))
+        return str(1 + max((int(name) for name in names if name.isdecimal()), default=0))
 
     def publish(self, manifest: Manifest, model: bytes, baseline: Baseline) -> Manifest:
-        """Write a version and return its manifest with the files' digests. Raises VersionError if a finished version of that name differs."""
+        """Write a version and return its manifest with the files' digests. Raises VersionError if another model has that version's name.
+
+        The first publisher of a name claims it with its model's digest: of two at once one is refused before it writes; the same one may try again.
+        """
         where = self._where(manifest.model, manifest.version)
         files = {MODEL: model, BASELINE: baselines.encode(baseline)}
         manifest = msgspec.structs.replace(
             manifest, files={name: FileEntry(sha256(data), len(data)) for name, data in files.items()}
         )
+        if tuple(manifest.labels) != tuple(baseline.labels):
+            raise VersionError(f"{where}: the manifest's labels {manifest.labels} are not the baseline's {baseline.labels}")
+        if manifest.version in _RESERVED:
+            raise VersionError(
+                f"{where}: {manifest.version!r} is where the channels lie; versions are numbers, publish under the next"
+            )
+        claim = manifests.digest(manifest).encode()
+        if not self._folder.create(f"{where}/{CLAIM}", claim) and self._folder.read(f"{where}/{CLAIM}") != claim:
+            raise VersionError(f"{where} is taken by another model; versions are immutable, publish under the next number")
         if self._folder.exists(f"{where}/{MANIFEST}"):
-            standing = self.manifest(manifest.model, manifest.version)
-            if manifests.digest(standing) != manifests.digest(manifest):
-                raise VersionError(
-                    f"{where} is published already with another model; versions are immutable, publish under the next number"
-                )
-            return standing
+            return self.manifest(manifest.model, manifest.version)
         for name, data in files.items():
             self._folder.write(f"{where}/{name}", data)
         self._folder.write(f"{where}/{MANIFEST}", manifests.encode(manifest))
@@ -130,6 +141,11 @@ class ModelRepository:
         for version in new.versions():
             self.manifest(model, version)
         content = msgspec.json.format(msgspec.json.encode(new), indent=1)
+        _decode_channels(content, f"{self.url}/{_entry(model, new.sequence)}")
+        if new.sequence != 1 and not self._folder.exists(_entry(model, new.sequence - 1)):
+            raise ValueError(
+                f"channels of {model!r} cannot begin at {new.sequence}: `changed` makes the next state of those read; the first is 1"
+            )
         if not self._folder.create(_entry(model, new.sequence), content):
             raise ChannelConflictError(
                 f"channels of {model!r} moved past {new.sequence - 1} meanwhile: read them again and decide again"
@@ -163,7 +179,10 @@ class ModelRepository:
 
     @staticmethod
     def _where(model: str, version: str) -> str:
-        return f"models/{checked_name('model', model)}/{checked_name('version', version)}"
+        try:
+            return f"models/{checked_name('model', model)}/{checked_name('version', version)}"
+        except ValueError as error:
+            raise VersionError(str(error)) from None
 
 
 def changed(channels: Channels, now: float, by: str, reason: str, **fields: object) -> Channels:
