@@ -93,17 +93,17 @@ class Camera(threading.Thread):
         self._shots = shots
         self._interval_s = 1.0 / rate_hz
         self._answered = answered
-        self._stop = threading.Event()
+        self._stopping = threading.Event()
 
     def stop(self) -> None:
         """Send no further frame; the one under way is still answered."""
-        self._stop.set()
+        self._stopping.set()
 
     def run(self) -> None:
         """A late camera sends at once and does not make up for the frames it missed."""
         due = time.monotonic()
         for shot in self._shots:
-            if self._stop.wait(max(0.0, due - time.monotonic())):
+            if self._stopping.wait(max(0.0, due - time.monotonic())):
                 break
             due = max(due + self._interval_s, time.monotonic())
             self._send(shot)

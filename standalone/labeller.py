@@ -28,7 +28,7 @@ class Labeller(threading.Thread):
         self._lock = threading.Lock()
         self._waiting: list[tuple[float, str, Answer]] = []
         self._seen: set[int] = set()
-        self._stop = threading.Event()
+        self._stopping = threading.Event()
 
     def offer(self, answer: Answer) -> None:
         """Remember an answered frame for labelling, if it was drawn at random and its cell is new. Any thread."""
@@ -39,11 +39,11 @@ class Labeller(threading.Thread):
 
     def stop(self) -> None:
         """Post nothing further."""
-        self._stop.set()
+        self._stopping.set()
 
     def run(self) -> None:
         """Post what is due."""
-        while not self._stop.wait(1.0):
+        while not self._stopping.wait(1.0):
             while due := self._due(time.time()):
                 self._post(due)
         self._connection.close()

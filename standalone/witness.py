@@ -53,7 +53,7 @@ class Witness(threading.Thread):
         self._positive = positive
         self._ids: set[str] = set()
         self._bus = bus
-        self._stop = threading.Event()
+        self._stopping = threading.Event()
         self.failed: Exception | None = None
 
     def run(self) -> None:
@@ -61,7 +61,7 @@ class Witness(threading.Thread):
         reader = self._bus.reader(None, TOPIC_NAMES)
         try:
             while True:
-                ending = self._stop.is_set()
+                ending = self._stopping.is_set()
                 try:
                     records = reader.poll(0.2)
                 except LogAwayError:
@@ -83,7 +83,7 @@ class Witness(threading.Thread):
 
     def finish(self, timeout_s: float = 30.0) -> None:
         """Read to the end of the log, then stop. Call it when all publishers have stopped."""
-        self._stop.set()
+        self._stopping.set()
         self.join(timeout_s)
         if self.failed is not None:
             raise self.failed
