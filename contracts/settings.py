@@ -1,7 +1,8 @@
 """How every service reads its settings: one frozen class a service, from defaults, a TOML file, the environment, secret files and the command line.
 
 Later wins: defaults < TOML (top-level keys are shared, a service's own stand in its section) < secret files < `KEEPSIGHT_KEY` and
-`KEEPSIGHT_SECTION_KEY` < `--key`. Unknown keys are refused with the nearest known name. `--help` and docs/settings.md come from the same fields.
+`KEEPSIGHT_SECTION_KEY` < `--key`. Outside TOML, tables and lists are JSON. Unknown keys are refused with the nearest known name. `--help` and
+docs/settings.md come from the same fields.
 """
 
 import argparse
@@ -9,15 +10,18 @@ import difflib
 import os
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, Literal, TypeVar, cast, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSettingError
 
 from contracts.errors import SettingsError
+from contracts.ids import NAME
 
 SECTIONS: Final = ("serving", "monitor", "retrain", "standalone")
 _NOT_SETTINGS: Final = ("KEEPSIGHT_TEST_", "KEEPSIGHT_REQUIRE_ALL", "KEEPSIGHT_SETTINGS")
@@ -29,6 +33,7 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="KEEPSIGHT_", cli_parse_args=False)
     section: ClassVar[str] = ""
     toml: ClassVar[Mapping[str, Any]] = {}
+    line: ClassVar[Mapping[str, str]] = {}
 
     log: str = Field(
         "embedded:///var/lib/keepsight/log", description="The log: embedded:///folder, or kafka://host:port[,host:port][/prefix]."
@@ -38,12 +43,14 @@ class ServiceSettings(BaseSettings):
     state: Path = Field(
         Path("/var/lib/keepsight/state"), description="A folder of this machine for what a service must remember over a restart."
     )
-    model: str = Field("model", description="The model that these services serve, watch and mend.")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    model: str = Field("model", pattern=f"^{NAME.pattern}$", description="The model that these services serve, watch and mend.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     kafka_ca_file: Path | None = Field(None, description="CA certificates (PEM) of a Kafka cluster with TLS.")
     kafka_username: str = Field("", description="SASL user; empty: no SASL.")
     kafka_password: str = Field("", description="SASL password. Better as a secret file: see docs/settings.md.", repr=False)
-    kafka_mechanism: str = Field("SCRAM-SHA-512", description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
     kafka_tls: bool = Field(False, description="Speak TLS to Kafka (implied by kafka_ca_file).")
 
     @classmethod
@@ -59,10 +66,18 @@ class ServiceSettings(BaseSettings):
         own = EnvSettingsSource(settings_cls, env_prefix=f"KEEPSIGHT_{cls.section.upper()}_")
         secrets = os.environ.get("KEEPSIGHT_SECRETS_DIR", "/run/secrets/keepsight")
         files = (SecretsSettingsSource(settings_cls, secrets_dir=secrets, env_prefix=""),) if Path(secrets).is_dir() else ()
-        return (init_settings, own, env_settings, *files, _Toml(settings_cls, cls.toml))
+        return (init_settings, _Line(settings_cls, cls.line), own, env_settings, *files, _Toml(settings_cls, cls.toml))
 
 
 S = TypeVar("S", bound=ServiceSettings)
+
+
+class _Line(EnvSettingsSource):
+    """The command line's values, read as a variable's would be: tables and lists as JSON."""
+
+    def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, str]) -> None:
+        super().__init__(settings_cls, env_prefix="")
+        self.env_vars = values
 
 
 class _Toml(PydanticBaseSettingsSource):
@@ -85,13 +100,17 @@ def load(cls: type[S], argv: Sequence[str], prog: str, about: str) -> S:
     path = arguments.pop("settings") or os.environ.get("KEEPSIGHT_SETTINGS")
     values = read_toml(cls, Path(path)) if path else {}
     _refuse_unknown_variables(cls)
-    loaded = cast(type[S], type(cls.__name__, (cls,), {"toml": values, "__doc__": cls.__doc__, "__module__": cls.__module__}))
+    line = {key: value for key, value in arguments.items() if value is not None}
+    namespace = {"toml": values, "line": line, "__doc__": cls.__doc__, "__module__": cls.__module__}
     try:
-        return loaded(**{key: value for key, value in arguments.items() if value is not None})
+        return cast(Callable[[], S], type(cls.__name__, (cls,), namespace))()
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SettingsError(f"setting {key!r} is {first['input']!r}: {first['msg']}. {_hint(cls, key)}") from None
+        raise SettingsError(_complaint(cls, error.errors()[0])) from None
+    except UnreadableSettingError as error:
+        key = str(error).split('"')[1]  # error parsing value for field "key" from source …
+        raise SettingsError(
+            f"setting {key!r} cannot be read: {error.__cause__}. Outside TOML files, tables and lists are JSON"
+        ) from None
 
 
 def read_toml(cls: type[ServiceSettings], path: Path) -> dict[str, Any]:
@@ -100,11 +119,15 @@ def read_toml(cls: type[ServiceSettings], path: Path) -> dict[str, Any]:
         content = tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise SettingsError(f"settings file {path} does not exist") from None
+    except OSError as error:
+        raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"settings file {path} is not TOML: {error}") from None
     sections = {key: content.pop(key) for key in SECTIONS if isinstance(content.get(key), dict)}
     shared = set(ServiceSettings.model_fields)
     for key in content:
+        if key in SECTIONS:
+            raise SettingsError(f"{path}: {key!r} is {content[key]!r}; it is a section: write [{key}] and its keys below")
         if key not in shared:
             raise SettingsError(f"{path}: unknown key {key!r}{_nearest(key, shared | set(SECTIONS))}")
     own = sections.get(cls.section, {})
@@ -143,9 +166,31 @@ def default_text(field: FieldInfo) -> str:
     return "none" if value is None or value == "" else str(value)
 
 
-def _hint(cls: type[ServiceSettings], key: str) -> str:
-    field = cls.model_fields.get(key)
-    return field.description or "" if field else f"Known settings: see --help{_nearest(key, cls.model_fields)}"
+def _complaint(cls: type[ServiceSettings], error: ErrorDetails) -> str:
+    """One validation error in our words: the key, the value unless it is secret, what is allowed."""
+    path = [str(part) for part in error["loc"]]
+    key, field = ".".join(path), cls.model_fields.get(path[0]) if path else None
+    if error["type"] == "extra_forbidden":
+        return f"unknown setting {key!r}{_nearest(path[-1], _siblings(cls, path))}"
+    if field is None:
+        return f"settings: {error['msg']}"
+    value = repr(error["input"]) if field.repr else "not shown, it is a secret"
+    return f"setting {key!r} is {value}: {error['msg']}. {field.description or ''}".rstrip()
+
+
+def _siblings(cls: type[BaseModel], path: Sequence[str]) -> set[str]:
+    """The keys allowed where `path` ends, found by walking the nested tables (models, lists and dictionaries of models)."""
+    model: type[BaseModel] = cls
+    for part in path[:-1]:
+        field = model.model_fields.get(part)
+        nested = [kind for kind in _parts(field.annotation) if issubclass(kind, BaseModel)] if field else []
+        model = nested[0] if nested else model
+    return set(model.model_fields)
+
+
+def _parts(annotation: Any) -> list[type]:
+    found = [annotation] if isinstance(annotation, type) and not get_args(annotation) else []
+    return found + [part for argument in get_args(annotation) for part in _parts(argument)]
 
 
 def _nearest(name: str, known: Mapping[str, Any] | set[str]) -> str:
