@@ -50,6 +50,7 @@ class KafkaReader:
             while True:
                 left_ms = max(0, int(1000 * (deadline - time.monotonic())))
                 batches = consumer.poll(timeout_ms=left_ms, max_records=max_records)
+                _finish_joining(consumer)
                 astray = self._settle_or_restart(consumer)
                 records = [
                     _record(one) for place, batch in batches.items() if place in self._next and place not in astray for one in batch
@@ -115,6 +116,8 @@ class KafkaReader:
 
     def _subscribe(self, consumer: Any) -> None:
         if self._group is not None:
+            for topic in self._topics:
+                consumer.partitions_for_topic(topic)  # the first join then knows the partitions and needs no second one
             consumer.subscribe(self._topics, listener=self._changes)
             return
         places = [TopicPartition(topic, partition) for topic in self._topics for partition in consumer.partitions_for_topic(topic)]
@@ -200,6 +203,17 @@ def _record(one: Any) -> Record:
         {name: value.decode(errors="replace") for name, value in one.headers},
         one.timestamp,
     )
+
+
+def _finish_joining(consumer: Any) -> None:
+    """See that a join which a poll left unfinished is taken up by the next one (trap 8 in docs/kafka.md).
+
+    When new metadata was the reason to join and the poll's time ran out on the way, the client forgets the join: the member stays in the group,
+    holds nothing, and burns a core. A standing request to rejoin keeps it awake until the join is complete.
+    """
+    coordinator = consumer._coordinator
+    if coordinator.rejoining:
+        coordinator.request_rejoin()
 
 
 def _stop(consumer: Any) -> None:
