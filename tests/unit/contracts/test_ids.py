@@ -1,0 +1,54 @@
+"""Ids sort by time, hold it, and names that would become a path elsewhere are refused."""
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.ids import checked_name, is_id, new_id, time_of
+
+MOMENTS = st.floats(0, 4_000_000_000)
+
+
+@given(MOMENTS)
+def test_an_id_is_a_uuid7_that_holds_its_millisecond(now: float) -> None:
+    made = new_id(now)
+    assert uuid.UUID(made).version == 7
+    assert uuid.UUID(made).variant == uuid.RFC_4122
+    assert is_id(made)
+    assert time_of(made) == pytest.approx(now, abs=0.001001)
+
+
+@given(MOMENTS, st.floats(0.002, 1e6))
+def test_ids_sort_by_time(now: float, later: float) -> None:
+    assert new_id(now) < new_id(now + later)
+
+
+def test_ids_of_one_millisecond_differ() -> None:
+    assert len({new_id(1_700_000_000.0) for _ in range(10_000)}) == 10_000
+
+
+@given(st.text(max_size=40))
+def test_other_text_is_no_id(text: str) -> None:
+    assert not is_id(text)
+    with pytest.raises(ValueError, match="not a frame id"):
+        time_of(text)
+
+
+@pytest.mark.parametrize("version", ["1", "4", "6", "8"])
+def test_uuids_of_other_versions_are_no_ids(version: str) -> None:
+    made = new_id(1_700_000_000.0)
+    assert not is_id(made[:14] + version + made[15:])
+    assert not is_id(made.upper().replace("-", "_"))
+
+
+@pytest.mark.parametrize("name", ["a", "line-3", "solar_cells.v2", "0", "A" * 64])
+def test_names(name: str) -> None:
+    assert checked_name("camera", name) == name
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../etc", "a/b", "a b", "-a", "ä", "a\n", "a\0", "A" * 65])
+def test_names_that_are_none(name: str) -> None:
+    with pytest.raises(ValueError, match=r"camera .* is not a name: use 1 to 64 letters"):
+        checked_name("camera", name)
