@@ -253,7 +253,7 @@ def _png_header(content: bytes) -> Header:
 
 def _webp_header(content: bytes) -> Header:
     """RFC 9649, sections 2.4 to 2.7."""
-    if len(content) < struct.unpack("<I", content[4:8])[0] + 8:
+    if len(content) < max(25, struct.unpack("<I", content[4:8])[0] + 8):
         raise FrameError("truncated", f"the WebP frame ends too early ({len(content)} bytes): send the whole file")
     kind = content[12:16]
     if kind == b"VP8X":
