@@ -6,6 +6,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # importlib.resources.read_text, once for each message schema
     from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
     from kafka.coordinator.assignors.range import RangePartitionAssignor
+    from kafka.coordinator.base import MemberState
     from kafka.net.compat import KafkaNetClient
     from kafka.net.sasl.plain import SaslMechanismPlain
     from kafka.net.sasl.scram import SaslMechanismScram
@@ -17,6 +18,7 @@ __all__ = [
     "KafkaConsumer",
     "KafkaNetClient",
     "KafkaProducer",
+    "MemberState",
     "OffsetAndMetadata",
     "RangePartitionAssignor",
     "SaslMechanismPlain",

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from contracts.errors import LogAwayError, LogRefusedError
 from contracts.log_kafka_access import KafkaAccess
-from contracts.log_kafka_client import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition, errors
+from contracts.log_kafka_client import ConsumerRebalanceListener, MemberState, OffsetAndMetadata, TopicPartition, errors
 from contracts.log_kafka_topics import known_topics
 from contracts.ports import Place, Record, StartAt
 
@@ -50,7 +50,6 @@ class KafkaReader:
             while True:
                 left_ms = max(0, int(1000 * (deadline - time.monotonic())))
                 batches = consumer.poll(timeout_ms=left_ms, max_records=max_records)
-                _finish_joining(consumer)
                 astray = self._settle_or_restart(consumer)
                 records = [
                     _record(one) for place, batch in batches.items() if place in self._next and place not in astray for one in batch
@@ -118,6 +117,7 @@ class KafkaReader:
         if self._group is not None:
             for topic in self._topics:
                 consumer.partitions_for_topic(topic)  # the first join then knows the partitions and needs no second one
+            _complete_joins(consumer._coordinator)
             consumer.subscribe(self._topics, listener=self._changes)
             return
         places = [TopicPartition(topic, partition) for topic in self._topics for partition in consumer.partitions_for_topic(topic)]
@@ -205,15 +205,27 @@ def _record(one: Any) -> Record:
     )
 
 
-def _finish_joining(consumer: Any) -> None:
-    """See that a join which a poll left unfinished is taken up by the next one (trap 8 in docs/kafka.md).
+def _complete_joins(coordinator: Any) -> None:
+    """Make every join that the client begins come to its end, also when no poll waits for it (trap 8 in docs/kafka.md).
 
-    When new metadata was the reason to join and the poll's time ran out on the way, the client forgets the join: the member stays in the group,
-    holds nothing, and burns a core. A standing request to rejoin keeps it awake until the join is complete.
+    The client finishes a join only inside the poll that awaited it. When that poll's time runs out on the way, the join is forgotten: the member
+    holds nothing and burns a core for ever (when new metadata was the reason to join), or joins anew and makes everybody join anew. Here the
+    join finishes itself; a poll that still waits for it does the same once more, which changes nothing.
     """
-    coordinator = consumer._coordinator
-    if coordinator.rejoining:
-        coordinator.request_rejoin()
+    join = coordinator._do_join_and_sync_async
+
+    async def join_to_the_end() -> Any:
+        assignment = await join()
+        with coordinator._lock:
+            coordinator.rejoining = False
+            coordinator.rejoin_needed = False
+            coordinator.state = MemberState.STABLE
+            coordinator._enable_heartbeat()
+        now = coordinator._generation
+        await coordinator._on_join_complete_async(now.generation_id, now.member_id, now.protocol, assignment)
+        return assignment
+
+    coordinator._do_join_and_sync_async = join_to_the_end
 
 
 def _stop(consumer: Any) -> None:
