@@ -1,0 +1,159 @@
+"""The retrain service as a process: `python -m retrain --settings FILE`. Reads settings and the clock, wires the parts, and stops them in order."""
+
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry
+
+from contracts import settings as settings_reader
+from contracts.errors import LogAwayError, LogRefusedError, SettingsError, StoreError
+from contracts.events import TOPICS
+from contracts.health import HealthServer
+from contracts.listener import listen
+from contracts.log import LogSecurity, open_bus, wait_for_log
+from contracts.logs import Logger, log_to_stderr
+from contracts.ports import Bus
+from contracts.repository import ModelRepository
+from retrain.database import Database
+from retrain.intake import Intake
+from retrain.jobs import Jobs
+from retrain.journal import Journal
+from retrain.labels import Labels
+from retrain.launcher import CANDIDATE, Launcher
+from retrain.metrics import Instruments
+from retrain.release import Release, ReleasePlan
+from retrain.service import RetrainService
+from retrain.settings import RetrainSettings
+from retrain.ticks import Ticks
+from retrain.training import Training, TrainingPlan
+
+ABOUT = """Turns retrain requests into gated new versions and rolls them out.
+
+It waits for labels, trains in a process of its own, lets the gates judge, then moves the version through shadow,
+canary and watch to champion, or back. Everything it decides is an event on the log and a row in its ledger."""
+
+
+def main(argv: Sequence[str] | None = None, command: Sequence[str] = CANDIDATE) -> int:
+    """Run until SIGTERM or SIGINT. `command` is the training process. Returns the exit status."""
+    try:
+        settings = settings_reader.load(RetrainSettings, sys.argv[1:] if argv is None else argv, "keepsight-retrain", ABOUT)
+        listener = listen(settings.host, settings.port, "retrain")
+    except SettingsError as error:
+        return settings_reader.exit_with(error)
+    log_to_stderr("retrain", settings.log_level)
+    log = Logger("retrain")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        return _serve(settings, listener, command, stop, log)
+    except (LogAwayError, LogRefusedError, StoreError, SettingsError) as error:
+        log.error("stopped", why=str(error))
+        return settings_reader.exit_with(error)
+
+
+def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence[str], stop: threading.Event, log: Logger) -> int:
+    source = f"retrain/{socket.gethostname()}"
+    registry = CollectorRegistry()
+    service: RetrainService | None = None
+    health = HealthServer(listener, registry, lambda: service.ready() if service is not None else "waiting for the log")
+    bus = open_bus(settings.log, source, _security(settings))
+    database: Database | None = None
+    ticks: Ticks | None = None
+    try:
+        if not wait_for_log(bus, TOPICS, stop=stop):
+            return 0
+        database = Database(settings.state / "retrain" / "state.sqlite3", source)
+        ticks = Ticks(settings.tick_s, settings.calendar)
+        service = wired(settings, bus, database, ticks, registry, command, log)
+        log.info("started", port=health.port, model=settings.model, log=settings.log, repository=settings.repository)
+        service.run(stop)
+        return 0
+    finally:
+        if service is not None:
+            service.close()
+        if ticks is not None:
+            ticks.close()
+        if database is not None:
+            database.close()
+        bus.close()
+        health.close()
+        log.info("stopped")
+
+
+def wired(
+    settings: RetrainSettings,
+    bus: Bus,
+    database: Database,
+    ticks: Ticks,
+    registry: CollectorRegistry,
+    command: Sequence[str],
+    log: Logger,
+) -> RetrainService:
+    """The service's parts on their adapters."""
+    instruments = Instruments(registry)
+    repository = ModelRepository(settings.repository)
+    jobs, labels, journal = Jobs(database), Labels(database), Journal(database, settings.model, log)
+    broken = journal.ledger.broken_at()
+    instruments.ledger_intact.set(broken is None)
+    if broken is not None:
+        log.error(
+            "ledger_broken", row=broken, why="this row or one before it was altered or removed; the rows before it still hold"
+        )
+    plan = training_plan(settings)
+    training = Training(plan, jobs, labels, journal, repository, Launcher(command, settings.threads), instruments, log)
+    releasing = ReleasePlan(
+        model=settings.model,
+        steps=settings.plan(),
+        limits=settings.guards(),
+        approval=settings.approval,
+        camera_live_s=settings.camera_live_s,
+        rollback_deadline_s=settings.rollback_deadline_s,
+    )
+    release = Release(releasing, database, jobs, labels, journal, repository, instruments)
+    intake = Intake(settings.model, jobs, labels, journal, settings.operator_window_s, settings.labels_wanted)
+    poll_s = min(0.25, settings.tick_s)
+    return RetrainService(settings.model, bus, database, intake, labels, training, release, ticks, instruments, log, poll_s=poll_s)
+
+
+def _security(settings: RetrainSettings) -> LogSecurity | None:
+    tls = settings.kafka_tls or settings.kafka_ca_file is not None
+    if not tls and not settings.kafka_username:
+        return None
+    return LogSecurity(
+        ca_file=settings.kafka_ca_file,
+        username=settings.kafka_username,
+        password=settings.kafka_password,
+        mechanism=settings.kafka_mechanism,
+        tls=tls,
+    )
+
+
+def training_plan(settings: RetrainSettings) -> TrainingPlan:
+    """What training.py needs of the settings. A service's name in leases is new with each start: a dead one's lease must run out."""
+    return TrainingPlan(
+        model=settings.model,
+        folder=settings.state / "retrain" / "jobs",
+        frame_store=settings.frame_store,
+        owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+        limits=settings.limits(),
+        seed=settings.seed,
+        threads=settings.threads,
+        min_train_per_class=settings.min_train_per_class,
+        min_gate=settings.min_gate,
+        replay_share=settings.replay_share,
+        attempts=settings.attempts,
+        retry_delay_s=settings.retry_delay_s,
+        job_timeout_s=settings.job_timeout_s,
+        lease_s=settings.lease_s,
+        stop_grace_s=settings.stop_grace_s,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

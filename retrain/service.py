@@ -1,0 +1,232 @@
+"""The retrain service's turn: read the log, decide, save effects with offsets, move the channels, publish what was decided.
+
+One thread does all of it. A turn is one transaction; after it the channels follow, then the outbox is published. Whatever raises in a turn undoes the
+turn, and the reader begins again at the saved offsets.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from contracts.errors import KeepsightError, LogAwayError, LogError, StoreError, VersionError
+from contracts.events import (
+    COMMANDS,
+    FRAMES,
+    INCIDENTS,
+    LABELS,
+    RETRAIN,
+    AnyEvent,
+    Approve,
+    BadEventError,
+    FrameLabelled,
+    FrameScored,
+    IncidentClosed,
+    IncidentOpened,
+    IncidentUpdated,
+    Reject,
+    RequestRetrain,
+    RetrainRequested,
+    Rollback,
+    dead_letter,
+    decode,
+)
+from contracts.logs import Logger
+from contracts.ports import Bus, Place, Reader, Record
+from retrain.database import Database
+from retrain.intake import Intake
+from retrain.labels import Labels
+from retrain.metrics import Instruments
+from retrain.release import Release
+from retrain.ticks import Duty, Ticks
+from retrain.training import Training
+
+GROUP: Final = "retrain"
+READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS)
+_KEPT_S: Final = 30 * 86_400.0
+"""How long a request or command is known again when it is repeated."""
+_AWAY_S: Final = 1.0
+
+
+class RetrainService:
+    """Wires nothing: `__main__` does. `step` is one turn, `run` turns until told to stop."""
+
+    def __init__(
+        self,
+        model: str,
+        bus: Bus,
+        database: Database,
+        intake: Intake,
+        labels: Labels,
+        training: Training,
+        release: Release,
+        ticks: Ticks,
+        instruments: Instruments,
+        log: Logger,
+        clock: Callable[[], float] = time.time,
+        poll_s: float = 0.25,
+    ) -> None:
+        self._model = model
+        self._bus = bus
+        self._database = database
+        self._intake = intake
+        self._labels = labels
+        self._training = training
+        self._release = release
+        self._ticks = ticks
+        self._instruments = instruments
+        self._log = log
+        self._clock = clock
+        self._poll_s = poll_s
+        self._offsets: dict[Place, int] = {}
+        self._saved: dict[Place, int] = {}
+        self._trouble: str | None = "starting"
+        self._reader = self._join()
+
+    def ready(self) -> str | None:
+        """Why it cannot do its work now, else None."""
+        return self._trouble
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn until `stop` is set. Raises LogRefusedError: a person must act; everything else is tried again."""
+        while not stop.is_set():
+            try:
+                self.step()
+            except (LogAwayError, StoreError, VersionError, sqlite3.Error) as error:
+                self._again(f"{type(error).__name__}: {error}")
+                stop.wait(_AWAY_S)
+
+    def step(self) -> None:
+        """One turn."""
+        records = self._reader.poll(self._poll_s)
+        duties = self._ticks.due()
+        now = self._clock()
+        if duties or any(record.place.topic != FRAMES for record in records) or (records and self._release.active):
+            with self._database.transaction():
+                self._decide(records, duties, now)
+        elif records:
+            self._count(records)  # frames that concern no rollout: their offsets are saved with the next turn that changes anything
+        if duties or self._release.unapplied:
+            self._release.reconcile(now)
+        self._publish()
+        if records:
+            self._reader.commit(self._offsets)
+        self._export(records, duties, now)
+        self._trouble = None
+
+    def close(self) -> None:
+        """Stop the training process in order, publish what is decided, leave the group."""
+        with self._database.transaction():
+            self._training.stop(self._clock())
+        try:
+            self._release.reconcile(self._clock())
+            self._publish()
+        except KeepsightError as error:
+            self._log.warning("outbox_kept", why=str(error))
+        self._reader.close()
+
+    def _decide(self, records: list[Record], duties: set[Duty], now: float) -> None:
+        self._release.load()
+        for record in records:
+            self._handle(record, now)
+        if "calendar" in duties:
+            self._intake.due(now)
+        if "advance" in duties:
+            published = self._training.advance(now, self._release.active)
+            if published is not None:
+                self._release.begin(*published, now)
+            self._release.advance(now)
+        self._release.save()
+        self._count(records)
+        moved = {place: at for place, at in self._offsets.items() if self._saved.get(place) != at}
+        self._database.save_offsets(moved)
+        self._saved.update(moved)
+
+    def _handle(self, record: Record, now: float) -> None:
+        try:
+            event = decode(record)
+            if event.model == self._model:
+                with self._database.savepoint():
+                    self._apply(event, now)
+        except (BadEventError, ValueError, LookupError, TypeError, ArithmeticError) as error:
+            self._log.error("record_dead", topic=record.place.topic, offset=record.offset, why=str(error), trace=True)
+            self._instruments.dead_letters.inc()
+            self._database.publish_later(dead_letter(record, f"{type(error).__name__}: {error}", GROUP, now))
+
+    def _apply(self, event: AnyEvent, now: float) -> None:
+        match event:
+            case FrameScored():
+                self._release.frame(event, now)
+            case FrameLabelled():
+                became = self._labels.add(event)
+                self._instruments.labels_received.labels(became).inc()
+                if became == "new":
+                    self._release.label(event)
+            case IncidentOpened() | IncidentUpdated():
+                self._fault(event, None)
+            case IncidentClosed():
+                self._fault(event, event.occurred_at)
+                self._intake.closed(event, now)
+            case RetrainRequested() | RequestRetrain() | Approve() | Reject() | Rollback():
+                if self._database.first_time(event.event_id, now + _KEPT_S):
+                    self._ask(event, now)
+
+    def _ask(self, event: RetrainRequested | RequestRetrain | Approve | Reject | Rollback, now: float) -> None:
+        match event:
+            case RetrainRequested():
+                self._intake.requested(event, now)
+            case RequestRetrain():
+                self._intake.commanded(event, now)
+            case Approve():
+                self._release.approved(event, now)
+            case Reject():
+                self._release.rejected(event, now)
+            case Rollback():
+                self._release.rolled_back(event, now)
+
+    def _fault(self, event: IncidentOpened | IncidentUpdated | IncidentClosed, until: float | None) -> None:
+        false_alarm = isinstance(event, IncidentClosed) and event.false_alarm
+        if event.incident.cause == "camera_fault" and not false_alarm:
+            self._labels.fault(event.incident, until)
+        else:
+            self._labels.no_fault(event.incident.incident_id)
+
+    def _publish(self) -> None:
+        while True:
+            last, records = self._database.outbox()
+            if not records:
+                return
+            self._bus.publish(records)
+            self._database.published(last)
+
+    def _join(self) -> Reader:
+        return self._bus.reader(GROUP, READS, self._start_at)
+
+    def _start_at(self, place: Place) -> int | None:
+        return self._database.next_offset(place)
+
+    def _again(self, why: str) -> None:
+        """Undo what the reader holds and begin again at the saved offsets."""
+        if why != self._trouble:
+            self._log.warning("turn_failed", why=why)
+        self._trouble = why
+        try:
+            self._reader.close()
+        except LogError as error:
+            self._log.warning("leave_failed", why=str(error))
+        self._offsets, self._saved = {}, {}
+        self._reader = self._join()
+
+    def _count(self, records: list[Record]) -> None:
+        for record in records:
+            self._offsets[record.place] = record.offset + 1
+            self._instruments.events_consumed.labels(record.place.topic).inc()
+
+    def _export(self, records: list[Record], duties: set[Duty], now: float) -> None:
+        if "advance" not in duties:
+            return
+        behind = sum(self._reader.lag().values())
+        self._instruments.lag_seconds.set(max(0.0, now - records[-1].time_ms / 1000) if behind and records else 0.0)
+        self._instruments.labels.set(self._labels.count())
+        self._instruments.outbox.set(len(self._database.outbox()[1]))

@@ -1,0 +1,161 @@
+"""The settings of the retrain service: section `[retrain]` of the settings file. Each default says where it comes from where that is not plain."""
+
+import json
+from typing import Annotated, Any, ClassVar
+
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from contracts.settings import ServiceSettings
+from retrain.guards import GuardLimits
+from retrain.rollout import Approval, Plan
+from retrain.triggers import Limits
+
+_DAY_S = 86_400.0
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class RetrainSettings(ServiceSettings):
+    """When a model is retrained, on what, and how a new version reaches the cameras."""
+
+    section: ClassVar[str] = "retrain"
+
+    host: str = Field("127.0.0.1", description="Address for /livez, /readyz and /metrics.")
+    port: int = Field(8082, ge=0, le=65_535, description="Port for /livez, /readyz and /metrics; 0 takes a free one.")
+    tick_s: float = Field(1.0, gt=0, description="Seconds between two looks at jobs and rollouts.")
+
+    cooldown_s: float = Field(_DAY_S, ge=0, description="Seconds after a run before the next may start.")
+    rejected_cooldown_s: float = Field(
+        3 * _DAY_S,
+        ge=0,
+        description="Seconds after a run whose candidate was refused, failed or was rolled back; doubled each time in a row.",
+    )
+    rejected_cooldown_max_s: float = Field(14 * _DAY_S, ge=0, description="Seconds that the doubled cooldown reaches at most.")
+    runs_per_week: int = Field(7, ge=1, description="Training runs started in seven days at most (a person's request passes).")
+    calendar: str = Field(
+        "", description="Retrain regularly: a cron expression in UTC (`0 3 * * 1`: Mondays at three). Empty: never."
+    )
+    operator_window_s: float = Field(
+        7 * _DAY_S,
+        gt=0,
+        description="A person's or the calendar's request takes labels of frames this recent; all labels where those are too few.",
+    )
+
+    labels_wanted: int = Field(
+        200,
+        ge=1,
+        description="Uniformly sampled labels from the changed domain before a job starts; with 200 a linear probe recovered (docs).",
+    )
+    labels_more: int = Field(50, ge=1, description="New labels before a job that the training process held is tried again.")
+    min_train_per_class: int = Field(
+        300, ge=1, description="Labelled frames of each class in the training set, replayed ones included."
+    )
+    min_gate: int = Field(50, ge=1, description="New labelled frames in the gate set; fewer leave the gain inconclusive.")
+    replay_share: Share = Field(0.25, description="Least share of replayed old frames in the training set, against forgetting.")
+    threads: int = Field(1, ge=1, description="Threads of the training process.")
+    seed: int = Field(0, ge=0, description="Seed of the training process.")
+
+    attempts: int = Field(3, ge=1, description="Attempts of a job whose process dies, before an incident is opened.")
+    retry_delay_s: float = Field(10.0, ge=0, description="Seconds before a dead training process is started again.")
+    job_timeout_s: float = Field(
+        21_600.0, gt=0, description="Seconds after which a training process is killed and counted as dead."
+    )
+    lease_s: float = Field(15.0, gt=0, description="Seconds without a sign of life after which another service takes a job over.")
+    stop_grace_s: float = Field(10.0, ge=0, description="Seconds that a training process gets to stop when the service stops.")
+
+    approval: Approval = Field(
+        "auto", description="Who lets a passed version begin its rollout: auto, on_inconclusive or always (a person)."
+    )
+    shadow_frames: int = Field(500, ge=1, description="Frames that a version must score in the shadow.")
+    shadow_s: float = Field(1800.0, ge=0, description="Least seconds in the shadow.")
+    canary_shares: Annotated[tuple[float, ...], NoDecode] = Field(
+        (0.01, 0.05, 0.25, 0.5),
+        description="Rising shares of the cameras that the version answers, step by step, as `0.01,0.05,0.25,0.5`.",
+    )
+    canary_frames: int = Field(500, ge=1, description="Frames that it must answer in each canary step.")
+    canary_s: float = Field(3600.0, ge=0, description="Least seconds in each canary step.")
+    watch_frames: int = Field(500, ge=1, description="Frames that the new champion must answer before its rollout is over.")
+    watch_s: float = Field(_DAY_S, ge=0, description="Seconds that the new champion is watched, its parent in the shadow.")
+    camera_live_s: float = Field(300.0, gt=0, description="A camera whose last frame is older than this holds no canary step.")
+    shadow_previous_after_stable: bool = Field(
+        False, description="Keep the old champion in the shadow after the watch, for comparison."
+    )
+    rollback_deadline_s: float = Field(
+        60.0, gt=0, description="Seconds in which a rollback should show the old version answering, else it is reported."
+    )
+
+    guard_alpha: float = Field(
+        0.01, gt=0, lt=1, description="Share of good versions that the sequential guards may roll back, at most."
+    )
+    guard_invalid_share: float = Field(
+        0.01, gt=0, lt=1, description="Share of invalid answers that the sequential guard tolerates."
+    )
+    guard_invalid_limit: Share = Field(0.1, description="Hard limit of the share of invalid answers: above it, back at once.")
+    guard_disagreement_limit: Share = Field(
+        0.95,
+        description="Hard limit of the share of frames on which version and parent differ. After a drift they should differ often.",
+    )
+    guard_limit_frames: int = Field(50, ge=1, description="Frames before a hard limit acts.")
+    guard_low_confidence: Share = Field(0.2, description="An answer is unsure below 1/K + this x (1 - 1/K), for K classes.")
+    guard_low_confidence_tolerance: Share = Field(
+        0.05,
+        description="Rise of the unsure share over what the same camera showed in the shadow (its upper 99 % bound) that is tolerated.",
+    )
+
+    @field_validator("canary_shares", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.strip().startswith("[") else [float(part) for part in value.split(",") if part.strip()]
+
+    @field_validator("canary_shares")
+    @classmethod
+    def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or list(value) != sorted(set(value)) or not 0 < value[0] <= value[-1] <= 1:
+            raise ValueError("canary shares must rise, above 0 and up to 1")
+        return value
+
+    @field_validator("calendar")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        if value:
+            CronTrigger.from_crontab(value, timezone="UTC")
+        return value
+
+    def limits(self) -> Limits:
+        """What triggers.py decides with."""
+        return Limits(
+            cooldown_s=self.cooldown_s,
+            rejected_cooldown_s=self.rejected_cooldown_s,
+            rejected_cooldown_max_s=self.rejected_cooldown_max_s,
+            runs_per_week=self.runs_per_week,
+            labels_wanted=self.labels_wanted,
+            labels_more=self.labels_more,
+        )
+
+    def plan(self) -> Plan:
+        """What rollout.py decides with."""
+        return Plan(
+            shadow_frames=self.shadow_frames,
+            shadow_s=self.shadow_s,
+            shares=self.canary_shares,
+            canary_frames=self.canary_frames,
+            canary_s=self.canary_s,
+            watch_frames=self.watch_frames,
+            watch_s=self.watch_s,
+            shadow_previous=self.shadow_previous_after_stable,
+        )
+
+    def guards(self) -> GuardLimits:
+        """What guards.py decides with."""
+        return GuardLimits(
+            alpha=self.guard_alpha,
+            invalid_share=self.guard_invalid_share,
+            invalid_limit=self.guard_invalid_limit,
+            disagreement_limit=self.guard_disagreement_limit,
+            limit_frames=self.guard_limit_frames,
+            low_confidence=self.guard_low_confidence,
+            low_confidence_tolerance=self.guard_low_confidence_tolerance,
+        )
