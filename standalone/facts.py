@@ -133,6 +133,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """How many of them reached a training set."""
     trained_labels: int
     """Labels handed to the training process."""
+    troubles: tuple[str, ...] = ()
+    """What went wrong beside the promises: a step that did not come, a service that died, a frame that was refused."""
     promises: tuple[Promise, ...] = ()
 
     @property

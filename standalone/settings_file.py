@@ -43,15 +43,15 @@ def write_house(folder: Path, model: str = "model", force: bool = False) -> Path
 
 
 def _key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else json.dumps(key)
+    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else _value(key)
 
 
 def _value(value: Value) -> str:
-    """JSON's strings, booleans and finite numbers are TOML's."""
+    """JSON's strings, booleans and finite numbers are TOML's, but for DEL, which TOML wants escaped."""
     if isinstance(value, list):
         return f"[{', '.join(_value(one) for one in value)}]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + "}"
     if isinstance(value, float) and not math.isfinite(value):
         raise SettingsError(f"{value} is no number for a settings file")
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -84,6 +84,12 @@ class Supervisor:
             if (status := running.process.poll()) is not None:
                 raise ServiceError(f"{running.service.name} {_how(status)}.{_last_lines(running.service.log)}")
 
+    def refuse_status(self, refused: int) -> None:
+        """Raise ServiceError if a service ended with this status."""
+        for running in self._running.values():
+            if running.process.poll() == refused:
+                raise ServiceError(f"{running.service.name} does not start.{_last_lines(running.service.log, 2)}")
+
     def revive(self, say: Callable[[str], None]) -> None:
         """Start again what has died, after a wait that grows with each death; `say` what is done."""
         now = time.monotonic()

@@ -1,0 +1,123 @@
+"""The `keepsight` command: parses the command line and hands over. `demo` and `up` run the loop here, `init` and `import-model` prepare a house."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from contracts.errors import KeepsightError
+from contracts.settings import exit_with
+
+ABOUT: Final = """\
+Keeps deployed camera models seeing straight: serves them, notices when they decay, and mends them.
+
+    keepsight demo                       the whole loop on real photographs, in five minutes
+    keepsight init my-house              a settings file of your own
+    keepsight import-model model.onnx …  your model as version 1
+    keepsight up                         the services, until Ctrl-C
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand. Returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["import-model"]:
+        return import_model(arguments[1:])
+    parsed = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        return int(parsed.run(parsed))
+    except KeepsightError as error:
+        return exit_with(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def import_model(arguments: Sequence[str]) -> int:
+    """Import an ONNX model as a version, in a process of its own: it needs ONNX Runtime, this command does not."""
+    return subprocess.run([sys.executable, "-m", "retrain.import_model", *arguments], check=False).returncode
+
+
+def _demo(parsed: argparse.Namespace) -> int:
+    from standalone.demo import Options, run  # needs the [demo] extra
+
+    return run(Options(parsed.seed, parsed.log, parsed.fresh, parsed.out, parsed.plain))
+
+
+def _init(parsed: argparse.Namespace) -> int:
+    from standalone.settings_file import write_house
+
+    path = write_house(parsed.folder, parsed.model, parsed.force)
+    where = "" if path.parent == Path.cwd() else f" --settings {_shown(path)}"
+    _say(f"wrote {_shown(path)}: name your cameras there. Then bring a model and start:")
+    _say(
+        f"    keepsight import-model model.onnx --name {parsed.model} --labels a,b,c --reference FOLDER --repository {_shown(path.parent)}/repository"
+    )
+    _say(f"    keepsight up{where}")
+    return 0
+
+
+def _up(parsed: argparse.Namespace) -> int:
+    from standalone.up import run
+
+    return run(parsed.settings, _say)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="keepsight", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"keepsight {version('keepsight')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = commands.add_parser("demo", help="the whole loop on this machine, on real photographs")
+    demo.add_argument("--seed", type=int, default=1, help="deals the cells otherwise; the loop must close for any (default 1)")
+    demo.add_argument("--log", default="", metavar="URL", help="kafka://host:port to run on a Kafka cluster; embedded otherwise")
+    demo.add_argument("--fresh", action="store_true", help="train the first version anew instead of taking it from an earlier run")
+    demo.add_argument(
+        "--out", type=Path, default=Path("out/demo"), help="where report, logs and everything else go (default out/demo)"
+    )
+    demo.add_argument("--plain", action="store_true", help="one line an event even on a terminal")
+    demo.set_defaults(run=_demo)
+
+    init = commands.add_parser("init", help="write a commented keepsight.toml to start from")
+    init.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="where the house stands (default: here)")
+    init.add_argument("--model", default="model", help="the model's name (default: model)")
+    init.add_argument("--force", action="store_true", help="replace a keepsight.toml that is there")
+    init.set_defaults(run=_init)
+
+    up = commands.add_parser("up", help="run serving, monitor and retrain until Ctrl-C")
+    up.add_argument(
+        "--settings",
+        type=Path,
+        default=Path(os.environ.get("KEEPSIGHT_SETTINGS", "keepsight.toml")),
+        metavar="FILE",
+        help="the settings file (default: keepsight.toml here) [KEEPSIGHT_SETTINGS]",
+    )
+    up.set_defaults(run=_up)
+    commands.add_parser(
+        "import-model", add_help=False, help="make a version from an ONNX classifier; see keepsight import-model --help"
+    )
+    return parser
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM stops in order, as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _shown(path: Path) -> str:
+    """Relative where that is shorter."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201  # this is the command's answer
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
