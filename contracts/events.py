@@ -55,35 +55,51 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """What all events share. `event_id` is a UUIDv7: a handler that has seen it does nothing."""
 
     event_id: str
+    """UUIDv7."""
     occurred_at: float
+    """Unix seconds."""
     model: str
+    """The model's name in the repository."""
     schema: int = 1
+    """The version of the body's layout, raised when fields are added."""
 
 
 class FrameScored(Event, frozen=True, tag="FrameScored"):
     """A frame was answered (champion, candidate) or scored beside the answer (shadow)."""
 
     frame_id: str
+    """UUIDv7; where the frame lies in the frame store follows from it."""
     camera: str
     site: str
     stream: Stream
+    """Whether the camera sees separate objects or a continuous scene."""
     version: str
+    """The version that scored it."""
     variant: Variant
     captured_at: float
+    """Unix seconds, as the camera said; the time of receipt where it said nothing."""
     received_at: float
+    """Unix seconds."""
     width: int
+    """Pixels of the frame as sent."""
     height: int
+    """Pixels of the frame as sent."""
     bytes: int
+    """Size of the frame as sent."""
     codec: str
+    """`jpeg`, `png` or `webp`."""
     statistics: ImageStatistics
     prediction: Prediction
     confidence: float
+    """Of the prediction, 0 to 1."""
     entropy: float
+    """Of the prediction, in nats."""
     embedding: tuple[float, ...] = ()
     """The embedding on the axes that the version's baseline names (see contracts/baseline.py), float32 rounded to 5 digits."""
     stored: str | None = None
     """Where the frame lies in the frame store, if it was sampled."""
     sample: Sample | None = None
+    """Why it was stored: `uniform` is the unbiased share, the others are chosen and never measure quality."""
     audit: bool = False
     """From an audit camera: scored and counted, never judged, stored for training or trained on."""
 
@@ -97,7 +113,9 @@ class FrameLabelled(Event, frozen=True, tag="FrameLabelled"):
     captured_at: float
     truth: Truth
     predictions: tuple[Scored, ...]
+    """What the versions had said of this frame."""
     labelled_by: str = ""
+    """Who says so: a person or a system."""
     stored: str | None = None
     sample: Sample | None = None
     audit: bool = False
@@ -107,11 +125,16 @@ class Evidence(msgspec.Struct, frozen=True):
     """One reason of a verdict. `ratio` is the statistic over its own threshold: 1 is the crossing."""
 
     channel: str
+    """The test that speaks, for instance `drift` or `quality`."""
     feature: str
+    """What it looked at."""
     camera: str
+    """Empty: all cameras together."""
     ratio: float
     value: float
+    """Now, in the feature's unit."""
     reference: float
+    """In the version's baseline, in the same unit."""
     detail: str = ""
 
 
@@ -119,13 +142,16 @@ class Estimate(msgspec.Struct, frozen=True):
     """Quality before and now with a 95 % interval. `kind` says whether labels or an estimate without labels speak."""
 
     metric: str
+    """For instance `accuracy`."""
     kind: Literal["labels", "estimate"]
     before: float
     now: float
     low: float
     high: float
     n: int
+    """Frames or labels that it rests on."""
     trusted: bool = True
+    """False where the method's assumptions do not hold now."""
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,9 +162,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     headline: str
     action: str
+    """What a person should do next."""
     site: str
     cameras: tuple[str, ...]
     version: str
+    """The champion at that time."""
     since: float
     opened_at: float
     evidence: tuple[Evidence, ...] = ()
@@ -175,7 +203,9 @@ class RetrainRequested(Event, frozen=True, tag="RetrainRequested"):
     reason: str
     incident_id: str = ""
     since: float = 0.0
+    """Unix seconds: frames from then on show the change."""
     cameras: tuple[str, ...] = ()
+    """Where the change was seen."""
     excluded_cameras: tuple[str, ...] = ()
     """Cameras with an open fault: none of their frames may be trained on."""
     evidence: tuple[Evidence, ...] = ()
@@ -192,8 +222,10 @@ class JobAdvanced(Event, frozen=True, tag="JobAdvanced"):
     request_key: str
     state: JobState
     step: str = ""
+    """What it does, while `running`."""
     detail: str = ""
     attempt: int = 1
+    """From 1; a job whose process died is tried again."""
     version: str = ""
 
 
@@ -212,7 +244,9 @@ class ModelPublished(Event, frozen=True, tag="ModelPublished"):
 
     version: str
     parent: str
+    """The version that it was trained from; empty for the first."""
     digest: str
+    """SHA-256 of the model file."""
     request_key: str = ""
     gates: tuple[GateResult, ...] = ()
 
@@ -229,6 +263,7 @@ class RolloutAdvanced(Event, frozen=True, tag="RolloutAdvanced"):
     parent: str
     state: RolloutState
     share: float
+    """Of the cameras, 0 to 1."""
     reason: str
 
 

@@ -7,6 +7,7 @@ docs/settings.md come from the same fields.
 
 import argparse
 import difflib
+import json
 import os
 import sys
 import tomllib
@@ -163,14 +164,16 @@ def _parser(cls: type[ServiceSettings], prog: str, about: str) -> argparse.Argum
 def default_text(field: FieldInfo) -> str:
     """A field's default as help and docs write it."""
     value = field.get_default(call_default_factory=True) if field.default_factory is None else field.default_factory()  # type: ignore[call-arg]  # ours take none
-    return "none" if value is None or value == "" else str(value)
+    if value is None or value == "":
+        return "none"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | int | float | tuple | list) else str(value)
 
 
 def _complaint(cls: type[ServiceSettings], error: ErrorDetails) -> str:
     """One validation error in our words: the key, the value unless it is secret, what is allowed."""
     path = [str(part) for part in error["loc"]]
     key, field = ".".join(path), cls.model_fields.get(path[0]) if path else None
-    if error["type"] == "extra_forbidden":
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"unknown setting {key!r}{_nearest(path[-1], _siblings(cls, path))}"
     if field is None:
         return f"settings: {error['msg']}"
@@ -179,13 +182,13 @@ def _complaint(cls: type[ServiceSettings], error: ErrorDetails) -> str:
 
 
 def _siblings(cls: type[BaseModel], path: Sequence[str]) -> set[str]:
-    """The keys allowed where `path` ends, found by walking the nested tables (models, lists and dictionaries of models)."""
+    """The keys allowed where `path` ends, found by walking the nested tables (models and dataclasses of pydantic)."""
     model: type[BaseModel] = cls
     for part in path[:-1]:
-        field = model.model_fields.get(part)
-        nested = [kind for kind in _parts(field.annotation) if issubclass(kind, BaseModel)] if field else []
+        field = model.__pydantic_fields__.get(part)
+        nested = [kind for kind in _parts(field.annotation) if hasattr(kind, "__pydantic_fields__")] if field else []
         model = nested[0] if nested else model
-    return set(model.model_fields)
+    return set(model.__pydantic_fields__)
 
 
 def _parts(annotation: Any) -> list[type]:
