@@ -1,0 +1,115 @@
+"""What serving exports: whether cameras are served (requests, stages), whether the evidence flows (events, spool) and which versions answer."""
+
+from typing import Final
+
+from contracts.metrics import Spec
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+REQUESTS: Final = Spec(
+    "keepsight_serving_requests_total",
+    "counter",
+    "Frames that cameras asked about, by how it ended: answered, rejected (the frame is at fault), refused (the request is), overloaded, failed.",
+    ("model", "version", "outcome"),
+)
+REQUEST_DURATION: Final = Spec(
+    "keepsight_serving_request_duration_seconds",
+    "histogram",
+    "From the request's head to its answer, answered frames only.",
+    (),
+    _SECONDS,
+)
+STAGE_DURATION: Final = Spec(
+    "keepsight_serving_stage_duration_seconds",
+    "histogram",
+    "Time in one stage: queue (a frame waits), decode (one frame: decode, fit, statistics), compute (one batch), journal (one batch's events to the "
+    "spool), publish (one batch of events to the log).",
+    ("stage",),
+    _SECONDS,
+)
+BATCH_SIZE: Final = Spec(
+    "keepsight_serving_batch_size", "histogram", "Frames in one run of the model.", (), (1, 2, 4, 8, 16, 32, 64, 128)
+)
+QUEUE_DEPTH: Final = Spec("keepsight_serving_queue_depth", "gauge", "Frames admitted and not yet taken by a worker.")
+QUEUE_LIMIT: Final = Spec("keepsight_serving_queue_limit", "gauge", "Frames that may wait; more are answered 429.")
+REFUSALS: Final = Spec(
+    "keepsight_serving_refusals_total",
+    "counter",
+    "Answers other than success, on every route, by the problem's type (the last part of its URN).",
+    ("problem",),
+)
+SHADOW_FRAMES: Final = Spec(
+    "keepsight_serving_shadow_frames_total",
+    "counter",
+    "Frames for the shadow version: scored, dropped (no room beside the answers) or failed.",
+    ("outcome",),
+)
+INVALID_OUTPUTS: Final = Spec(
+    "keepsight_serving_invalid_outputs_total",
+    "counter",
+    "Frames whose scores or embedding were not finite numbers.",
+    ("model", "version"),
+)
+EVENTS: Final = Spec(
+    "keepsight_serving_events_total",
+    "counter",
+    "Events by outcome: spooled (journalled on disk), published (acknowledged by the log), dropped (the spool was full or its disk failed).",
+    ("outcome",),
+)
+SPOOL_BYTES: Final = Spec("keepsight_serving_spool_bytes", "gauge", "Bytes of events on disk that the log has not acknowledged.")
+SPOOL_LIMIT_BYTES: Final = Spec(
+    "keepsight_serving_spool_limit_bytes", "gauge", "Bytes that the spool may take; beyond it events are dropped."
+)
+SPOOL_OLDEST: Final = Spec(
+    "keepsight_serving_spool_oldest_seconds",
+    "gauge",
+    "Age of the oldest event that the log has not acknowledged; 0 when there is none.",
+)
+LOG_UP: Final = Spec("keepsight_serving_log_up", "gauge", "1 when the log took the last batch of events, 0 when it did not.")
+MODEL_INFO: Final = Spec(
+    "keepsight_serving_model_info",
+    "gauge",
+    "1 for each version held ready, with its role, its model file's digest and the provider it runs on.",
+    ("model", "version", "variant", "digest", "provider"),
+)
+SWAPS: Final = Spec("keepsight_serving_swaps_total", "counter", "Times that the versions in service were exchanged.")
+VERSION_FAILURES: Final = Spec(
+    "keepsight_serving_version_failures_total",
+    "counter",
+    "Versions that were refused: missing, altered, not loadable, or failed in their warm-up. The server goes on with what it has.",
+)
+SAMPLED: Final = Spec(
+    "keepsight_serving_sampled_frames_total",
+    "counter",
+    "Frames chosen for the frame store, by why: uniform, uncertain.",
+    ("sample",),
+)
+STORE_FAILURES: Final = Spec(
+    "keepsight_serving_store_failures_total", "counter", "Writes that the frame store refused: those samples are lost."
+)
+LABELS: Final = Spec("keepsight_serving_labels_total", "counter", "Labels taken and journalled.")
+READY: Final = Spec("keepsight_serving_ready", "gauge", "1 when frames are answered, 0 when /readyz says no.")
+
+ALL: Final[tuple[Spec, ...]] = (
+    REQUESTS,
+    REQUEST_DURATION,
+    STAGE_DURATION,
+    BATCH_SIZE,
+    QUEUE_DEPTH,
+    QUEUE_LIMIT,
+    REFUSALS,
+    SHADOW_FRAMES,
+    INVALID_OUTPUTS,
+    EVENTS,
+    SPOOL_BYTES,
+    SPOOL_LIMIT_BYTES,
+    SPOOL_OLDEST,
+    LOG_UP,
+    MODEL_INFO,
+    SWAPS,
+    VERSION_FAILURES,
+    SAMPLED,
+    STORE_FAILURES,
+    LABELS,
+    READY,
+)

@@ -1,0 +1,185 @@
+"""`keepsight-serving`: reads the settings, wires the parts, and stops them in the order in which frames pass through them."""
+
+import asyncio
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+import uvicorn
+from prometheus_client import CollectorRegistry, disable_created_metrics
+
+from contracts.errors import KeepsightError
+from contracts.frame_store import FrameStore
+from contracts.listener import listen
+from contracts.log import LogSecurity, open_bus
+from contracts.logs import Logger, log_to_stderr
+from contracts.ports import Bus
+from contracts.repository import ModelRepository
+from contracts.settings import exit_with, load
+from serving.app import Edge, application
+from serving.edge_frames import FrameEdge, Limits
+from serving.frame import Deliver, deliver_on
+from serving.instruments import Instruments
+from serving.journal import Journal
+from serving.keeper import Keeper
+from serving.labels import Labels
+from serving.publisher import Publisher
+from serving.queue import FrameQueue
+from serving.registry import Registry
+from serving.sampling import Sampler
+from serving.seen import Eye
+from serving.served import open_served
+from serving.server import serve, server_for
+from serving.settings import ServingSettings
+from serving.spool import Spool
+from serving.worker import Desk, Worker
+
+ABOUT = "Answers cameras' frames with predictions, and streams every prediction with the frame's statistics to the log."
+_WORKERS_END_S = 60.0
+_KEEPER_ENDS_S = 10.0
+
+
+class Service:
+    """The parts of one serving process. The spool is locked and the log's URL checked here, so that what is wrong is said at once."""
+
+    def __init__(self, settings: ServingSettings, log: Logger) -> None:
+        self._settings, self._log = settings, log
+        self.leaving = threading.Event()
+        self.instruments = Instruments(CollectorRegistry())
+        self._bus: Bus = open_bus(settings.log, "serving", _security(settings))
+        self._spool = Spool(settings.state / "serving" / "spool", settings.spool_max_bytes)
+        self._publisher = Publisher(self._spool, self._bus, self.instruments, log)
+        self._journal = Journal(self._spool, "serving", self.instruments, log)
+        store = FrameStore(settings.frame_store)
+        self._keeper = Keeper(
+            store, settings.model, settings.frame_store_max_bytes, settings.frame_store_max_days, self.instruments, log
+        )
+        self._registry = Registry(
+            ModelRepository(settings.repository),
+            settings.model,
+            lambda version: open_served(version, settings.workers, settings.provider, settings.max_batch),
+            self.instruments,
+            log,
+            shadow=settings.shadow,
+        )
+        self._queue = FrameQueue(
+            settings.queue_limit, settings.shadow_queue_limit, settings.workers, settings.max_batch, settings.max_wait_s
+        )
+        self._workers: list[Worker] = []
+        self._watch()
+
+    def start(self, deliver: Deliver) -> None:
+        """Start every thread; what an earlier process left in the spool goes to the log first."""
+        if self._spool.torn_bytes:
+            self._log.warning(
+                "spool_torn", bytes=self._spool.torn_bytes, meaning="a kill cut an event that nobody was answered for"
+            )
+        settings = self._settings
+        desk = Desk(
+            model=settings.model,
+            queue=self._queue,
+            lineup=lambda: self._registry.lineup,
+            eye=Eye(),
+            sampler=Sampler(settings.sample_share, settings.uncertain_share, settings.model),
+            keeper=self._keeper,
+            journal=self._journal,
+            deliver=deliver,
+            instruments=self.instruments,
+            log=self._log,
+        )
+        self._workers = [Worker(number, desk) for number in range(settings.workers)]
+        self._publisher.start()
+        self._keeper.start()
+        self._registry.start(settings.poll_interval_s)
+        for worker in self._workers:
+            worker.start()
+
+    def edge(self) -> Edge:
+        """What the routes stand on."""
+        settings = self._settings
+        limits = Limits(settings.max_body_bytes, settings.max_pixels, settings.body_timeout_s, settings.default_deadline_s)
+        frames = FrameEdge(settings.model, settings.cameras, self._queue, limits, self._no_lineup, self.instruments)
+        labels = Labels(
+            self._keeper, self._journal, self._known_classes, settings.frame_store_max_days, self.instruments, time.time
+        )
+        return Edge(frames, labels, limits, self._not_ready, self.leaving.is_set, self.instruments)
+
+    def stop(self) -> None:
+        """Finish what was taken: frames and shadows, stored frames, and the spool as far as the log takes it in time."""
+        self._queue.close()
+        still_running = [worker for worker in self._workers if not worker.join(_WORKERS_END_S)]
+        self._registry.stop()
+        unstored = self._keeper.stop(_KEEPER_ENDS_S)
+        drained = self._publisher.stop(self._settings.drain_s)
+        left = self._spool.pending_bytes
+        self._spool.close()
+        self._bus.close()
+        self._log.info(
+            "serving_stopped",
+            workers_still_running=len(still_running),
+            frames_not_stored=unstored,
+            spool_drained=drained,
+            spool_bytes=left,
+        )
+
+    def _no_lineup(self) -> str | None:
+        return None if self._registry.lineup else self._registry.trouble
+
+    def _not_ready(self) -> str | None:
+        return "the server is stopping" if self.leaving.is_set() else self._no_lineup()
+
+    def _known_classes(self) -> tuple[str, ...]:
+        lineup = self._registry.lineup
+        return (
+            tuple(dict.fromkeys(label for served in lineup.versions.values() for label in served.manifest.labels)) if lineup else ()
+        )
+
+    def _watch(self) -> None:
+        """Gauges that are read when they are scraped."""
+        instruments = self.instruments
+        instruments.queue_depth.set_function(lambda: self._queue.depth)
+        instruments.spool_bytes.set_function(lambda: self._spool.pending_bytes)
+        instruments.spool_oldest_s.set_function(lambda: self._spool.oldest_age_s)
+        instruments.ready.set_function(lambda: self._not_ready() is None)
+        instruments.queue_limit.set(self._settings.queue_limit)
+        instruments.spool_limit_bytes.set(self._settings.spool_max_bytes)
+
+
+async def _run(settings: ServingSettings, service: Service, server: uvicorn.Server, listener: socket.socket, log: Logger) -> None:
+    service.start(deliver_on(asyncio.get_running_loop()))
+    host, port = listener.getsockname()[:2]
+    log.info("serving_listens", host=host, port=port, model=settings.model, cameras=len(settings.cameras), workers=settings.workers)
+    await serve(server, listener, service.leaving.set, settings.stop_delay_s)
+
+
+def _security(settings: ServingSettings) -> LogSecurity | None:
+    tls = settings.kafka_tls or settings.kafka_ca_file is not None
+    if not tls and not settings.kafka_username:
+        return None
+    return LogSecurity(
+        settings.kafka_ca_file, settings.kafka_username, settings.kafka_password, mechanism=settings.kafka_mechanism, tls=tls
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 when it cannot start."""
+    disable_created_metrics()  # a second series beside each counter, which no question needs
+    try:
+        settings = load(ServingSettings, sys.argv[1:] if argv is None else argv, "keepsight-serving", ABOUT)
+        log_to_stderr("serving", settings.log_level)
+        log = Logger("serving")
+        listener = listen(settings.host, settings.port, "serving")
+        service = Service(settings, log)
+    except KeepsightError as error:
+        return exit_with(error)
+    server = server_for(application(service.edge()))
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(_run(settings, service, server, listener, log))
+    service.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

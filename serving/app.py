@@ -1,0 +1,109 @@
+"""The routes: frames (raw ASGI), labels, health, metrics and the OpenAPI document, with every refusal as problem+json."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving import openapi
+from serving.body import ClientGoneError, check_head, read_body
+from serving.edge_frames import FrameEdge, Limits
+from serving.instruments import Instruments
+from serving.labels import Labels
+from serving.problems import ProblemError
+from serving.responses import problem_response
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What the routes stand on. `not_ready` gives the reason why the service is not ready, None when it is; `leaving` whether it is about to stop."""
+
+    frames: FrameEdge
+    labels: Labels
+    limits: Limits
+    not_ready: Callable[[], str | None]
+    leaving: Callable[[], bool]
+    instruments: Instruments
+
+
+def application(edge: Edge) -> ASGIApp:
+    """The ASGI application."""
+    app = FastAPI(title="Keepsight serving", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.router.routes.insert(0, Route("/v1/frames", edge.frames))
+    _add_labels(app, edge)
+    _add_health(app, edge)
+    _add_problems(app, edge.instruments)
+    document = openapi.document()
+    app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way to give one's own
+    return _says_goodbye(app, edge.leaving)
+
+
+def _add_labels(app: FastAPI, edge: Edge) -> None:
+    @app.post("/v1/labels")
+    async def labels(request: Request) -> Response:
+        check_head(request.scope["headers"], edge.limits.max_body_bytes)
+        if (reason := edge.frames.not_ready()) is not None:
+            raise ProblemError("not-ready", reason, retry_after_s=1)
+        body = await read_body(request.receive, edge.limits.max_body_bytes, edge.limits.body_timeout_s)
+        taken = await asyncio.to_thread(edge.labels.take, body)
+        return Response(msgspec.json.encode(taken), media_type="application/json")
+
+
+def _add_health(app: FastAPI, edge: Edge) -> None:
+    @app.get("/livez")
+    async def livez() -> Response:
+        return Response(b'{"status": "ok"}', media_type="application/json")
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        reason = edge.not_ready()
+        body = {"status": "ok"} if reason is None else {"status": "not ready", "reason": reason}
+        return Response(json.dumps(body), 200 if reason is None else 503, media_type="application/json")
+
+    @app.get("/metrics")
+    def metrics() -> Response:  # not async: FastAPI gives it a thread, and the exposition does not hold up the frames
+        return Response(generate_latest(edge.instruments.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_problems(app: FastAPI, instruments: Instruments) -> None:
+    @app.exception_handler(ProblemError)
+    async def problem(_: Request, error: ProblemError) -> Response:
+        return problem_response(error, instruments)
+
+    @app.exception_handler(ClientGoneError)
+    async def gone(_: Request, __: ClientGoneError) -> Response:
+        return Response(status_code=400)  # nobody hears it
+
+    @app.exception_handler(HTTPException)
+    async def other(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            allow = (error.headers or {}).get("Allow", "")
+            found = ProblemError("method-not-allowed", f"{request.url.path} takes {allow}, not {request.method}", allow=allow)
+        else:
+            found = ProblemError("not-found", f"{request.url.path[:128]!r} is no path of this server; see /openapi.json")
+        return problem_response(found, instruments)
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, __: Exception) -> Response:
+        return problem_response(ProblemError("internal", "the server failed on this request and logged why"), instruments)
+
+
+def _says_goodbye(app: ASGIApp, leaving: Callable[[], bool]) -> ASGIApp:
+    """Ask clients to close their connections once the server is about to stop, so that none is closed under a request."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def closing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await app(scope, receive, closing if leaving() else send)
+
+    return wrapped

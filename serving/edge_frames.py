@@ -1,0 +1,130 @@
+"""POST /v1/frames: one encoded frame in, one prediction out. Raw ASGI: a framework's request object costs as much as the event and the journal together.
+
+The order is what makes overload cheap: camera, times and length are judged from the head, then a slot in the queue is reserved, and only then is the
+body read; the image's own header is judged before a worker sees it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from contracts import frames as framing
+from contracts.errors import FrameError
+from contracts.ids import new_id
+from serving import problems
+from serving.admission import Admitted, admit
+from serving.body import ClientGoneError, check_head, read_body
+from serving.frame import Answer, Frame, Outcome
+from serving.instruments import Instruments
+from serving.problems import ProblemError
+from serving.queue import FrameQueue
+from serving.responses import JSON, count, send_body
+from serving.settings import Camera
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a frame request may take; see the settings of the same names."""
+
+    max_body_bytes: int
+    max_pixels: int
+    body_timeout_s: float
+    default_deadline_s: float
+
+
+class FrameEdge:
+    """The ASGI application of the frame route. `not_ready` gives the reason why no frame can be answered, None when they can; `clock` Unix seconds."""
+
+    def __init__(
+        self,
+        model: str,
+        cameras: Mapping[str, Camera],
+        queue: FrameQueue,
+        limits: Limits,
+        not_ready: Callable[[], str | None],
+        instruments: Instruments,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._model, self._cameras, self._queue, self._limits = model, cameras, queue, limits
+        self.not_ready, self._instruments, self._clock = not_ready, instruments, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        start = time.perf_counter()
+        try:
+            outcome = await self._outcome(scope, receive, start)
+        except ProblemError as problem:
+            outcome = problem
+        except ClientGoneError:
+            return
+        self._count(outcome, time.perf_counter() - start)
+        if isinstance(outcome, Answer):
+            await send_body(send, 200, JSON, _ENCODER.encode(outcome))
+        else:
+            await send_body(send, outcome.status, outcome.headers(), outcome.body())
+
+    async def _outcome(self, scope: Scope, receive: Receive, start: float) -> Outcome:
+        if scope["method"] != "POST":
+            raise ProblemError("method-not-allowed", f"/v1/frames takes POST, not {scope['method']}", allow="POST")
+        received_at = self._clock()
+        admitted = admit(scope["query_string"], scope["headers"], self._cameras, received_at, self._limits.default_deadline_s)
+        check_head(scope["headers"], self._limits.max_body_bytes)
+        if (reason := self.not_ready()) is not None:
+            raise ProblemError("not-ready", reason, retry_after_s=1)
+        if not self._queue.reserve():
+            detail = "as many frames wait as may ([serving] queue_limit); this one was not read. Send it again later, or send fewer"
+            raise ProblemError("overloaded", detail, retry_after_s=1)
+        try:
+            frame = await self._read(receive, admitted, received_at)
+            if time.perf_counter() - start >= admitted.deadline_s:
+                raise _expired(admitted)
+        except BaseException:
+            self._queue.release()
+            raise
+        self._queue.put(frame)
+        return await self._answered(frame, admitted, start)
+
+    async def _read(self, receive: Receive, admitted: Admitted, received_at: float) -> Frame:
+        content = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
+        try:
+            header = framing.inspect(content, self._limits.max_body_bytes, self._limits.max_pixels)
+        except FrameError as error:
+            raise problems.of_frame(error) from None
+        return Frame(
+            frame_id=new_id(received_at),
+            camera_name=admitted.camera_name,
+            camera=admitted.camera,
+            captured_at=admitted.captured_at,
+            received_at=received_at,
+            header=header,
+            content=content,
+            outcome=asyncio.get_running_loop().create_future(),
+        )
+
+    async def _answered(self, frame: Frame, admitted: Admitted, start: float) -> Outcome:
+        """Wait for the outcome; a frame that still waits at its deadline is taken back, one that a worker has is waited for."""
+        left = admitted.deadline_s - (time.perf_counter() - start)
+        done, _ = await asyncio.wait({frame.outcome}, timeout=max(0.0, left))
+        if not done and self._queue.withdraw(frame):
+            raise _expired(admitted)
+        return await frame.outcome
+
+    def _count(self, outcome: Outcome, took_s: float) -> None:
+        if isinstance(outcome, Answer):
+            self._instruments.requests.labels(self._model, outcome.version, "answered").inc()
+            self._instruments.request_duration.observe(took_s)
+        else:
+            self._instruments.requests.labels(self._model, "", outcome.outcome).inc()
+            count(outcome, self._instruments)
+
+
+def _expired(admitted: Admitted) -> ProblemError:
+    detail = f"the frame was not begun within its {admitted.deadline_s:g} s; send fewer frames, or allow more time with deadline_ms"
+    return ProblemError("deadline-expired", detail, retry_after_s=1)

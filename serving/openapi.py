@@ -1,0 +1,102 @@
+"""The OpenAPI document of the HTTP edge, from the same structs that are sent and received and the same table of problems."""
+
+from typing import Any
+
+import msgspec
+
+from serving.frame import Answer
+from serving.labels import MAX_LABELS, LabelPost, LabelsTaken
+from serving.problems import KINDS, TYPE_PREFIX
+
+Json = dict[str, Any]
+_REFERENCE = "#/components/schemas/{name}"
+_FRAME_PROBLEMS = (
+    "missing-camera", "unknown-camera", "bad-captured-at", "bad-deadline", "empty", "too-large", "too-many-pixels", "too-small", "not-an-image",
+    "unsupported-format", "unsupported-encoding", "truncated", "not-decodable", "animated", "body-timeout", "overloaded", "deadline-expired",
+    "not-ready", "invalid-output", "inference-failed", "method-not-allowed", "internal",
+)  # fmt: skip
+_LABEL_PROBLEMS = (
+    "bad-json", "wrong-truth", "unknown-class", "unknown-frame", "too-large", "unsupported-encoding", "body-timeout", "labels-held-up", "not-ready",
+    "store-failed", "method-not-allowed", "internal",
+)  # fmt: skip
+
+
+def document() -> Json:
+    """The whole document."""
+    (answer, post, taken), schemas = msgspec.json.schema_components((Answer, LabelPost, LabelsTaken), ref_template=_REFERENCE)
+    many = {"type": "array", "items": post, "minItems": 1, "maxItems": MAX_LABELS}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Keepsight serving", "version": "1", "description": "Frames in, predictions out; labels any time later."},
+        "paths": {
+            "/v1/frames": {"post": _frames(answer)},
+            "/v1/labels": {"post": _labels({"oneOf": [post, many]}, taken)},
+            "/livez": {"get": _get("Whether the process lives", {"200": "It does"})},
+            "/readyz": {"get": _get("Whether frames are answered", {"200": "They are", "503": "They are not; `reason` says why"})},
+            "/metrics": {"get": _get("Prometheus metrics", {"200": "The exposition"}, "text/plain")},
+        },
+        "components": {"schemas": {**schemas, "Problem": _problem()}},
+    }
+
+
+def _frames(answer: Json) -> Json:
+    def said(name: str, where: str, text: str) -> Json:
+        return {"name": name, "in": where, "description": text, "schema": {"type": "string"}}
+
+    image = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        "summary": "Predict one frame",
+        "parameters": [
+            said("camera", "query", "The camera's name; it or Keepsight-Camera is required."),
+            said("captured_at", "query", "When the frame was captured: Unix seconds or RFC 3339. Left out: now."),
+            said("deadline_ms", "query", "How long the frame may wait for a worker, in milliseconds from the request's arrival."),
+            said("Keepsight-Camera", "header", "As camera; the query wins."),
+            said("Keepsight-Captured-At", "header", "As captured_at; the query wins."),
+            said("Keepsight-Deadline-Ms", "header", "As deadline_ms; the query wins."),
+        ],
+        "requestBody": {"required": True, "content": dict.fromkeys(("image/jpeg", "image/png", "image/webp"), image)},
+        "responses": {"200": _ok("The prediction", answer), **_refusals(_FRAME_PROBLEMS)},
+    }
+
+
+def _labels(body: Json, taken: Json) -> Json:
+    return {
+        "summary": "Give the truth of sampled frames",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {"200": _ok("All labels were taken", taken), **_refusals(_LABEL_PROBLEMS)},
+    }
+
+
+def _get(summary: str, responses: dict[str, str], kind: str = "application/json") -> Json:
+    return {
+        "summary": summary,
+        "responses": {status: {"description": text, "content": {kind: {}}} for status, text in responses.items()},
+    }
+
+
+def _ok(text: str, schema: Json) -> Json:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def _refusals(kinds: tuple[str, ...]) -> Json:
+    by_status: dict[int, list[str]] = {}
+    for kind in kinds:
+        by_status.setdefault(KINDS[kind].status, []).append(f"{KINDS[kind].title} ({kind})")
+    schema = {"schema": {"$ref": _REFERENCE.format(name="Problem")}}
+    return {
+        str(status): {"description": "; ".join(titles), "content": {"application/problem+json": schema}}
+        for status, titles in sorted(by_status.items())
+    }
+
+
+def _problem() -> Json:
+    return {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string", "enum": [TYPE_PREFIX + kind for kind in KINDS]},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "What is wrong and what to do."},
+        },
+    }

@@ -1,0 +1,152 @@
+"""Where frames wait for a worker: bounded, batched by what waits, with the shadow version's work behind the answers.
+
+A worker takes all that waits, up to the largest batch, sharing it with workers that idle: no frame runs alone while others wait, and no worker idles
+while frames wait. Shadow work is done when no frame waits; when its backlog grows past half its room while answers keep up, batches alternate, so that
+under steady load every frame is shadowed; when answers fall behind they go first, and shadow work beyond the limit is dropped.
+"""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from serving.frame import Frame
+from serving.shadow import ShadowFrame
+
+_SHADOW_BATCH: Final = 4
+"""The most shadow frames in one run: a frame that arrives meanwhile waits no longer than this takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker took: frames to answer, or frames to shadow."""
+
+    frames: list[Frame]
+    shadow: list[ShadowFrame]
+
+
+class FrameQueue:
+    """Safe between threads. A slot is reserved before a body is read, so that overload is told from the head of the request."""
+
+    def __init__(self, limit: int, shadow_limit: int, workers: int, max_batch: int, max_wait_s: float = 0.0) -> None:
+        self._limit, self._shadow_limit = limit, shadow_limit
+        self._max_batch, self._max_wait_s = max_batch, max_wait_s
+        self._shadow_workers = max(1, workers - 1)
+        self._changed = threading.Condition()
+        self._frames: deque[Frame] = deque()
+        self._shadow: deque[ShadowFrame] = deque()
+        self._reserved = self._idle = self._shadowing = 0
+        self._answered_last = False
+        self._closed = False
+
+    @property
+    def depth(self) -> int:
+        """Frames that wait."""
+        return len(self._frames)
+
+    def reserve(self) -> bool:
+        """Take a slot for a frame whose body is still to be read; False when there is none."""
+        with self._changed:
+            if self._reserved + len(self._frames) >= self._limit:
+                return False
+            self._reserved += 1
+            return True
+
+    def release(self) -> None:
+        """Give a reserved slot back: the frame did not come."""
+        with self._changed:
+            self._reserved -= 1
+
+    def put(self, frame: Frame) -> None:
+        """Queue a frame on the slot reserved for it."""
+        frame.queued_at = time.perf_counter()
+        with self._changed:
+            self._reserved -= 1
+            self._frames.append(frame)
+            self._changed.notify_all()
+
+    def withdraw(self, frame: Frame) -> bool:
+        """Take a frame back whose deadline passed. False when a worker has it already."""
+        with self._changed:
+            try:
+                self._frames.remove(frame)
+            except ValueError:
+                return False
+            return True
+
+    def put_shadow(self, frames: list[ShadowFrame]) -> list[ShadowFrame]:
+        """Queue shadow work; returns the frames for which there was no room."""
+        with self._changed:
+            room = max(0, self._shadow_limit - len(self._shadow))
+            self._shadow.extend(frames[:room])
+            self._changed.notify_all()
+        return frames[room:]
+
+    def take(self) -> Work | None:
+        """The next work, waiting for it; None when the queue is closed and empty. Every Work taken must be given to `finished`."""
+        with self._changed:
+            while True:
+                if self._shadow_is_due() or (not self._frames and self._may_shadow()):
+                    return self._take_shadow()
+                if self._frames and not self._holds_open():
+                    return self._take_frames()
+                if self._closed and not self._frames and not self._shadow:
+                    return None
+                if not self._frames:
+                    self._wait()
+
+    def finished(self, work: Work) -> None:
+        """A worker is done with `work`."""
+        if work.shadow:
+            with self._changed:
+                self._shadowing -= 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let workers finish what is queued, then end."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _wait(self, timeout_s: float | None = None) -> None:
+        self._idle += 1
+        try:
+            self._changed.wait(timeout_s)
+        finally:
+            self._idle -= 1
+
+    def _holds_open(self) -> bool:
+        """Wait for a fuller batch while the oldest frame is younger than max_wait_s; True when the situation must be looked at anew."""
+        if len(self._frames) >= self._max_batch or self._closed:
+            return False
+        left = self._frames[0].queued_at + self._max_wait_s - time.perf_counter()
+        if left <= 0:
+            return False
+        self._changed.wait(left)
+        return True
+
+    def _take_frames(self) -> Work:
+        share = -(-len(self._frames) // (1 + self._idle))
+        self._answered_last = True
+        return Work([self._frames.popleft() for _ in range(min(self._max_batch, share))], [])
+
+    def _take_shadow(self) -> Work:
+        self._answered_last = False
+        self._shadowing += 1
+        first = self._shadow[0].view.served
+        batch: list[ShadowFrame] = []
+        while self._shadow and len(batch) < min(self._max_batch, _SHADOW_BATCH) and self._shadow[0].view.served is first:
+            batch.append(self._shadow.popleft())
+        return Work([], batch)
+
+    def _may_shadow(self) -> bool:
+        return bool(self._shadow) and self._shadowing < self._shadow_workers
+
+    def _shadow_is_due(self) -> bool:
+        return (
+            self._answered_last
+            and self._may_shadow()
+            and 2 * len(self._shadow) > self._shadow_limit
+            and 2 * len(self._frames) <= self._limit
+        )

@@ -1,0 +1,171 @@
+"""Which versions answer: follows the model's channels, loads beside the service what they name, and exchanges all at once.
+
+A version that fails is never swapped in: without a new champion everything stays as it is, without a candidate or shadow the champion answers alone.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from contracts.channels import Channels
+from contracts.errors import KeepsightError, StoreError
+from contracts.logs import Logger
+from contracts.predictions import Variant
+from contracts.repository import ModelRepository, Version
+from serving.instruments import Instruments
+from serving.served import Served
+
+_RETRY_S: Final = 5.0
+"""How long until a load is tried again that may succeed without the channels changing: the store failed, or nothing serves yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """The versions in service under `channels` (what of them could be loaded). Taken whole by whoever answers: one frame, one lineup."""
+
+    channels: Channels
+    versions: Mapping[str, Served]
+
+    def answering(self, camera: str) -> tuple[Served, Variant]:
+        """The version that answers a camera, and as what."""
+        version, variant = self.channels.answering(camera)
+        return self.versions[version], variant
+
+    @property
+    def champion(self) -> Served:
+        """The version that answers by default."""
+        return self.versions[self.channels.champion]
+
+    @property
+    def shadow(self) -> Served | None:
+        """The version that is scored beside the answers, if any."""
+        return self.versions[self.channels.shadow] if self.channels.shadow else None
+
+
+def without(channels: Channels, failed: set[str]) -> Channels | None:
+    """The channels without the versions that failed; None when the champion is one of them."""
+    if channels.champion in failed:
+        return None
+    if channels.candidate in failed:
+        channels = msgspec.structs.replace(channels, candidate=None, share=0.0)
+    return msgspec.structs.replace(channels, shadow=None) if channels.shadow in failed else channels
+
+
+class Registry:
+    """`load` makes a version ready (it takes seconds, on this registry's thread). `clock` is monotonic seconds."""
+
+    def __init__(
+        self,
+        repository: ModelRepository,
+        model: str,
+        load: Callable[[Version], Served],
+        instruments: Instruments,
+        log: Logger,
+        shadow: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._repository, self._model, self._load, self._shadow = repository, model, load, shadow
+        self._instruments, self._log, self._clock = instruments, log, clock
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._seen: Channels | None = None
+        self._retry_at = float("inf")
+        self._said: set[str] = set()
+        self.lineup: Lineup | None = None
+        self.trouble = f"model {model!r} is still loading"
+        """Why there is no lineup, while there is none."""
+
+    def start(self, interval_s: float) -> None:
+        """Follow the channels on a thread of its own."""
+        self._thread = threading.Thread(target=self._run, args=(interval_s,), name="registry", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following; a version that is loading is waited for."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+
+    def poll(self) -> None:
+        """Look at the channels once, and exchange the versions if they changed."""
+        try:
+            channels = self._repository.channels(self._model)
+        except (KeepsightError, OSError) as error:
+            self._failed("channels_not_readable", error)
+            return
+        if not self._shadow:
+            channels = msgspec.structs.replace(channels, shadow=None)
+        if channels == self._seen and self._clock() < self._retry_at:
+            return
+        if self._seen is None or channels.sequence != self._seen.sequence:
+            self._said.clear()
+        self._seen, self._retry_at = channels, float("inf")
+        self._follow(channels)
+
+    def _run(self, interval_s: float) -> None:
+        while not self._stop.is_set():
+            try:
+                self.poll()
+            except Exception as error:  # the thread that follows the channels must not die of one surprise
+                self._failed("registry_failed", error, trace=True)
+            self._stop.wait(interval_s)
+
+    def _follow(self, channels: Channels) -> None:
+        standing = self.lineup.versions if self.lineup else {}
+        ready: dict[str, Served] = {}
+        for version in channels.versions():
+            if (served := standing.get(version) or self._loaded(version)) is not None:
+                ready[version] = served
+        usable = without(channels, set(channels.versions()) - set(ready))
+        if usable is not None:
+            self._swap(Lineup(usable, {version: ready[version] for version in usable.versions()}))
+        elif self.lineup is None:
+            self._retry_at = self._clock() + _RETRY_S
+
+    def _loaded(self, version: str) -> Served | None:
+        try:
+            start = self._clock()
+            served = self._load(self._repository.read(self._model, version))
+        except (KeepsightError, OSError) as error:
+            if isinstance(error, StoreError | OSError):
+                self._retry_at = self._clock() + _RETRY_S
+            self._instruments.version_failures.inc()
+            self._failed("version_refused", error, version=version)
+            return None
+        self._log.info(
+            "version_loaded",
+            version=version,
+            digest=served.digest[:12],
+            provider=served.provider,
+            took_s=round(self._clock() - start, 3),
+        )
+        return served
+
+    def _swap(self, lineup: Lineup) -> None:
+        before, self.lineup = self.lineup, lineup  # one reference, replaced atomically
+        if before is None or before.channels != lineup.channels:
+            self._instruments.swaps.inc()
+            self._log.info("lineup_changed", model=self._model, **_roles(lineup), sequence=lineup.channels.sequence)
+        self._instruments.model_info.clear()
+        for version, served in lineup.versions.items():
+            roles = [role for role, name in _roles(lineup).items() if name == version and role != "share"]
+            for role in roles:
+                self._instruments.model_info.labels(self._model, version, role, served.digest, served.provider).set(1)
+
+    def _failed(self, event: str, error: Exception, trace: bool = False, **fields: object) -> None:
+        """Say each trouble once until the channels change; polled twice a second, it would fill the log."""
+        self.trouble = str(error)
+        if self.trouble not in self._said:
+            self._said.add(self.trouble)
+            self._log.error(
+                event, trace=trace, error=self.trouble, serving=self.lineup.channels.champion if self.lineup else None, **fields
+            )
+
+
+def _roles(lineup: Lineup) -> dict[str, object]:
+    channels = lineup.channels
+    return {"champion": channels.champion, "candidate": channels.candidate, "shadow": channels.shadow, "share": channels.share}

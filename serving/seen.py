@@ -1,0 +1,77 @@
+"""From bytes to what a version sees: decoded once, fitted to the version's input and measured, and the same for the shadow beside it."""
+
+import threading
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts import frames
+from contracts.frames import Pixels
+from contracts.manifest import InputSpec
+from contracts.predictions import Variant
+from contracts.statistics import ImageStatistics
+from serving.frame import Frame
+from serving.registry import Lineup
+from serving.served import Served
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A frame as one version takes it: `pixels` are uint8 [height, width, 3] of the version's input."""
+
+    served: Served
+    pixels: Pixels
+    statistics: ImageStatistics
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A decoded frame: the view of the version that answers it (as `variant`), and of the shadow version where another one shadows."""
+
+    frame: Frame
+    variant: Variant
+    view: View
+    shadow: View | None
+
+
+class Eye:
+    """Decodes and measures; remembers each video camera's last thumbnail for the frame difference. Safe between threads."""
+
+    def __init__(self) -> None:
+        self._thumbnails: dict[str, NDArray[np.float32]] = {}
+        self._lock = threading.Lock()
+
+    def see(self, frame: Frame, lineup: Lineup) -> Seen:
+        """Decode, fit and measure a frame for the versions of a lineup. Raises FrameError."""
+        served, variant = lineup.answering(frame.camera_name)
+        image = frames.decode(frame.content, frame.header)
+        pixels = frames.prepare(image, served.manifest.input)
+        view = View(served, pixels, self._measure(frame, pixels))
+        beside = lineup.shadow
+        shadow = _view_beside(view, beside, image) if beside is not None and beside is not served else None
+        return Seen(frame, variant, view, shadow)
+
+    def _measure(self, frame: Frame, pixels: Pixels) -> ImageStatistics:
+        if frame.camera.stream != "video":
+            return frames.measure(pixels)[0]
+        with self._lock:
+            before = self._thumbnails.get(frame.camera_name)
+        statistics, thumbnail = frames.measure(pixels, before)
+        with self._lock:
+            self._thumbnails[frame.camera_name] = thumbnail
+        return statistics
+
+
+def _view_beside(view: View, served: Served, image: Pixels) -> View:
+    """The same pixels where both versions take the same shape, otherwise fitted and measured anew."""
+    if _shape(served.manifest.input) == _shape(view.served.manifest.input):
+        return View(served, view.pixels, view.statistics)
+    pixels = frames.prepare(image, served.manifest.input)
+    difference = view.statistics.frame_difference
+    return View(served, pixels, msgspec.structs.replace(frames.measure(pixels)[0], frame_difference=difference))
+
+
+def _shape(spec: InputSpec) -> tuple[int, int, str]:
+    return spec.height, spec.width, spec.fit

@@ -1,0 +1,51 @@
+"""Runs the HTTP edge until it is told to stop, and stops it in order: first /readyz says no, then connections end, then the listener closes."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_KEEP_ALIVE_S: Final = 75.0
+"""Longer than cameras pause between frames; the client, not the server, ends an idle connection, and no request meets a closing one."""
+_GRACE_S: Final = 30
+"""For answers under way when the listener closes; a frame waits 10 s for a worker at most by default."""
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `serve`: uvicorn would raise them again after its own end, and the process would not exit with 0."""
+        yield
+
+
+def server_for(app: ASGIApp) -> uvicorn.Server:
+    """A uvicorn server for `app`, not yet running."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=int(_KEEP_ALIVE_S),
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    return _Server(config)
+
+
+async def serve(server: uvicorn.Server, listener: socket.socket, leave: Callable[[], None], stop_delay_s: float) -> None:
+    """Serve on `listener` until SIGTERM or SIGINT; then `leave` is called, and `stop_delay_s` later the listener closes and answers are finished."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        leave()
+        loop.call_later(stop_delay_s, setattr, server, "should_exit", True)
+
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stop)
+    await server.serve(sockets=[listener])

@@ -1,0 +1,96 @@
+"""The settings of serving: section [serving], variables KEEPSIGHT_SERVING_*."""
+
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from contracts.events import Stream
+from contracts.frames import MAX_BYTES, MAX_PIXELS
+from contracts.ids import checked_name
+from contracts.settings import ServiceSettings
+
+MIB: Final = 1 << 20
+CameraName = Annotated[str, AfterValidator(lambda name: checked_name("camera", name))]
+
+
+class Camera(BaseModel):
+    """A camera that may send frames.
+
+    `stream` says what its frames are: `items` (each a new object, as on an inspection line) or `video` (each like the one before).
+    An `audit` camera is scored and logged, never stored, never judged and never trained on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    site: str
+    stream: Stream = "items"
+    audit: bool = False
+
+
+class ServingSettings(ServiceSettings):
+    """What the inference server is told."""
+
+    section: ClassVar[str] = "serving"
+
+    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for all.")
+    port: int = Field(
+        8080, ge=0, le=65_535, description="The port to listen on; 0 takes a free one and logs it as serving_listens."
+    )
+    cameras: dict[CameraName, Camera] = Field(
+        {},
+        description='The cameras that may send frames: a table [serving.cameras.NAME] each, with site="…", stream="items" or "video", audit=false.',
+    )
+    workers: int = Field(2, ge=1, le=64, description="Threads that decode and infer, each with its own one-thread session.")
+    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = Field(
+        "auto",
+        description="Where the model runs. auto: CUDA where ONNX Runtime has it, else CPU. Asked for and not there: never ready.",
+    )
+    max_batch: int = Field(8, ge=1, le=1024, description="The most frames in one run of the model.")
+    max_wait_s: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="How long a worker holds a batch open for more frames. Worth some milliseconds on a GPU, nothing on a CPU.",
+    )
+    queue_limit: int = Field(64, ge=1, description="Frames that may wait for a worker; more are answered 429.")
+    default_deadline_s: float = Field(
+        10.0, gt=0, le=600, description="How long a frame may wait for a worker when the request gives no deadline_ms; then 429."
+    )
+    max_body_bytes: int = Field(MAX_BYTES, ge=1024, description="The largest request body.")
+    max_pixels: int = Field(MAX_PIXELS, ge=64, description="The most pixels that a frame may claim.")
+    body_timeout_s: float = Field(10.0, gt=0, description="How long a request body may take to arrive; then 408.")
+    sample_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="The share of each camera's frames kept for labelling, drawn uniformly: what realised quality is measured on.",
+    )
+    uncertain_share: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="The share of each camera's frames kept beside those because the model was least confident of them.",
+    )
+    frame_store_max_bytes: int = Field(
+        10 << 30, ge=0, description="Bytes that this model's stored frames may take; the oldest hours go first."
+    )
+    frame_store_max_days: float = Field(30.0, gt=0, description="Days that stored frames are kept, and can be labelled.")
+    spool_max_bytes: int = Field(
+        256 * MIB,
+        ge=MIB,
+        description="Bytes of events kept on disk (under `state`) while the log is away; beyond it events are dropped and counted.",
+    )
+    poll_interval_s: float = Field(0.5, gt=0, le=60, description="How often the model's channels are looked at.")
+    shadow: bool = Field(True, description="Score frames with the channels' shadow version too, after the answer.")
+    shadow_queue_limit: int = Field(
+        256, ge=1, description="Frames that may wait for the shadow version; more are dropped from it and counted."
+    )
+    stop_delay_s: float = Field(
+        0.5,
+        ge=0,
+        le=60,
+        description="After SIGTERM: how long /readyz already says no while frames are still answered and connections end.",
+    )
+    drain_s: float = Field(
+        10.0, ge=0, le=600, description="After SIGTERM: how long to wait for the log to take the spool's events."
+    )
