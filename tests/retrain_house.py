@@ -1,0 +1,252 @@
+"""A house around the retrain service for its integration tests: a real embedded log, a real repository, the service as a real process.
+
+The test plays serving and the labeller: it answers frames by the channels as they stand and publishes what serving would. The training process is a
+script that publishes a real small version, so that a test can stop it where it likes.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from contracts.events import (
+    INCIDENTS,
+    RETRAIN,
+    TOPICS,
+    AnyEvent,
+    FrameLabelled,
+    FrameScored,
+    Incident,
+    IncidentOpened,
+    RetrainRequested,
+    decode,
+    encode,
+)
+from contracts.frame_store import frame_path
+from contracts.ids import new_id
+from contracts.log import open_bus
+from contracts.predictions import Classification, ClassTruth, Variant
+from contracts.repository import ModelRepository
+from contracts.statistics import ImageStatistics
+from tests.small_model import publish_small_version
+
+DEADLINE_S = 60.0
+MODEL = "small"
+CAMERAS = ("line-1", "line-2", "line-3")
+LABELS_OF = ("china", "flower")
+STATISTICS = ImageStatistics(120.0, 40.0, 300.0, 2.0, 7.0, 0.2, 1.0, 1.0, 0.0, 0.0)
+FAST = {
+    "port": "0",
+    "tick_s": "0.05",
+    "lease_s": "1",
+    "retry_delay_s": "0",
+    "stop_grace_s": "5",
+    "labels_wanted": "20",
+    "labels_more": "5",
+    "shadow_frames": "60",
+    "shadow_s": "0",
+    "canary_shares": "0.01,0.5,1.0",
+    "canary_frames": "20",
+    "canary_s": "0",
+    "watch_frames": "30",
+    "watch_s": "0",
+    "camera_live_s": "60",
+    "guard_limit_frames": "30",
+}
+SERVICE = "import sys; from retrain.__main__ import main; sys.exit(main(sys.argv[2:], sys.argv[1].split('|')))"
+CANDIDATE = '''
+"""Stands in for training: says its steps, waits where the test wants it to, publishes the staged version, answers."""
+import json, os, sys, time
+from pathlib import Path
+import msgspec
+from contracts.manifest import digest
+from contracts.repository import ModelRepository
+
+staging, gates, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+request = json.loads((folder / "request.json").read_text())
+with (gates / "starts").open("a") as file:
+    file.write(request["job_id"] + "\\n")
+print("a library speaks", flush=True)
+for step in ("data", "train"):
+    print(json.dumps({"step": step, "progress": 0.5, "detail": f"{len(request['labels'])} labels"}), flush=True)
+while (gates / "wait").exists():
+    time.sleep(0.02)
+if (gates / "die").exists():
+    print("no more memory", file=sys.stderr)
+    os.kill(os.getpid(), 9)
+version = ModelRepository(staging).read(request["model"], "2")
+verdict = json.loads((gates / "verdict").read_text()) if (gates / "verdict").exists() else {"verdict": "published", "reason": "all gates passed"}
+if verdict["verdict"] == "published":
+    manifest = ModelRepository(request["repository"]).publish(version.manifest, version.model, version.baseline)
+    verdict |= {"version": manifest.version, "digest": digest(manifest)}
+print(json.dumps({"step": "publish", "progress": 1.0}), flush=True)
+unfinished = folder / ".outcome"
+unfinished.write_text(json.dumps(verdict))
+unfinished.rename(folder / "outcome.json")
+'''
+
+
+class House:
+    """One site with three cameras. `pump` sends a frame of each; `until` pumps until a condition holds."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.gates = folder / "gates"
+        self.gates.mkdir()
+        self.repository = ModelRepository(str(folder / "repository"))
+        publish_small_version(self.repository.url, MODEL, "1")
+        publish_small_version(str(folder / "staging"), MODEL, "2", seed=1, champion=False)
+        (folder / "candidate.py").write_text(CANDIDATE)
+        url = f"embedded://{folder / 'log'}"
+        shared = {"log": url, "repository": self.repository.url, "frame_store": str(folder / "frames"), "model": MODEL}
+        shared["state"] = str(folder / "state")
+        lines = [f"{key} = {json.dumps(value)}" for key, value in shared.items()]
+        lines += ["[retrain]", *(f"{key} = {json.dumps(value)}" for key, value in {**FAST, **settings}.items())]
+        (folder / "keepsight.toml").write_text("\n".join(lines))
+        self.bus = open_bus(url, "test")
+        self.bus.ensure_topics(TOPICS)
+        self._reader = self.bus.reader(None, [RETRAIN, INCIDENTS])
+        self.events: list[AnyEvent] = []
+        self.process: subprocess.Popen[bytes] | None = None
+        self.confidence = 0.9
+        self.agree = True
+
+    def start(self) -> None:
+        """Start the service's process."""
+        command = "|".join((sys.executable, str(self.folder / "candidate.py"), str(self.folder / "staging"), str(self.gates)))
+        with (self.folder / "service.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", SERVICE, command, "--settings", str(self.folder / "keepsight.toml")],
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+            )
+
+    def kill(self) -> None:
+        """SIGKILL: nothing gets to finish."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(DEADLINE_S)
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        (self.gates / "wait").unlink(missing_ok=True)
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        self._reader.close()
+        self.bus.close()
+
+    def publish(self, *events: AnyEvent) -> None:
+        """Put events on the log as another service would."""
+        self.bus.publish([encode(event, "test") for event in events])
+
+    def request(self, since: float, key: str = "episode", **fields: object) -> RetrainRequested:
+        """What the monitor asks, with evidence left out."""
+        now = time.time()
+        given = {"version": "1", "reason": "realised accuracy broke the benchmark", "cameras": CAMERAS, **fields}
+        return RetrainRequested(event_id=new_id(now), occurred_at=now, model=MODEL, request_key=key, since=since, **given)  # type: ignore[arg-type]
+
+    def label(self, captured_at: float, camera: str = "line-1", **fields: object) -> FrameLabelled:
+        """A truth for a stored frame."""
+        frame = new_id(captured_at)
+        given = {"stored": frame_path(MODEL, frame, "jpg"), "sample": "uniform", "predictions": (), **fields}
+        return FrameLabelled(  # type: ignore[call-arg]
+            event_id=new_id(time.time()),
+            occurred_at=time.time(),
+            model=MODEL,
+            frame_id=frame,
+            camera=camera,
+            site="hall",
+            captured_at=captured_at,
+            truth=ClassTruth("china"),
+            **given,  # type: ignore[arg-type]
+        )
+
+    def fault(self, camera: str, since: float) -> IncidentOpened:
+        """The monitor found a camera at fault."""
+        now = time.time()
+        incident = Incident(
+            incident_id=new_id(now),
+            cause="camera_fault",
+            severity="ticket",
+            headline=f"{camera} is out of focus",
+            action="clean the lens",
+            site="hall",
+            cameras=(camera,),
+            version="1",
+            since=since,
+            opened_at=now,
+        )
+        return IncidentOpened(event_id=new_id(now), occurred_at=now, model=MODEL, incident=incident)
+
+    def pump(self) -> None:
+        """Each camera sends a frame; serving answers by the channels and shadows. Then read what retrain said."""
+        channels = self.repository.channels(MODEL)
+        frames: list[AnyEvent] = []
+        for camera in CAMERAS:
+            frame, answering = new_id(time.time()), channels.answering(camera)
+            frames.append(self._scored(frame, camera, *answering))
+            if channels.shadow is not None and channels.shadow != answering[0]:
+                frames.append(self._scored(frame, camera, channels.shadow, "shadow"))
+        self.publish(*frames)
+        self.read()
+
+    def read(self) -> None:
+        """Take what is new on the log."""
+        self.events += [decode(record) for record in self._reader.poll(0.02)]
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Send frames until the condition holds; fails with the service's log after the deadline."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"never saw {what}\n{self.said()}"
+            assert self.process is None or self.process.poll() is None, f"the service died\n{self.said()}"
+            self.pump()
+
+    def said(self) -> str:
+        """The service's log."""
+        return (self.folder / "service.log").read_text()[-6000:]
+
+    def metrics(self) -> str:
+        """What /metrics answers."""
+        port = next(json.loads(line)["port"] for line in reversed(self.said().splitlines()) if '"started"' in line)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def _scored(self, frame: str, camera: str, version: str, variant: Variant) -> FrameScored:
+        now = time.time()
+        best = LABELS_OF[0] if self.agree or version == "1" else LABELS_OF[1]
+        other = LABELS_OF[1 - LABELS_OF.index(best)]
+        confidence = self.confidence if version == "2" and variant != "shadow" else 0.9
+        prediction = Classification((best, other), (confidence, round(1 - confidence, 6)))
+        return FrameScored(
+            event_id=new_id(now),
+            occurred_at=now,
+            model=MODEL,
+            frame_id=frame,
+            camera=camera,
+            site="hall",
+            stream="items",
+            version=version,
+            variant=variant,
+            captured_at=now,
+            received_at=now,
+            width=96,
+            height=96,
+            bytes=4000,
+            codec="jpg",
+            statistics=STATISTICS,
+            prediction=prediction,
+            confidence=prediction.confidence,
+            entropy=prediction.entropy,
+        )
