@@ -137,6 +137,10 @@ def story(facts: Facts) -> str:
     return " ".join(told)
 
 
+def _short(moments: dict[Moment, Quality], moment: Moment) -> str:
+    return f"{100 * moments[moment].accuracy.value:.0f} %" if moment in moments else "–"
+
+
 def figures(facts: Facts) -> list[tuple[str, str, str]]:
     """The headline figures: value, what it is, a remark."""
     poly, mono = facts.proof.answering.get("poly", {}), facts.proof.answering.get("mono", {})
@@ -144,11 +148,11 @@ def figures(facts: Facts) -> list[tuple[str, str, str]]:
     delay = f"{found[0].opened_at_s - (facts.moments.switched_s or 0):.0f} s" if found else "–"
     return [
         (
-            f"{_percent(poly, 'during')} → {_percent(poly, 'after')}",
+            f"{_short(poly, 'during')} → {_short(poly, 'after')}",
             "accuracy on the new product",
             "sealed cells, before and after the swap",
         ),
-        (f"{_percent(mono, 'before')} → {_percent(mono, 'after')}", "accuracy on the old product", "what was known is kept"),
+        (f"{_short(mono, 'before')} → {_short(mono, 'after')}", "accuracy on the old product", "what was known is kept"),
         (delay, "from the switch to the incident", "without a single label"),
         (f"{facts.frames.lost} of {facts.frames.out:,}", "frames lost", f"{facts.events.lost} of {facts.events.out:,} events lost"),
     ]

@@ -15,7 +15,7 @@ from standalone.facts import Dot, Facts
 
 WINDOW: Final = 90
 """Frames in the rolling share: some five seconds of three cameras; its standard error is about .04 at .8."""
-INK, FAINT, GOOD, BAD = "#1f2933", "#d5dbe1", "#0b7285", "#b7410e"
+INK, SOFT, FAINT, GOOD, BAD = "#1f2933", "#52606d", "#d5dbe1", "#0b7285", "#b7410e"
 """Teal and rust stay apart for colour-blind eyes."""
 
 
@@ -67,7 +67,7 @@ def accuracy_svg(facts: Facts) -> str:
     first, last = facts.moments.live_s, facts.moments.ended_s
     times, shares = rolling([dot for dot in facts.dots if not dot.smeared])
     old, new = _by_champion(times, shares, facts.moments.swapped_s)
-    axes.plot(*old, color=BAD, linewidth=2)
+    axes.plot(*old, color=SOFT, linewidth=2)
     axes.plot(*new, color=GOOD, linewidth=2)
     axes.set_xlim(first, max(last, first + 1))
     axes.set_ylim(0, 1.16)
