@@ -1,0 +1,73 @@
+"""A manifest comes back as it was written, and what makes no sense is refused by name."""
+
+import json
+
+import msgspec
+import numpy as np
+import pytest
+
+from contracts import manifest as manifests
+from contracts.errors import VersionError
+from contracts.manifest import FileEntry, InputSpec, Manifest
+from contracts.quality import quality
+from tests.unit.contracts.versions import small_manifest
+
+FILES = {"model.onnx": FileEntry("ab" * 32, 10), "baseline.npz": FileEntry("cd" * 32, 20)}
+
+
+def whole() -> Manifest:
+    judged = quality(("good", "defect"), np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]), "defect")
+    return msgspec.structs.replace(small_manifest(), files=FILES, benchmark=judged)
+
+
+def changed(**fields: object) -> bytes:
+    return json.dumps({**json.loads(manifests.encode(whole())), **fields}).encode()
+
+
+def test_round_trip() -> None:
+    assert manifests.decode(manifests.encode(whole()), "here") == whole()
+
+
+def test_it_is_readable_and_stable() -> None:
+    text = manifests.encode(whole()).decode()
+    assert text == manifests.encode(manifests.decode(text.encode(), "here")).decode()
+    assert text.startswith('{\n "benchmark"')
+    assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_the_digest_is_the_models() -> None:
+    assert manifests.digest(whole()) == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "Input data was truncated"),
+        (b"{", "truncated"),
+        (b"\xff", "malformed"),
+        (b"[" * 200_000, "recursion|Expected `object`"),
+        (changed(taste="salty"), "unknown field `taste`"),
+        (changed(labels=[]), "give at least one, each once"),
+        (changed(labels=["good", "good"]), "each once"),
+        (changed(positive="bad"), "positive 'bad' is none of the labels"),
+        (changed(temperature=0), "temperature"),
+        (changed(temperature=None), "temperature"),
+        (changed(task="segmentation"), "task"),
+        (changed(scores_are="energies"), "scores_are"),
+        (changed(input={"name": "image", "height": 0, "width": 32}), "height"),
+        (changed(input={"name": "image", "height": 32, "width": 30_000}), "width"),
+        (changed(input={"name": "image", "height": 32, "width": 32, "fit": "crop"}), "fit"),
+        (changed(files={}), "model.onnx and baseline.npz must be among them"),
+        (changed(files={"model.onnx": {"sha256": "ab", "bytes": 1}}), "baseline.npz must be among them"),
+        (changed(created_at="yesterday"), "created_at"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(content: bytes, message: str) -> None:
+    with pytest.raises(VersionError, match=rf"(?s)^models/solar/1/manifest\.json.*({message})"):
+        manifests.decode(content, "models/solar/1")
+
+
+def test_the_input_takes_any_sensible_size() -> None:
+    for side in (1, 224, 8192):
+        spec = {"name": "image", "height": side, "width": side, "fit": "letterbox"}
+        assert manifests.decode(changed(input=spec), "here").input == InputSpec("image", side, side, "letterbox")
