@@ -45,7 +45,11 @@ class Answer:
 
 
 class NotAnsweredError(KeepsightError):
-    """Serving refused a frame or did not answer."""
+    """Serving refused, or did not answer. `content` is the body of its refusal, empty when there was no answer."""
+
+    def __init__(self, message: str, content: bytes = b"") -> None:
+        super().__init__(message)
+        self.content = content
 
 
 class Connection:
@@ -57,7 +61,7 @@ class Connection:
 
     def post(self, path: str, body: bytes, content_type: str) -> bytes:
         """The body of a 2xx answer. Raises NotAnsweredError when serving refuses, or does not answer after TRIES tries."""
-        reason = ""
+        reason, content = "", b""
         for _ in range(TRIES):
             try:
                 self._http.request("POST", path, body, {"Content-Type": content_type})
@@ -65,7 +69,7 @@ class Connection:
                 content = answer.read()
             except (OSError, http.client.HTTPException) as error:
                 self._http.close()
-                reason, wait_s = repr(error), RETRY_S
+                reason, content, wait_s = repr(error), b"", RETRY_S
             else:
                 if 200 <= answer.status < 300:
                     return content
@@ -74,7 +78,7 @@ class Connection:
                     break
                 wait_s = min(1.0, float(answer.getheader("Retry-After") or RETRY_S))
             time.sleep(wait_s)
-        raise NotAnsweredError(f"POST {path}: {reason}")
+        raise NotAnsweredError(f"POST {path}: {reason}", content)
 
     def close(self) -> None:
         """Hang up."""

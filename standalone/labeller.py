@@ -61,5 +61,19 @@ class Labeller(threading.Thread):
             self._connection.post("/v1/labels", json.dumps(labels).encode(), "application/json")
         except NotAnsweredError as error:
             self.refused.append(str(error))
+            # Serving takes all of a request or nothing, and names the frames at fault: the others are posted again without them.
+            named = frames_named(error.content)
+            if named and (rest := [answer for answer in answers if answer.frame_id not in named]) and len(rest) < len(answers):
+                self._post(rest)
         else:
             self.posted += answers
+
+
+def frames_named(problem: bytes) -> frozenset[str]:
+    """The frames that a refusal names, none when it names none."""
+    try:
+        content = json.loads(problem)
+    except ValueError:
+        return frozenset()
+    names = content.get("frame_ids", []) if isinstance(content, dict) else []
+    return frozenset(str(name) for name in names) if isinstance(names, list) else frozenset()
