@@ -19,8 +19,8 @@ from rich.text import Text
 from standalone.facts import Entry
 
 STYLES: Final = {"world": "bold cyan", "good": "green", "bad": "yellow", "neutral": "default"}
-LINES: Final = 16
-"""Lines of the timeline that stay in view."""
+ABOVE: Final = 15
+"""Lines of the page above the timeline's entries and below them; the rest of the terminal is theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class LiveView:
 
     def entry(self, entry: Entry) -> None:
         """See View."""
-        self._entries = [*self._entries[-LINES:], entry]
+        self._entries.append(entry)
 
     def cameras(self, states: Sequence[CameraState], labels: str) -> None:
         """See View."""
@@ -164,11 +164,11 @@ class LiveView:
         return Group(table, Text(f" {self._labels}", style="dim"))
 
     def _timeline(self) -> RenderableType:
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(justify="right", no_wrap=True, style="dim")
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        for entry in self._entries:
+        grid = Table.grid(padding=(0, 2), expand=True)
+        grid.add_column(justify="right", no_wrap=True, style="dim", width=7)
+        grid.add_column(no_wrap=True, width=24)
+        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        for entry in self._entries[-max(3, self._console.height - ABOVE) :]:
             grid.add_row(f"{entry.at_s:.1f} s", Text(entry.event, style=STYLES[entry.tone]), Text(entry.detail))
         return grid
 
