@@ -6,7 +6,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry
 
@@ -94,6 +95,7 @@ def wired(
     registry: CollectorRegistry,
     command: Sequence[str],
     log: Logger,
+    clock: Callable[[], float] = time.time,
 ) -> RetrainService:
     """The service's parts on their adapters."""
     instruments = Instruments(registry)
@@ -118,7 +120,7 @@ def wired(
     release = Release(releasing, database, jobs, labels, journal, repository, instruments)
     intake = Intake(settings.model, jobs, labels, journal, settings.operator_window_s, settings.labels_wanted)
     poll_s = min(0.25, settings.tick_s)
-    return RetrainService(settings.model, bus, database, intake, labels, training, release, ticks, instruments, log, poll_s=poll_s)
+    return RetrainService(settings.model, bus, database, intake, labels, training, release, ticks, instruments, log, clock, poll_s)
 
 
 def _security(settings: RetrainSettings) -> LogSecurity | None:

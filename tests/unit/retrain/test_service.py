@@ -1,0 +1,319 @@
+"""The service's turns over a real log and repository with a clock of the test's: quiet weeks, repeated alarms, the calendar, commands, bad records.
+
+The training process is a small script that refuses its candidate at once; what it would publish is followed in the integration tests.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from contracts.errors import LogAwayError, StoreError
+from contracts.events import (
+    COMMANDS,
+    DEAD,
+    RETRAIN,
+    TOPICS,
+    AnyEvent,
+    Approve,
+    Dead,
+    FrameLabelled,
+    Incident,
+    IncidentClosed,
+    JobAdvanced,
+    RequestRetrain,
+    RetrainRequested,
+    Rollback,
+    RolloutAdvanced,
+    decode,
+    encode,
+)
+from contracts.ids import new_id
+from contracts.log import open_bus
+from contracts.logs import Logger
+from contracts.ports import Outgoing
+from contracts.predictions import ClassTruth
+from retrain.__main__ import wired
+from retrain.database import Database
+from retrain.ledger import Ledger
+from retrain.settings import RetrainSettings
+from retrain.ticks import Duty
+from tests.small_model import publish_small_version, set_channels
+
+HOUR_S, DAY_S = 3600.0, 86_400.0
+START = 1_760_000_000.0
+DEADLINE_S = 60.0
+REFUSES = """
+import sys
+open(sys.argv[1] + "/outcome.json", "w").write('{"verdict": "rejected", "reason": "no better than its parent"}')
+"""
+
+
+class Hours:
+    """Ticks that are always due; the calendar's when the test says so."""
+
+    def __init__(self) -> None:
+        self.calendar = False
+
+    def due(self) -> set[Duty]:
+        due: set[Duty] = {"advance"} | ({"calendar"} if self.calendar else set())
+        self.calendar = False
+        return due
+
+
+class Site:
+    """The service with a clock that the test moves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = START
+        self.ticks = Hours()
+        self.settings = RetrainSettings(
+            log=f"embedded://{folder}/log",
+            repository=str(folder / "repository"),
+            frame_store=str(folder / "frames"),
+            state=folder / "state",
+            model="small",
+            labels_wanted=10,
+            lease_s=1e9,
+        )
+        publish_small_version(self.settings.repository, "small", "1")
+        self.bus = open_bus(self.settings.log)
+        self.bus.ensure_topics(TOPICS)
+        self.database = Database(self.settings.state / "retrain.sqlite3", "retrain/test")
+        self.registry = CollectorRegistry()
+        command = (sys.executable, "-c", REFUSES)
+        self.service = wired(
+            self.settings,
+            self.bus,
+            self.database,
+            self.ticks,
+            self.registry,
+            command,
+            Logger("test"),
+            lambda: self.now,  # type: ignore[arg-type]
+        )
+        self.service._poll_s = 0.0
+
+    def publish(self, *events: AnyEvent) -> None:
+        self.bus.publish([encode(event, "test") for event in events])
+
+    def turn(self, forward_s: float = 0.0) -> None:
+        self.now += forward_s
+        self.service.step()
+
+    def until_idle(self) -> None:
+        """Turns until no training process runs."""
+        deadline = time.monotonic() + DEADLINE_S
+        self.turn()
+        while self.jobs() and self.jobs()[-1].state == "running":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+            self.turn()
+
+    def events(self, topic: str = RETRAIN) -> list[AnyEvent]:
+        reader = self.bus.reader(None, [topic])
+        records = reader.poll(0.0, 10_000)
+        reader.close()
+        return [decode(record) for record in records]
+
+    def jobs(self) -> list[JobAdvanced]:
+        return [event for event in self.events() if isinstance(event, JobAdvanced)]
+
+    def states(self) -> list[tuple[str, str]]:
+        return [(event.state, event.detail) for event in self.jobs()]
+
+    def request(self, key: str = "episode", version: str = "1", incident: str = "") -> RetrainRequested:
+        return RetrainRequested(
+            event_id=new_id(self.now),
+            occurred_at=self.now,
+            model="small",
+            request_key=key,
+            version=version,
+            reason="decay",
+            incident_id=incident,
+            since=START - DAY_S,
+        )
+
+    def label(self, count: int) -> None:
+        self.publish(*(self._label() for _ in range(count)))
+
+    def _label(self) -> FrameLabelled:
+        frame = new_id(self.now)
+        return FrameLabelled(
+            event_id=frame,
+            occurred_at=self.now,
+            model="small",
+            frame_id=frame,
+            camera="line-1",
+            site="hall",
+            captured_at=self.now,
+            truth=ClassTruth("china"),
+            predictions=(),
+            stored=f"frames/{frame}.jpg",
+            sample="uniform",
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    yield made
+    made.service.close()
+    made.database.close()
+    made.bus.close()
+
+
+def test_four_quiet_weeks_train_nothing(site: Site) -> None:
+    for hour in range(28 * 24):
+        if hour % 6 == 0:
+            site.label(5)
+        site.turn(HOUR_S)
+    assert site.jobs() == []
+
+
+def test_hourly_alarms_of_one_episode_are_one_job(site: Site) -> None:
+    site.label(20)
+    for _ in range(48):
+        site.publish(site.request())
+        site.turn(HOUR_S)
+        site.until_idle()
+    assert [state for state, _ in site.states()] == ["queued", "running", "rejected", "queued", "held"]
+    assert "no better than its parent" in site.states()[2][1]
+    assert "cooldown" in site.states()[4][1]
+    joined = [row for row in Ledger(site.database).rows() if row.kind == "request_joined"]
+    assert len(joined) == 46
+    assert Ledger(site.database).broken_at() is None
+
+
+def test_the_same_request_twice_is_one(site: Site) -> None:
+    request = site.request()
+    site.publish(request, request)
+    site.turn()
+    site.publish(request)
+    site.turn()
+    assert [state for state, _ in site.states()] == ["queued", "held"]
+    assert [row.kind for row in Ledger(site.database).rows()].count("request_joined") == 0
+
+
+def test_a_refused_candidate_is_tried_again_after_its_cooldown(site: Site) -> None:
+    site.label(20)
+    site.publish(site.request())
+    site.until_idle()
+    site.publish(site.request())
+    site.turn(3 * DAY_S - 60)
+    assert site.states()[-1][0] == "held"
+    site.turn(120)
+    site.until_idle()
+    assert [state for state, _ in site.states()].count("rejected") == 2
+
+
+def test_a_request_about_a_former_champion_is_put_aside(site: Site) -> None:
+    publish_small_version(site.settings.repository, "small", "2", seed=1)
+    site.label(20)
+    site.publish(site.request(version="1"))
+    site.turn()
+    assert site.states()[-1] == ("rejected", "the request speaks of version 1; the champion is 2 by now")
+
+
+def test_an_incident_that_closes_first_takes_its_job_along(site: Site) -> None:
+    site.publish(site.request(incident="i1"))
+    site.turn()
+    incident = Incident(
+        incident_id="i1",
+        cause="quality_decay",
+        severity="page",
+        headline="",
+        action="",
+        site="hall",
+        cameras=(),
+        version="1",
+        since=0.0,
+        opened_at=0.0,
+    )
+    site.publish(IncidentClosed(event_id="c1", occurred_at=site.now, model="small", incident=incident, resolution="recovered"))
+    site.label(20)
+    site.turn()
+    assert site.states()[-1] == ("rejected", "its incident closed before it started: recovered")
+
+
+def test_a_person_and_the_calendar_may_ask(site: Site) -> None:
+    site.label(3)
+    site.publish(RequestRetrain(event_id="r1", occurred_at=site.now, model="small", by="ada", reason="new glass"))
+    site.ticks.calendar = True
+    site.turn()
+    site.ticks.calendar = True
+    site.turn()
+    queued = [detail for state, detail in site.states() if state == "queued"]
+    assert queued == ["ada: new glass", "the calendar"]
+    site.label(10)
+    site.until_idle()
+    assert site.states()[-1][0] == "rejected"
+
+
+def test_commands_that_cannot_be_followed_are_noted(site: Site) -> None:
+    site.publish(
+        Rollback(event_id="c1", occurred_at=site.now, model="small", by="ada"),
+        Approve(event_id="c2", occurred_at=site.now, model="small", version="9", by="ada"),
+        Rollback(event_id="c3", occurred_at=site.now, model="another", by="ada"),
+    )
+    site.turn()
+    refused = [row.body["why"] for row in Ledger(site.database).rows() if row.kind == "command_refused"]
+    assert refused == ["there is no previous version", "no rollout of version 9"]
+
+
+def test_a_rollback_without_a_rollout_of_ours_goes_to_the_previous_version(site: Site) -> None:
+    publish_small_version(site.settings.repository, "small", "2", seed=1, champion=False)
+    set_channels(site.settings.repository, "small", champion="2", previous="1")
+    site.publish(Rollback(event_id="c1", occurred_at=site.now, model="small", by="ada", reason="worse"))
+    site.turn()
+    assert [event.state for event in site.events() if isinstance(event, RolloutAdvanced)] == ["rolling_back"]
+    kinds = [row.body["after"]["champion"] for row in Ledger(site.database).rows() if row.kind == "channels"]
+    assert kinds == ["1", "2", "1"]
+
+
+def test_bad_records_go_to_the_dead_letters_and_the_group_moves_on(site: Site) -> None:
+    site.bus.publish([Outgoing(COMMANDS, "small", b"not json"), Outgoing(RETRAIN, "small", b'{"type": "Unheard"}')])
+    site.publish(site.request())
+    site.turn()
+    dead = [event for event in site.events(DEAD) if isinstance(event, Dead)]
+    assert {event.topic for event in dead} == {COMMANDS, RETRAIN}
+    reader = site.bus.reader(None, [RETRAIN])
+    found = [record for record in reader.poll(0.0) if record.headers.get("ce_type") == "keepsight.JobAdvanced"]
+    reader.close()
+    assert len(found) == 2
+
+
+def test_a_turn_that_fails_is_done_again_from_the_saved_offsets(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.publish(site.request())
+
+    def away(*_: object) -> None:
+        raise StoreError("no disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(site.database, "save_offsets", away)
+        with pytest.raises(StoreError):
+            site.turn()
+    site.service._again("no disk")
+    assert site.service.ready() == "no disk"
+    site.turn()
+    assert site.service.ready() is None
+    assert [state for state, _ in site.states()] == ["queued", "held"]
+
+
+def test_events_decided_while_the_log_was_away_are_published_when_it_is_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.publish(site.request())
+
+    def away(*_: object) -> None:
+        raise LogAwayError("no log")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(site.bus, "publish", away)
+        with pytest.raises(LogAwayError):
+            site.turn()
+    assert site.jobs() == []
+    site.service._again("no log")
+    site.turn()
+    assert [state for state, _ in site.states()] == ["queued", "held"]

@@ -1,0 +1,54 @@
+"""The settings of the service: every one explained, lists readable, nonsense refused with the reason."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts import metrics_retrain
+from contracts.errors import SettingsError
+from contracts.settings import ServiceSettings, load
+from retrain.settings import RetrainSettings
+
+
+def read(*argv: str) -> RetrainSettings:
+    return load(RetrainSettings, argv, "keepsight-retrain", "about")
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert not [name for name, field in RetrainSettings.model_fields.items() if not field.description]
+    assert set(RetrainSettings.model_fields) > set(ServiceSettings.model_fields)
+
+
+@pytest.mark.parametrize("text", ["0.1,0.5", "[0.1, 0.5]"])
+def test_shares_on_the_command_line(text: str) -> None:
+    assert read("--canary-shares", text).plan().shares == (0.1, 0.5)
+
+
+def test_shares_in_the_environment_and_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "k.toml").write_text("[retrain]\ncanary_shares = [0.2, 0.4]\n")
+    assert read("--settings", str(tmp_path / "k.toml")).canary_shares == (0.2, 0.4)
+    monkeypatch.setenv("KEEPSIGHT_RETRAIN_CANARY_SHARES", "0.3,0.6")
+    assert read("--settings", str(tmp_path / "k.toml")).canary_shares == (0.3, 0.6)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--canary-shares", "0.5,0.1"),
+        ("--canary-shares", ""),
+        ("--canary-shares", "0,0.5"),
+        ("--canary-shares", "0.5,1.5"),
+        ("--calendar", "every monday"),
+        ("--approval", "maybe"),
+        ("--guard-alpha", "0"),
+    ],
+)
+def test_nonsense_is_refused_with_its_key(argv: tuple[str, str]) -> None:
+    with pytest.raises(SettingsError, match=argv[0][2:].replace("-", "_")):
+        read(*argv)
+
+
+def test_metrics_are_declared_once() -> None:
+    names = [spec.name for spec in metrics_retrain.ALL]
+    assert len(names) == len(set(names))
+    assert all(name.startswith("keepsight_") for name in names)
