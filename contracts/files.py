@@ -78,10 +78,10 @@ class Folder:
 
     def names(self, path: str = "") -> list[str]:
         """The names of the files and folders directly in a folder, sorted; [] when it is missing. Unfinished writes are left out."""
-        return sorted(self.sizes(path))
+        return list(self.sizes(path))
 
     def sizes(self, path: str = "") -> dict[str, int]:
-        """The names as in `names`, each with its size in bytes (0 for a folder), from one listing."""
+        """The names as in `names`, sorted, each with its size in bytes (0 for a folder), from one listing."""
         where = f"{self._root}/{path}".rstrip("/")
         try:
             with self._told(path, "listed"):
@@ -93,7 +93,7 @@ class Folder:
             return {}
         own = where.strip("/")  # an object store may list the folder's own marker
         names = {name.rsplit("/", 1)[-1]: size for name, size in found.items() if name.strip("/") != own}
-        return {name: size for name, size in names.items() if name and not name.startswith(".")}
+        return {name: names[name] for name in sorted(names) if name and not name.startswith(".")}
 
     def remove(self, path: str) -> None:
         """Remove a file or a whole folder; a missing one is none to remove."""

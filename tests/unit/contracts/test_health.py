@@ -1,0 +1,124 @@
+"""The health endpoint over real HTTP."""
+
+import http.client
+import json
+import logging
+import socket
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from contracts.health import HealthServer
+from contracts.listener import listen
+from contracts.metrics import Spec, counter, gauge, histogram
+
+
+class Service:
+    """What a service knows of itself, settable by a test."""
+
+    reason: str | None = None
+    broken = False
+
+    def ready(self) -> str | None:
+        if self.broken:
+            raise RuntimeError("a bug")
+        return self.reason
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def server(service: Service, registry: CollectorRegistry) -> Iterator[HealthServer]:
+    server = HealthServer(listen("127.0.0.1", 0, "monitor"), registry, service.ready)
+    yield server
+    server.close()
+
+
+def get(server: HealthServer, path: str) -> tuple[int, str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    return response.status, response.getheader("Content-Type") or "", body
+
+
+def test_alive(server: HealthServer) -> None:
+    assert get(server, "/livez") == (200, "application/json", '{"status": "ok"}')
+
+
+def test_ready_or_not_with_the_reason(server: HealthServer, service: Service) -> None:
+    assert get(server, "/readyz?verbose")[0] == 200
+    service.reason = "the log is away"
+    status, _, body = get(server, "/readyz")
+    assert status == 503
+    assert json.loads(body) == {"status": "not ready", "reason": "the log is away"}
+    assert get(server, "/livez")[0] == 200
+    service.reason = None
+    assert get(server, "/readyz")[0] == 200
+
+
+def test_metrics_as_prometheus_reads_them(server: HealthServer, registry: CollectorRegistry) -> None:
+    counter(Spec("frames_total", "counter", "Frames.", ("model",)), registry).labels("solar").inc(3)
+    gauge(Spec("lag_records", "gauge", "Lag."), registry).set(2)
+    histogram(Spec("step_seconds", "histogram", "Step.", (), (0.1, 1.0)), registry).observe(0.5)
+    status, kind, body = get(server, "/metrics")
+    assert status == 200
+    assert kind.startswith("text/plain")
+    samples = {
+        (one.name, *one.labels.values()): one.value for family in text_string_to_metric_families(body) for one in family.samples
+    }
+    assert samples["frames_total", "solar"] == 3
+    assert samples["lag_records",] == 2
+    assert (samples["step_seconds_bucket", "0.1"], samples["step_seconds_bucket", "1.0"]) == (0, 1)
+
+
+def test_other_paths_are_a_problem_that_lists_the_known(server: HealthServer) -> None:
+    status, kind, body = get(server, "/")
+    assert (status, kind) == (404, "application/problem+json")
+    assert "/readyz" in json.loads(body)["detail"]
+
+
+def test_a_client_that_hangs_up_says_nothing(server: HealthServer, capfd: pytest.CaptureFixture[str]) -> None:
+    for sent in (b"", b"GET /met", b"GET /metrics HTTP/1.1\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+            client.sendall(sent)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")  # reset, not close
+    assert get(server, "/livez")[0] == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_a_bug_in_readiness_is_logged_and_the_server_lives(
+    server: HealthServer, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.broken = True
+    with caplog.at_level(logging.ERROR), pytest.raises(http.client.RemoteDisconnected):
+        get(server, "/readyz")
+    service.broken = False
+    assert get(server, "/readyz")[0] == 200
+    assert [record.getMessage() for record in caplog.records] == ["health_request_failed"]
+
+
+def test_silent_clients_do_not_keep_others_waiting(server: HealthServer) -> None:
+    silent = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(20)]
+    assert get(server, "/livez")[0] == 200
+    for client in silent:
+        client.close()
+
+
+def test_closing_frees_the_port_and_may_be_repeated(registry: CollectorRegistry) -> None:
+    server = HealthServer(listen("127.0.0.1", 0, "monitor"), registry, lambda: None)
+    port = server.port
+    server.close()
+    server.close()
+    listen("127.0.0.1", port, "monitor").close()
