@@ -18,8 +18,8 @@ def labels(tmp_path: Path) -> Iterator[Labels]:
     database.close()
 
 
-def labelled(frame: str, captured_at: float = 100.0, camera: str = "a", truth: str = "fine", **fields: object) -> FrameLabelled:
-    standard = {"occurred_at": 200.0, "sample": "uniform", "stored": f"frames/{frame}.jpg", "truth": ClassTruth(truth)}
+def labelled(frame: str, captured_at: float = 100.0, camera: str = "a", label: str = "fine", **fields: object) -> FrameLabelled:
+    standard = {"occurred_at": 200.0, "sample": "uniform", "stored": f"frames/{frame}.jpg", "truth": ClassTruth(label)}
     return FrameLabelled(  # type: ignore[call-arg]
         event_id=frame,
         model="m",
@@ -54,8 +54,8 @@ def frames(labels: Labels, *excluded: str, since: float = 0.0) -> list[str]:
 def test_repeats_conflicts_and_older_truths(labels: Labels) -> None:
     assert labels.add(labelled("f")) == "new"
     assert labels.add(labelled("f")) == "same"
-    assert labels.add(labelled("f", truth="defect", occurred_at=300.0)) == "conflict"
-    assert labels.add(labelled("f", truth="fine", occurred_at=250.0)) == "older"
+    assert labels.add(labelled("f", label="defect", occurred_at=300.0)) == "conflict"
+    assert labels.add(labelled("f", label="fine", occurred_at=250.0)) == "older"
     assert [frame.label for frame in labels.usable(())] == ["defect"]
     assert labels.count() == 1
 
