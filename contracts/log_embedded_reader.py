@@ -41,7 +41,7 @@ class EmbeddedReader:
         self._group = group
         self._topics = tuple(topics)
         self._start_at = start_at
-        self._settle_every_s = lease_s / 4
+        self._settle_every_s = min(0.5, lease_s / 4)
         self._busy_s = busy_s
         self._member = Membership(folder, group, topics, lease_s, clock) if group is not None else None
         self._connection: sqlite3.Connection | None = None

@@ -1,7 +1,7 @@
 """Building Kafka clients: one place for their settings, and for what it means when they cannot be built or answer with an error.
 
 kafka-python's constructors talk to the cluster, block, and leave a thread behind when they fail. Here they are built on first use, only after a
-socket answered, with every client's network layer kept at hand so that a failed one is closed, and with the failure explained.
+server let the user in, with every client's network layer kept at hand so that a failed one is closed, and with failures explained.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from contracts.log_kafka_client import (
     RangePartitionAssignor,
     errors,
 )
-from contracts.log_kafka_probe import check_sockets, explain
+from contracts.log_kafka_probe import greet
 from contracts.log_limits import MAX_RECORD_BYTES
 from contracts.log_security import LogSecurity
 
@@ -79,7 +79,7 @@ class KafkaAccess:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=int(session_s * 1000),
-            heartbeat_interval_ms=int(session_s * 1000 / 4),
+            heartbeat_interval_ms=int(min(1.0, session_s / 10) * 1000),  # a rebalance is noticed at a heartbeat
             partition_assignment_strategy=(RangePartitionAssignor,),
             max_partition_fetch_bytes=MAX_RECORD_BYTES,
             fetch_max_wait_ms=200,
@@ -124,7 +124,7 @@ class KafkaAccess:
         return LogAwayError(f"{doing}: Kafka at {', '.join(self.servers)} does not answer at present ({said})")
 
     def _build(self, kind: Any, **settings: Any) -> Any:
-        check_sockets(self.servers)
+        greet(self.servers, self._security, self._tls)
         networks: list[KafkaNetClient] = []
 
         def network(**configs: Any) -> KafkaNetClient:
@@ -145,7 +145,10 @@ class KafkaAccess:
             for one in networks:
                 _abandon(one)
             if isinstance(error, errors.KafkaError):
-                raise explain(self.servers, self._security, self._tls, error) from error
+                raise LogAwayError(
+                    f"Kafka at {', '.join(self.servers)} lets this client in, but it could not start: {error}; if it lasts, see that the addresses"
+                    " which the brokers advertise (advertised.listeners) can be reached from here"
+                ) from error
             raise
 
     def _security_settings(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from contracts.log_kafka_topics import known_topics
 from contracts.ports import Place, Record, StartAt
 
 _COMMIT_MS: Final = 5_000
+_COMMIT_AGAIN_S: Final = 10.0
 _LAG_MS: Final = 10_000
 _CLOSE_MS: Final = 2_000
 _LOG: Final = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class KafkaReader:
         self._consumer: Any = None
         self._changes = _Changes()
         self._next: dict[TopicPartition, int | None] = {}
+        self._uncommitted: dict[TopicPartition, int] = {}
+        self._commit_again_at = float("-inf")
         self._closed = False
 
     def poll(self, timeout_s: float, max_records: int = 500) -> list[Record]:
@@ -66,17 +69,24 @@ class KafkaReader:
         return frozenset(Place(*place) for place in self._next)
 
     def commit(self, next_offsets: Mapping[Place, int]) -> None:
-        """See Reader. Offsets of places that this member no longer holds are left alone; without a group nothing is kept."""
-        held = {
-            TopicPartition(*place): OffsetAndMetadata(at, "", -1)
-            for place, at in next_offsets.items()
-            if TopicPartition(*place) in self._next
-        }
-        if self._group is None or self._consumer is None or not held:
+        """See Reader. Offsets of places that this member no longer holds are left alone; without a group nothing is kept.
+
+        After a commit that failed the next ones wait ten seconds (and close), so that a log that is away does not slow every poll.
+        """
+        self._uncommitted |= {TopicPartition(*place): at for place, at in next_offsets.items()}
+        if self._group is not None and self._consumer is not None and time.monotonic() >= self._commit_again_at:
+            self._commit(self._consumer)
+
+    def _commit(self, consumer: Any) -> None:
+        offsets = {place: OffsetAndMetadata(at, "", -1) for place, at in self._uncommitted.items() if place in self._next}
+        self._uncommitted = {}
+        if not offsets:
             return
         try:
-            self._consumer.commit(held, timeout_ms=_COMMIT_MS)
+            consumer.commit(offsets, timeout_ms=_COMMIT_MS)
         except Exception as error:  # the client raises many kinds here when a broker restarts; the saved state counts, not this
+            self._uncommitted = {place: at.offset for place, at in offsets.items()}
+            self._commit_again_at = time.monotonic() + _COMMIT_AGAIN_S
             _LOG.warning("log_commit_failed", extra={"group": self._group, "error": f"{type(error).__name__}: {error}"})
 
     def lag(self) -> dict[Place, int]:
@@ -92,10 +102,12 @@ class KafkaReader:
     def close(self) -> None:
         """See Reader."""
         self._closed = True
-        self._next = {}
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
+            if self._group is not None and self._uncommitted:
+                self._commit(consumer)
             _stop(consumer)
+        self._next = {}
 
     def _open(self) -> Any:
         if self._consumer is None:

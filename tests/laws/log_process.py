@@ -8,12 +8,12 @@ import json
 import sys
 
 from contracts.ports import Bus
-from tests.laws.logs import open_log, outgoing
+from tests.laws.logs import KILLED_S, open_log, outgoing
 
 
 def main(kind: str, where: str, role: str, topic: str, *rest: str) -> None:
     """Run until killed."""
-    bus = open_log(kind, where)
+    bus = open_log(kind, where, KILLED_S[kind])
     if role == "publish":
         publish(bus, topic)
     else:

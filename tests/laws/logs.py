@@ -17,17 +17,21 @@ from tests.kafka_cluster import Cluster
 
 DEADLINE_S = 60.0
 """How long anything may take before a law is broken: generous, for loaded machines; nothing waits longer than it must."""
+PATIENT_S = 30.0
+"""The test's own members are never taken for dead, however loaded the machine is."""
+KILLED_S = {"embedded": 2.0, "kafka": 6.0}
+"""The silence allowed to the processes that get killed: the least that a broker grants."""
 _ROOT = Path(__file__).parents[2]
 _NUMBERS = itertools.count()
 
 
-def open_log(kind: str, where: str) -> Bus:
-    """A Bus with short leases, the same in the test and in the processes that it starts."""
+def open_log(kind: str, where: str, silence_s: float) -> Bus:
+    """A Bus whose group members may be silent for `silence_s` before they lose their places."""
     if kind == "embedded":
-        return EmbeddedBus(Path(where), lease_s=2.0)
+        return EmbeddedBus(Path(where), lease_s=silence_s, busy_s=DEADLINE_S)
     from contracts.log_kafka import KafkaBus
 
-    return KafkaBus(where.split(","), "laws", None, session_s=6.0)
+    return KafkaBus(where.split(","), "laws", None, deadline_s=DEADLINE_S, session_s=silence_s)
 
 
 class Log:
@@ -44,7 +48,7 @@ class Log:
 
     def another(self) -> Bus:
         """A second way in, as another process would have it."""
-        return self._kept(open_log(self.kind, self.where))
+        return self._kept(open_log(self.kind, self.where, PATIENT_S))
 
     def hasty(self) -> Bus:
         """A Bus that gives up after two seconds."""
