@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Z_95: Final = 1.959964
 
@@ -54,11 +53,18 @@ def auc(scores: NDArray[np.float64], positive: NDArray[np.bool_], z: float = Z_9
     n1, n0 = int(positive.sum()), int((~positive).sum())
     if not n1 or not n0:
         return None
-    ranks = rankdata(scores)
+    ranks = _ranks(scores)
     a = float((ranks[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
     q1, q2 = a / (2 - a), 2 * a * a / (1 + a)
     half = z * math.sqrt(max(0.0, (a * (1 - a) + (n1 - 1) * (q1 - a * a) + (n0 - 1) * (q2 - a * a)) / (n1 * n0)))
     return Metric(a, max(0.0, a - half), min(1.0, a + half), n1 + n0)
+
+
+def _ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 1, ties sharing their mean. (scipy.stats.rankdata would cost every service that reads a manifest two seconds of import.)"""
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(counts) - (counts - 1) / 2
+    return np.asarray(mean_rank[place], dtype=np.float64)
 
 
 def quality(

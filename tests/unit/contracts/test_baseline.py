@@ -147,6 +147,12 @@ def test_constant_embeddings_have_no_axes(value: float) -> None:
     assert replace(WHOLE, centre=centre, axes=axes).project(np.ones((3, 12), np.float32)).shape == (3, 0)
 
 
+def test_the_last_bit_of_float32_is_no_variance() -> None:
+    embeddings = np.full((100, 4), 1000, np.float32)
+    embeddings[::2, 1] = np.nextafter(np.float32(1000), np.float32(2000))
+    assert principal_axes(embeddings)[1].shape == (0, 4)
+
+
 def test_a_dimension_that_never_moves_is_left_out() -> None:
     random = np.random.default_rng(4)
     embeddings = random.normal(size=(100, 6)).astype(np.float32)

@@ -322,6 +322,12 @@ def test_a_letterbox_keeps_the_proportions_on_grey() -> None:
     assert (prepared[48:] == 114).all()
 
 
+def test_a_stretched_frame_fills_the_input() -> None:
+    assert (prepare(np.full((20, 40, 3), 200, np.uint8), InputSpec("x", 64, 64)) == 200).all()
+    halves = np.repeat(np.array([[0], [255]], np.uint8), 8, axis=0)[..., None] * np.ones((1, 32, 3), np.uint8)
+    assert np.array_equal(prepare(halves, InputSpec("x", 8, 8))[:, 0, 0], [0] * 4 + [255] * 4)
+
+
 def test_shrinking_averages() -> None:
     """Area interpolation: a mean over the cell, so that fine texture does not alias."""
     checkers = np.repeat((np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
