@@ -33,13 +33,19 @@ class Run:
 
 
 class _Frame(msgspec.Struct):
-    frame_id: str
+    frame_id: str = ""
 
 
 class _Request(msgspec.Struct):
-    """Of a training request, the frames that were handed to training."""
+    """Of a training request, the live frames that were handed to training."""
 
     labels: list[_Frame]
+
+
+class _Dataset(msgspec.Struct):
+    """Of a version's dataset in the frame store, the frames; those of the first version have no id."""
+
+    items: list[_Frame]
 
 
 def record(run: Run, stage: Stage, story: Story, folders: Folders, published: Published, troubles: Sequence[str]) -> Facts:
@@ -48,7 +54,7 @@ def record(run: Run, stage: Stage, story: Story, folders: Folders, published: Pu
     repository = ModelRepository(str(folders.repository))
     versions = account.versions(repository, MODEL, answers)
     smeared = {answer.frame_id for answer in answers if answer.shot.smeared}
-    trained = trained_frames(folders.state)
+    trained = trained_frames(folders)
     old = versions[0].version
     expected: dict[Moment, str] = {"before": old, "during": old, "after": story.version}
     return Facts(
@@ -73,13 +79,13 @@ def record(run: Run, stage: Stage, story: Story, folders: Folders, published: Pu
     )
 
 
-def trained_frames(state: Path) -> set[str]:
-    """The ids of all live frames that any training request of this run names."""
-    return {
-        frame.frame_id
-        for path in state.rglob("request.json")
-        for frame in msgspec.json.decode(path.read_bytes(), type=_Request).labels
-    }
+def trained_frames(folders: Folders) -> set[str]:
+    """The ids of all live frames that any training request names, or the dataset of any version."""
+    requests = [msgspec.json.decode(path.read_bytes(), type=_Request).labels for path in folders.state.rglob("request.json")]
+    datasets = [
+        msgspec.json.decode(path.read_bytes(), type=_Dataset).items for path in folders.frames.glob(f"datasets/{MODEL}/*.json")
+    ]
+    return {frame.frame_id for named in (*requests, *datasets) for frame in named} - {""}
 
 
 def pictures(answers: Sequence[Answer]) -> Pictures:

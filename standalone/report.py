@@ -23,16 +23,17 @@ TITLES: Final = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """A frame as sent (JPEG), what the champion said, what was true."""
+    """A frame as sent, what the champion said, what was true."""
 
     content: bytes
     said: str
     true: str
+    media_type: str = "image/jpeg"
 
     @property
     def source(self) -> str:
         """For an <img>."""
-        return "data:image/jpeg;base64," + base64.b64encode(self.content).decode()
+        return f"data:{self.media_type};base64," + base64.b64encode(self.content).decode()
 
 
 class Pictures(msgspec.Struct, frozen=True):
