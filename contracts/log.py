@@ -76,7 +76,7 @@ def _embedded(url: str) -> Bus:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     max_bytes = options.pop("max_bytes", str(DEFAULT_MAX_BYTES))
     if options or parts.fragment:
-        raise _refused(url, f"unknown {', '.join(sorted(options)) or parts.fragment!r}: the only option is max_bytes")
+        raise _refused(url, f"{', '.join(sorted(options)) or parts.fragment} is unknown: the only option is max_bytes")
     if not max_bytes.isdecimal() or int(max_bytes) <= 0:
         raise _refused(url, f"max_bytes is {max_bytes!r}, not a whole number of bytes above 0")
     return EmbeddedBus(folder, max_bytes=int(max_bytes))

@@ -10,6 +10,7 @@ from contracts.log_embedded_store import OFFSET_BITS, OFFSETS, writing
 
 _CHUNK: Final = 5_000
 """Records dropped in one transaction: some 50 ms on a slow disk, and more than publishers add between two sweeps that did not finish."""
+_ROUNDS: Final = 16
 _DIRTY: Final = 200
 """Records since the last compaction that make the next one worth a walk over the topic."""
 _SIZE: Final = "length(CAST(key AS BLOB)) + length(CAST(headers AS BLOB)) + length(value)"
@@ -37,28 +38,32 @@ def _drop_aged(connection: sqlite3.Connection, now: float) -> bool:
 
 
 def _drop_over(connection: sqlite3.Connection, max_bytes: int) -> bool:
-    """Shares go from the place whose oldest record is the oldest of all, until the rest fits."""
-    places = connection.execute(
-        "SELECT places.id, bytes FROM places JOIN topics ON topics.name = topic WHERE retention_s IS NOT NULL AND NOT compacted"
-    ).fetchall()
-    over = sum(int(size) for _, size in places) - max_bytes
-    if over <= 0:
-        return True
-    ages = [(oldest[1], place) for place, _ in places if (oldest := _oldest(connection, place)) is not None]
-    if not ages:
-        return True
-    place = min(ages)[1]
+    """Shares go from the place whose oldest record is the oldest of all, until the rest fits: so all places keep about the same past."""
+    for _ in range(_ROUNDS):
+        places = connection.execute(
+            "SELECT places.id, bytes FROM places JOIN topics ON topics.name = topic WHERE retention_s IS NOT NULL AND NOT compacted"
+        ).fetchall()
+        over = sum(int(size) for _, size in places) - max_bytes
+        ages = [(oldest[1], place) for place, _ in places if (oldest := _oldest(connection, place)) is not None]
+        if over <= 0 or not ages:
+            return True
+        _drop_bytes(connection, min(ages)[1], max(over // (2 * len(ages)), max_bytes // 256))
+    return False
+
+
+def _drop_bytes(connection: sqlite3.Connection, place: int, size_bytes: int) -> None:
+    """Drop the leading records of `place` until `size_bytes` are free, at least one of them and at most a share."""
     with writing(connection):
         walk = connection.execute(
             f"SELECT id, {_SIZE} FROM records WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", (*_span(place), _CHUNK)
         )
         last, freed = _span(place)[0] - 1, 0
-        for record, size in walk.fetchall():
+        for record, size in walk:
             last, freed = record, freed + int(size)
-            if freed >= over:
+            if freed >= size_bytes:
                 break
+        walk.close()
         _delete_to(connection, place, last, freed)
-    return freed >= over
 
 
 def _drop(connection: sqlite3.Connection, place: int, before_ms: int) -> int:

@@ -2,7 +2,8 @@
 
 The Kafka client says "unable to bootstrap" for a wrong password, a missing authority, plain text sent to a TLS port, a name that does not
 resolve and a broker that is down. Each asks for something else from a person, so before a client is built the probe goes the same way (name,
-socket, TLS, SASL) and says where it ended. It speaks only SaslHandshake and SaslAuthenticate (Kafka protocol guide, keys 17 and 36), which every broker since 1.0 knows.
+socket, TLS, SASL) and says where it ended. It speaks only SaslHandshake and SaslAuthenticate (Kafka protocol guide, keys 17 and 36), which
+every broker since 1.0 knows.
 """
 
 import contextlib
