@@ -1,10 +1,10 @@
-"""The health and metrics endpoint of the services that serve no frames: `/livez`, `/readyz`, `/metrics` on a thread of its own."""
+"""The health and metrics endpoint of the services that serve no frames: `/livez`, `/readyz`, `/metrics` and a service's own JSON pages, on a thread."""
 
 import json
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -15,14 +15,16 @@ _log = Logger("health")
 
 Ready = Callable[[], str | None]
 """None when ready, else the reason why not."""
+Pages = Mapping[str, Callable[[], bytes]]
+"""JSON documents by path, made when asked for, on the answering thread."""
 
 
 class HealthServer:
     """Answers on an open listener until closed. `/readyz` is 200 or 503 with the reason."""
 
-    def __init__(self, listener: socket.socket, registry: CollectorRegistry, ready: Ready) -> None:
+    def __init__(self, listener: socket.socket, registry: CollectorRegistry, ready: Ready, pages: Pages | None = None) -> None:
         listener.setblocking(True)
-        self._server = _Server(listener.getsockname()[:2], _handler(registry, ready), bind_and_activate=False)
+        self._server = _Server(listener.getsockname()[:2], _handler(registry, ready, pages or {}), bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listener
         self._thread = threading.Thread(
@@ -51,7 +53,7 @@ class _Server(ThreadingHTTPServer):
             _log.error("health_request_failed", trace=True)
 
 
-def _handler(registry: CollectorRegistry, ready: Ready) -> type[BaseHTTPRequestHandler]:
+def _handler(registry: CollectorRegistry, ready: Ready, pages: Pages) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # seconds without a byte: a silent client holds a thread no longer
 
@@ -65,8 +67,11 @@ def _handler(registry: CollectorRegistry, ready: Ready) -> type[BaseHTTPRequestH
                 reason = ready()
                 body = {"status": "ok"} if reason is None else {"status": "not ready", "reason": reason}
                 self._answer(200 if reason is None else 503, json.dumps(body).encode(), "application/json")
+            elif path in pages:
+                self._answer(200, pages[path](), "application/json")
             else:
-                body = {"type": "about:blank", "title": "Not Found", "detail": "known: /livez, /readyz, /metrics"}
+                known = ", ".join(("/livez", "/readyz", "/metrics", *pages))
+                body = {"type": "about:blank", "title": "Not Found", "detail": f"known: {known}"}
                 self._answer(404, json.dumps(body).encode(), "application/problem+json")
 
         def _answer(self, status: int, body: bytes, content_type: str) -> None:
