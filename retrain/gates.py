@@ -36,6 +36,8 @@ SLICE_ALPHA: Final = 0.01
 """A retraining has a dozen verdicts: at 0.05 this one alone refused 5 % of good candidates."""
 STRESS_LIMIT: Final = 1.05
 CALIBRATION_FLOOR: Final = 0.05
+_UNKNOWN: Final = 0.0
+"""The value of a gate that has none: JSON knows no NaN."""
 LATENCY_RATIO: Final = 1.1
 LATENCY_NOISE_S: Final = 0.0002
 """Differences below are noise of the clock and the scheduler, whatever their ratio."""
@@ -46,7 +48,7 @@ def guarded(gate: str, judge: Callable[[], GateResult]) -> GateResult:
     try:
         return judge()
     except Exception as error:  # a gate that cannot judge must not let anything pass
-        return GateResult(gate, "fail", float("nan"), float("nan"), f"the gate itself failed: {error!r}")
+        return GateResult(gate, "fail", _UNKNOWN, _UNKNOWN, f"the gate itself failed: {error!r}")
 
 
 def data(counts: Mapping[str, int], gate_frames: int, min_train: int, min_gate: int, leaks: int, conflicts: int) -> GateResult:
@@ -70,7 +72,7 @@ def parity(torch_logits: NDArray[np.float64], onnx_logits: NDArray[np.float64], 
     """Logits [N, K] by torch and by the exported graph on the same real frames, each batch size of `batches` in turn."""
     if torch_logits.shape != onnx_logits.shape or not np.isfinite(onnx_logits).all():
         return GateResult(
-            "export parity", "fail", float("inf"), PARITY_MAX_ABS, "the exported graph answers other shapes, or not finite numbers"
+            "export parity", "fail", _UNKNOWN, PARITY_MAX_ABS, "the exported graph answers other shapes, or not finite numbers"
         )
     scale = max(1.0, float(np.abs(torch_logits).max()))
     worst = float(np.abs(torch_logits - onnx_logits).max()) / scale
@@ -113,7 +115,7 @@ def recall(
     mask = truth == labels.index(positive)
     if not mask.any():
         return GateResult(
-            "recall", "inconclusive", float("nan"), 0.0, f"no {positive} frame among the {len(truth)} new frames to judge on"
+            "recall", "inconclusive", _UNKNOWN, 0.0, f"no {positive} frame among the {len(truth)} new frames to judge on"
         )
     hits = int((predicted[mask] == labels.index(positive)).sum())
     found = wilson(hits, int(mask.sum()), z=Z_95_ONE_SIDED)
@@ -139,7 +141,7 @@ def forgetting(old: Judged) -> GateResult:
     """What the champion knew is still known: accuracy on the old gate set falls by no more than FORGETTING_MARGIN, or than chance explains."""
     if len(old) < FORGETTING_MIN:
         detail = f"the champion has {len(old)} sealed frames of its own to judge on, {FORGETTING_MIN} are needed: import it with labelled references"
-        return GateResult("forgetting", "inconclusive", float("nan"), -FORGETTING_MARGIN, detail)
+        return GateResult("forgetting", "inconclusive", _UNKNOWN, -FORGETTING_MARGIN, detail)
     difference, low, high = paired_difference(old.champion_right, old.candidate_right)
     error = (high - low) / (2.0 * Z_95_ONE_SIDED)
     limit = -min(FORGETTING_MOST, max(FORGETTING_MARGIN, FORGETTING_ERRORS * error))
@@ -155,7 +157,7 @@ def flips(old: Judged) -> GateResult:
         return GateResult(
             "negative flips",
             "inconclusive",
-            float("nan"),
+            _UNKNOWN,
             FLIPS_LIMIT,
             "the champion has no labelled frames of its own to judge on",
         )

@@ -39,7 +39,7 @@ def _fog(image: Pixels, severity: int, _: np.random.Generator) -> Pixels:
 
 
 def _jpeg(image: Pixels, severity: int, _: np.random.Generator) -> Pixels:
-    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, (60, 35, 15)[severity]])
+    content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, (60, 35, 15)[severity]])[1]
     return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
