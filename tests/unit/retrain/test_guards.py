@@ -152,6 +152,10 @@ def test_labels_judge_only_where_one_of_the_two_was_wrong() -> None:
         guards.label(candidate_right=False, parent_right=False)
         guards.label(candidate_right=True, parent_right=False)
     assert guards.alarm(LIMITS) is None
+    both_right = Guards()
+    for _ in range(500):
+        both_right.label(candidate_right=True, parent_right=True)
+    assert both_right.tests["labelled_error"].n == 0
     worse = Guards()
     for _ in range(30):
         worse.label(candidate_right=False, parent_right=True)

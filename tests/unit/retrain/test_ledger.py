@@ -8,7 +8,7 @@ import pytest
 from contracts.channels import Channels
 from contracts.repository import changed
 from retrain.database import Database
-from retrain.ledger import Ledger
+from retrain.ledger import Ledger, chained
 
 
 @pytest.fixture
@@ -46,6 +46,15 @@ def test_a_touched_row_is_named(database: Database, tampering: str, row: int) ->
     ledger = filled(database)
     database.sql.execute(tampering)
     assert ledger.broken_at() == row
+
+
+def test_a_row_rewritten_with_a_fitting_hash_breaks_the_next(database: Database) -> None:
+    ledger = filled(database)
+    before, row = ledger.rows()[1:3]
+    body = '{"why": "another reason"}'
+    digest = chained(before.hash, row.sequence, row.at, row.kind, body)
+    database.sql.execute("UPDATE ledger SET body = ?, hash = ? WHERE sequence = ?", (body, digest, row.sequence))
+    assert ledger.broken_at() == row.sequence + 1
 
 
 def test_channel_changes_are_entered_once_with_what_they_replaced(database: Database) -> None:

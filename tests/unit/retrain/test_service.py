@@ -3,6 +3,7 @@
 The training process is a small script that refuses its candidate at once; what it would publish is followed in the integration tests.
 """
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -47,8 +48,12 @@ HOUR_S, DAY_S = 3600.0, 86_400.0
 START = 1_760_000_000.0
 DEADLINE_S = 60.0
 REFUSES = """
-import sys
-open(sys.argv[1] + "/outcome.json", "w").write('{"verdict": "rejected", "reason": "no better than its parent"}')
+import json, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+labels = json.loads((folder / "request.json").read_text())["labels"]
+scarce = len(labels) < 15
+verdict = {"verdict": "held", "reason": "too few of class china"} if scarce else {"verdict": "rejected", "reason": "no better than its parent"}
+(folder / "outcome.json").write_text(json.dumps(verdict))
 """
 
 
@@ -77,6 +82,7 @@ class Site:
             state=folder / "state",
             model="small",
             labels_wanted=10,
+            labels_more=5,
             lease_s=1e9,
         )
         publish_small_version(self.settings.repository, "small", "1")
@@ -248,9 +254,28 @@ def test_a_person_and_the_calendar_may_ask(site: Site) -> None:
     site.turn()
     queued = [detail for state, detail in site.states() if state == "queued"]
     assert queued == ["ada: new glass", "the calendar"]
-    site.label(10)
+    site.label(20)
     site.until_idle()
     assert site.states()[-1][0] == "rejected"
+
+
+def test_a_job_that_training_held_is_tried_again_when_more_labels_came(site: Site) -> None:
+    site.label(12)
+    site.publish(site.request())
+    site.until_idle()
+    assert site.states()[-1] == ("held", "too few of class china")
+    site.label(4)
+    site.until_idle()
+    assert len(site.states()) == 3
+    site.label(1)
+    site.until_idle()
+    assert [state for state, _ in site.states()] == ["queued", "running", "held", "running", "rejected"]
+    assert len({event.job_id for event in site.jobs()}) == 1
+
+
+def test_the_service_loads_neither_torch_nor_onnxruntime() -> None:
+    code = "import sys, retrain.__main__; print([name for name in ('torch', 'onnxruntime', 'onnx') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 def test_commands_that_cannot_be_followed_are_noted(site: Site) -> None:
