@@ -165,8 +165,8 @@ def metrics_page() -> str:
 
 METRICS_HEAD: Final = """# Metrics
 
-Each service answers `GET /metrics` in Prometheus' format. Base units; label values come from closed sets; no metric has a camera label (a fleet's
-cameras would swamp Prometheus: what concerns one camera is in the events).
+Each service answers `GET /metrics` in Prometheus' format. Base units; label values come from closed sets. No metric has a camera label (a fleet's
+cameras would swamp Prometheus: what concerns one camera is in the events), except a gauge of the few worst cameras, whose name ends in `_top`.
 """
 
 
