@@ -1,8 +1,7 @@
 """The metrics by name: declared once, made into instruments by the service that exports them, read by dashboards, rules and docs.
 
 The declarations stand beside this file, one module a service: `metrics_serving.py`, `metrics_monitor.py`, `metrics_retrain.py`. Base units, label
-values from closed sets, no camera label but on a `_top` gauge of the few worst (a
-fleet's cameras would swamp Prometheus).
+values from closed sets, no camera label but on a `_top` gauge of the few worst (a fleet's cameras would swamp Prometheus).
 """
 
 from dataclasses import dataclass
