@@ -165,7 +165,7 @@ def _security(settings: ServingSettings) -> LogSecurity | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 when it cannot start."""
-    disable_created_metrics()  # a second series beside each counter, which no question needs
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # its second series beside each counter answers no question
     try:
         settings = load(ServingSettings, sys.argv[1:] if argv is None else argv, "keepsight-serving", ABOUT)
         log_to_stderr("serving", settings.log_level)

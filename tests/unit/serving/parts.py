@@ -1,0 +1,61 @@
+"""Small real parts for the unit tests of serving: frames, versions held ready, instruments that can be read."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from contracts import frames as framing
+from contracts.channels import Channels
+from contracts.ids import new_id
+from contracts.repository import ModelRepository
+from serving.frame import Frame, Outcome
+from serving.instruments import Instruments
+from serving.registry import Lineup
+from serving.served import Served, open_served
+from serving.settings import Camera
+from tests.small_model import publish_small_version
+
+NOW = 1_767_225_600.0
+
+
+def instruments() -> Instruments:
+    """Instruments on a registry of their own."""
+    return Instruments(CollectorRegistry())
+
+
+def value(of: Instruments, name: str, **labels: str) -> float:
+    """A metric's value; 0 when it was never touched."""
+    return of.registry.get_sample_value(f"keepsight_serving_{name}", labels) or 0.0
+
+
+def frame(content: bytes, camera: str = "line-1", kind: Camera | None = None, number: int = 0) -> Frame:
+    """An admitted frame. Call it inside a running loop, or with `loop` closed futures are never awaited."""
+    loop = asyncio.new_event_loop()
+    outcome: asyncio.Future[Outcome] = loop.create_future()
+    loop.close()
+    return Frame(
+        frame_id=new_id(NOW + number),
+        camera_name=camera,
+        camera=kind or Camera(site="hall"),
+        captured_at=NOW + number,
+        received_at=NOW + number + 0.25,
+        header=framing.inspect(content),
+        content=content,
+        outcome=outcome,
+    )
+
+
+def served(
+    folder: Path, version: str = "1", workers: int = 1, labels: Sequence[str] = ("china", "flower"), **how: object
+) -> Served:
+    """A small version held ready."""
+    publish_small_version(str(folder), version=version, labels=labels, **how)  # type: ignore[arg-type]  # passed through
+    return open_served(ModelRepository(str(folder)).read("small", version), workers, "cpu", 4)
+
+
+def lineup(*versions: Served, **channels: object) -> Lineup:
+    """A lineup whose champion is the first of `versions`."""
+    names = {one.version: one for one in versions}
+    return Lineup(Channels(champion=versions[0].version, **channels), names)  # type: ignore[arg-type]  # passed through

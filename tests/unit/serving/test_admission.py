@@ -1,0 +1,83 @@
+"""What the head of a request decides."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.admission import admit, captured
+from serving.problems import ProblemError
+from serving.settings import Camera
+
+CAMERAS = {"line-1": Camera(site="hall"), "gate.2": Camera(site="yard", stream="video")}
+
+
+def _refused(query: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> ProblemError:
+    with pytest.raises(ProblemError) as refused:
+        admit(query, headers or [], CAMERAS, 1000.0, 10.0)
+    return refused.value
+
+
+def test_query_and_headers_name_the_camera_and_the_query_wins() -> None:
+    headers = [
+        (b"keepsight-camera", b"line-1"),
+        (b"keepsight-captured-at", b"900"),
+        (b"keepsight-deadline-ms", b"250"),
+        (b"host", b"x"),
+    ]
+    admitted = admit(b"", headers, CAMERAS, 1000.0, 10.0)
+    assert (admitted.camera_name, admitted.captured_at, admitted.deadline_s) == ("line-1", 900.0, 0.25)
+    assert admit(b"camera=gate.2", headers, CAMERAS, 1000.0, 10.0).camera == CAMERAS["gate.2"]
+
+
+def test_what_is_not_said_has_a_default() -> None:
+    admitted = admit(b"camera=line-1&captured_at=", [], CAMERAS, 1000.0, 10.0)
+    assert (admitted.captured_at, admitted.deadline_s) == (1000.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1767225600", 1767225600.0),
+        ("1767225600.125", 1767225600.125),
+        ("2026-01-01T00:00:00Z", 1767225600.0),
+        ("2026-01-01T01:00:00+01:00", 1767225600.0),
+        ("2026-01-01T01:00:00 01:00", 1767225600.0),
+        ("2025-12-31T19:00:00.5-05:00", 1767225600.5),
+    ],
+)
+def test_capture_times(text: str, seconds: float) -> None:
+    assert captured(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "0", "1767225600000", "2026-01-01", "2026-01-01T00:00:00", "noon", "1e400"])
+def test_what_is_no_capture_time(text: str) -> None:
+    with pytest.raises(ProblemError) as refused:
+        captured(text)
+    assert refused.value.kind == "bad-captured-at"
+
+
+def test_milliseconds_are_recognised() -> None:
+    assert "milliseconds" in _refused(b"camera=line-1&captured_at=1767225600000").detail
+
+
+@pytest.mark.parametrize("text", [b"0", b"-5", b"soon", b"nan", b"600001"])
+def test_what_is_no_deadline(text: bytes) -> None:
+    assert _refused(b"camera=line-1&deadline_ms=" + text).kind == "bad-deadline"
+
+
+def test_an_unknown_camera_is_told_where_it_is_named() -> None:
+    problem = _refused(b"camera=line.1")
+    assert problem.kind == "unknown-camera"
+    assert "Did you mean 'line-1'?" in problem.detail
+    assert '[serving.cameras."line.1"]' in problem.detail
+
+
+@given(
+    st.binary(max_size=80),
+    st.lists(st.tuples(st.sampled_from([b"keepsight-camera", b"keepsight-captured-at", b"x"]), st.binary(max_size=20))),
+)
+def test_nothing_in_a_head_surprises(query: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    with contextlib.suppress(ProblemError):
+        admit(query, headers, CAMERAS, 1000.0, 10.0)

@@ -1,0 +1,136 @@
+"""The publisher: everything in order, over a log that goes away or refuses, and a stop that waits no longer than told."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from contracts.errors import LogAwayError, LogError, LogRefusedError
+from contracts.logs import Logger
+from contracts.ports import Outgoing, Reader, StartAt, TopicSpec
+from serving import publisher as publishing
+from serving.instruments import Instruments
+from serving.publisher import Publisher
+from serving.spool import Spool
+from tests.serving_process import eventually
+
+RECORDS = [Outgoing("topic", "key", str(number).encode()) for number in range(50)]
+
+
+class Log:
+    """A Bus in memory that fails with `error` while it is set, after taking `half` of what it was given."""
+
+    def __init__(self) -> None:
+        self.taken: list[Outgoing] = []
+        self.error: LogError | None = None
+        self.half = False
+        self.tries = 0
+        self.topics: set[str] = set()
+
+    def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
+        self.tries += 1
+        if self.error:
+            raise self.error
+        self.topics |= {topic.name for topic in topics}
+
+    def publish(self, records: Sequence[Outgoing]) -> None:
+        self.tries += 1
+        if self.error:
+            self.taken += records[: len(records) // 2] if self.half else []
+            raise self.error
+        self.taken += records
+
+    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None) -> Reader:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "_FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr(publishing, "_LAST_RETRY_S", 0.002)
+
+
+def _publisher(folder: Path, log: Log) -> tuple[Spool, Publisher, Instruments]:
+    spool, instruments = Spool(folder, 1 << 20), Instruments(CollectorRegistry())
+    return spool, Publisher(spool, log, instruments, Logger("test")), instruments
+
+
+def test_it_publishes_what_was_there_and_what_comes(tmp_path: Path) -> None:
+    log = Log()
+    spool, publisher, instruments = _publisher(tmp_path, log)
+    spool.append(RECORDS[:20])
+    publisher.start()
+    for record in RECORDS[20:]:
+        spool.append([record])
+    assert publisher.stop(60)
+    assert log.taken == RECORDS
+    assert "keepsight.frames" in log.topics
+    assert instruments.registry.get_sample_value("keepsight_serving_events_total", {"outcome": "published"}) == len(RECORDS)
+    assert instruments.registry.get_sample_value("keepsight_serving_log_up") == 1
+
+
+@pytest.mark.parametrize("error", [LogAwayError("away"), LogRefusedError("wrong password")])
+def test_it_goes_on_when_the_log_is_back(tmp_path: Path, error: LogError, caplog: pytest.LogCaptureFixture) -> None:
+    log = Log()
+    spool, publisher, instruments = _publisher(tmp_path, log)
+    log.error = error
+    publisher.start()
+    spool.append(RECORDS)
+    eventually("tries", lambda: log.tries, lambda tries: tries > 5)
+    assert spool.pending_bytes > 0
+    assert instruments.registry.get_sample_value("keepsight_serving_log_up") == 0
+    log.error = None
+    assert publisher.stop(60)
+    assert log.taken == RECORDS
+    assert [record.message for record in caplog.records].count("log_away") == 1
+
+
+def test_half_a_publish_is_repeated_whole(tmp_path: Path) -> None:
+    log = Log()
+    spool, publisher, _ = _publisher(tmp_path, log)
+    publisher.start()
+    eventually("the topics", lambda: log.topics)
+    log.half, log.error = True, LogAwayError("broken off")
+    spool.append(RECORDS)
+    eventually("half of them", lambda: len(log.taken), lambda taken: taken >= 25)
+    log.error = None
+    assert publisher.stop(60)
+    assert log.taken[-len(RECORDS) :] == RECORDS
+
+
+def test_a_stop_while_the_log_is_away_keeps_the_spool(tmp_path: Path) -> None:
+    log = Log()
+    log.error = LogAwayError("away")
+    spool, publisher, _ = _publisher(tmp_path, log)
+    publisher.start()
+    spool.append(RECORDS)
+    assert not publisher.stop(0.05)
+    spool.close()
+    spool, publisher, _ = _publisher(tmp_path, log)
+    log.error = None
+    publisher.start()
+    assert publisher.stop(60)
+    assert log.taken == RECORDS
+
+
+def test_a_surprise_does_not_end_the_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log()
+    spool, publisher, _ = _publisher(tmp_path, log)
+    surprised = threading.Event()
+
+    def surprise(topics: Sequence[TopicSpec]) -> None:
+        if not surprised.is_set():
+            surprised.set()
+            raise RuntimeError("a surprise")
+
+    monkeypatch.setattr(log, "ensure_topics", surprise)
+    publisher.start()
+    spool.append(RECORDS)
+    assert publisher.stop(60)
+    assert surprised.is_set()
+    assert log.taken == RECORDS

@@ -1,0 +1,189 @@
+"""The queue: its bound, batches of what waits, fair shares, deadlines, and the shadow's place."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from serving.frame import Frame
+from serving.queue import FrameQueue
+from serving.scored import event_of
+from serving.seen import Eye
+from serving.served import Served
+from serving.shadow import ShadowFrame
+from tests.serving_process import eventually
+from tests.small_model import photographs
+from tests.unit.serving import parts
+
+(JPEG,), _ = photographs(1)
+
+
+def _put(queue: FrameQueue, count: int) -> list[Frame]:
+    frames = [parts.frame(JPEG, number=number) for number in range(count)]
+    for frame in frames:
+        assert queue.reserve()
+        queue.put(frame)
+    return frames
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    return parts.served(tmp_path_factory.mktemp("repository"))
+
+
+def _shadows(served: Served, count: int) -> list[ShadowFrame]:
+    seen = Eye().see(parts.frame(JPEG), parts.lineup(served))
+    (scores,) = served.score(seen.view.pixels[None], 0)
+    assert scores
+    event = event_of("small", seen, scores, None, parts.NOW)
+    return [ShadowFrame(event, seen.view, None, b"") for _ in range(count)]
+
+
+def test_a_worker_takes_all_that_waits_up_to_the_largest_batch() -> None:
+    queue = FrameQueue(limit=20, shadow_limit=1, workers=2, max_batch=8)
+    frames = _put(queue, 11)
+    assert queue.depth == 11
+    first, second = queue.take(), queue.take()
+    assert first
+    assert second
+    assert [*first.frames, *second.frames] == frames
+    assert (len(first.frames), len(second.frames)) == (8, 3)
+
+
+def test_waiting_frames_are_shared_with_an_idle_worker() -> None:
+    queue = FrameQueue(limit=20, shadow_limit=1, workers=2, max_batch=8)
+    sizes: list[int] = []
+
+    def work() -> None:
+        while (taken := queue.take()) is not None:
+            sizes.append(len(taken.frames))
+
+    idle = threading.Thread(target=work)
+    idle.start()
+    eventually("an idle worker", lambda: queue._idle)
+    with queue._changed:  # both frames are there before anybody looks
+        _put(queue, 6)
+        mine = queue.take()
+    assert mine
+    assert len(mine.frames) == 3
+    queue.close()
+    idle.join(60)
+    assert sizes == [3]
+
+
+def test_slots_are_bounded_counting_bodies_still_being_read() -> None:
+    queue = FrameQueue(limit=3, shadow_limit=1, workers=1, max_batch=8)
+    _put(queue, 2)
+    assert queue.reserve()
+    assert not queue.reserve()
+    queue.release()
+    assert queue.reserve()
+    queue.release()
+    assert queue.take()
+    assert queue.reserve()
+
+
+def test_a_frame_is_withdrawn_only_while_it_waits() -> None:
+    queue = FrameQueue(limit=3, shadow_limit=1, workers=1, max_batch=1)
+    first, second = _put(queue, 2)
+    assert queue.withdraw(second)
+    assert not queue.withdraw(second)
+    taken = queue.take()
+    assert taken
+    assert taken.frames == [first]
+    assert not queue.withdraw(first)
+    assert queue.depth == 0
+
+
+def test_a_batch_is_held_open_for_more_until_it_is_full() -> None:
+    queue = FrameQueue(limit=9, shadow_limit=1, workers=1, max_batch=3, max_wait_s=1000)
+    taken: list[int] = []
+
+    def work() -> None:
+        while (work := queue.take()) is not None:
+            taken.append(len(work.frames))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    _put(queue, 2)
+    assert not taken
+    _put(queue, 1)
+    eventually("a full batch", lambda: taken)
+    _put(queue, 1)
+    queue.close()  # whoever waits is not held any longer
+    worker.join(60)
+    assert taken == [3, 1]
+
+
+def test_shadows_wait_behind_frames_and_are_bounded(served: Served) -> None:
+    queue = FrameQueue(limit=20, shadow_limit=10, workers=2, max_batch=8)
+    assert len(queue.put_shadow(_shadows(served, 12))) == 2
+    queue = FrameQueue(limit=20, shadow_limit=10, workers=2, max_batch=8)
+    queue.put_shadow(_shadows(served, 3))
+    _put(queue, 2)
+    first, second = queue.take(), queue.take()
+    assert first
+    assert second
+    assert (len(first.frames), len(first.shadow)) == (2, 0)
+    assert (len(second.frames), len(second.shadow)) == (0, 3)
+
+
+def test_under_steady_load_frames_and_a_backlog_of_shadows_alternate(served: Served) -> None:
+    queue = FrameQueue(limit=20, shadow_limit=10, workers=2, max_batch=2)
+    queue.put_shadow(_shadows(served, 10))
+    kinds = ""
+    for _ in range(8):
+        _put(queue, 2)
+        taken = queue.take()
+        assert taken
+        kinds += "f" if taken.frames else "s"
+        queue.finished(taken)
+    assert kinds == "fsfsfsff"  # until the backlog is half the room
+
+
+def test_when_frames_fall_behind_they_go_first(served: Served) -> None:
+    queue = FrameQueue(limit=10, shadow_limit=10, workers=2, max_batch=1)
+    queue.put_shadow(_shadows(served, 10))
+    _put(queue, 10)
+    for _ in range(4):
+        taken = queue.take()
+        assert taken
+        assert taken.frames
+        queue.finished(taken)
+
+
+def test_one_worker_stays_free_of_shadows(served: Served) -> None:
+    queue = FrameQueue(limit=10, shadow_limit=10, workers=2, max_batch=1)
+    queue.put_shadow(_shadows(served, 3))
+    first = queue.take()
+    assert first
+    assert first.shadow
+    _put(queue, 1)
+    second = queue.take()
+    assert second
+    assert second.frames
+    queue.finished(first)
+    third = queue.take()
+    assert third
+    assert third.shadow
+
+
+def test_a_batch_of_shadows_is_of_one_version(served: Served, tmp_path: Path) -> None:
+    other = parts.served(tmp_path, "2", seed=1)
+    queue = FrameQueue(limit=10, shadow_limit=10, workers=1, max_batch=8)
+    queue.put_shadow([*_shadows(served, 2), *_shadows(other, 1)])
+    first = queue.take()
+    assert first
+    assert {shadow.view.served.version for shadow in first.shadow} == {"1"}
+
+
+def test_a_closed_queue_gives_out_what_it_has_and_ends(served: Served) -> None:
+    queue = FrameQueue(limit=10, shadow_limit=10, workers=2, max_batch=8)
+    _put(queue, 1)
+    queue.put_shadow(_shadows(served, 1))
+    queue.close()
+    for _ in range(2):
+        taken = queue.take()
+        assert taken
+        queue.finished(taken)
+    assert queue.take() is None
