@@ -5,9 +5,10 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("keepsight", deadline=None, derandomize=True)
+# The health check "too slow" times the drawing of examples: on a busy machine it would fail a test that is right.
+settings.register_profile("keepsight", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("keepsight")
 
 KEPT = ("KEEPSIGHT_TEST_", "KEEPSIGHT_REQUIRE_ALL")
