@@ -1,0 +1,86 @@
+"""The metrics that the monitor exports, by name. No camera label but for the bounded top list: a fleet's cameras would swamp Prometheus."""
+
+from contracts.metrics import Spec
+
+EVENTS = Spec(
+    "keepsight_monitor_events_total",
+    "counter",
+    "Records taken from the log since the process started, by topic and fate (judged, dead).",
+    ("topic", "fate"),
+)
+FRAMES = Spec(
+    "keepsight_monitor_frames",
+    "gauge",
+    "Frames of all cameras by what became of them (judged, repeats, late, audit, shadow, candidate, incomplete, faulted, and frames: all but repeats), "
+    "over the life of the state.",
+    ("fate",),
+)
+LAG_RECORDS = Spec("keepsight_monitor_lag_records", "gauge", "Records written to the log and not yet judged.")
+LAG_SECONDS = Spec(
+    "keepsight_monitor_lag_seconds",
+    "gauge",
+    "How far the judged event time lies behind the clock, in seconds; 0 with nothing to judge.",
+)
+WATERMARK = Spec("keepsight_monitor_watermark_seconds", "gauge", "Event time of the newest event judged, in Unix seconds.")
+CAMERAS = Spec(
+    "keepsight_monitor_cameras",
+    "gauge",
+    "Cameras by state: warming, quiet, suspect, drifted, fault, no_verdict, away, audit.",
+    ("model", "state"),
+)
+DRIFT = Spec(
+    "keepsight_monitor_drift_ratio",
+    "gauge",
+    "Drift score of a channel over its own limit (1 is the crossing), the highest among the active cameras of a version.",
+    ("model", "version", "family", "channel"),
+)
+DRIFT_CAMERA = Spec(
+    "keepsight_monitor_drift_ratio_top",
+    "gauge",
+    "The highest drift score over its own limit of the 20 worst cameras; the only metric with a camera label.",
+    ("model", "camera"),
+)
+QUALITY = Spec(
+    "keepsight_monitor_quality",
+    "gauge",
+    "Realised quality by uniformly sampled labels, with its anytime-valid 95 % interval (bound: value, low, high).",
+    ("model", "version", "metric", "bound"),
+)
+BENCHMARK = Spec(
+    "keepsight_monitor_benchmark",
+    "gauge",
+    "The version's benchmark, what its realised quality is judged against.",
+    ("model", "version", "metric", "bound"),
+)
+LABELS = Spec("keepsight_monitor_labels", "gauge", "Labels of a version that judge its quality.", ("model", "version"))
+LABELS_UNUSED = Spec(
+    "keepsight_monitor_labels_unused", "gauge", "Labels of a version that judge nothing, by reason.", ("model", "version", "reason")
+)
+LABEL_EVIDENCE = Spec(
+    "keepsight_monitor_label_evidence_ratio",
+    "gauge",
+    "The label channel's e-detector over its alarm line (1 is the alarm).",
+    ("model", "version"),
+)
+INCIDENTS = Spec(
+    "keepsight_monitor_open_incidents", "gauge", "Open incidents by cause and severity.", ("model", "cause", "severity")
+)
+OUTBOX = Spec("keepsight_monitor_said_total", "counter", "Events published since the process started, by type.", ("type",))
+
+ALL: tuple[Spec, ...] = (
+    EVENTS,
+    FRAMES,
+    LAG_RECORDS,
+    LAG_SECONDS,
+    WATERMARK,
+    CAMERAS,
+    DRIFT,
+    DRIFT_CAMERA,
+    QUALITY,
+    BENCHMARK,
+    LABELS,
+    LABELS_UNUSED,
+    LABEL_EVIDENCE,
+    INCIDENTS,
+    OUTBOX,
+)

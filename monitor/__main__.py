@@ -1,0 +1,85 @@
+"""The monitor as a process: reads settings, opens the log, the repository and the state, and judges until it is told to stop."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from prometheus_client import CollectorRegistry
+
+from contracts.errors import KeepsightError
+from contracts.events import TOPICS
+from contracts.health import HealthServer
+from contracts.listener import listen
+from contracts.log import LogSecurity, open_bus, wait_for_log
+from contracts.logs import Logger, log_to_stderr
+from contracts.ports import Bus
+from contracts.repository import ModelRepository
+from contracts.settings import exit_with, load
+from monitor.exports import Exports
+from monitor.judge import Judge
+from monitor.overview import overview
+from monitor.panel import Panel
+from monitor.service import Service
+from monitor.settings import MonitorSettings
+from monitor.standard import Standards
+from monitor.store import Store
+
+ABOUT = """Watches a deployed model through its events: camera faults, drift, and decay against its benchmark. Opens few and true incidents, and asks for
+retraining when labels show harm. State is kept in the folder `state`, saved together with the log's offsets: it may be killed at any time."""
+_LOG = Logger("monitor")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the monitor; 0 after SIGTERM or SIGINT, 2 when it cannot start."""
+    try:
+        settings = load(MonitorSettings, sys.argv[1:] if argv is None else argv, "keepsight-monitor", ABOUT)
+        log_to_stderr("monitor", settings.log_level)
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        return _run(settings, stop)
+    except KeepsightError as error:
+        return exit_with(error)
+
+
+def _run(settings: MonitorSettings, stop: threading.Event) -> int:
+    listener = listen(settings.host, settings.port, "monitor")
+    with ExitStack() as open_things:
+        open_things.callback(listener.close)
+        bus = _bus(settings)
+        open_things.callback(bus.close)
+        policy = settings.policy()
+        standards = Standards(ModelRepository(settings.repository), settings.model, policy)
+        store = Store(settings.state / f"monitor-{settings.model}.sqlite", f"block_frames={policy.block_frames}")
+        open_things.callback(store.close)
+        memory = store.load()
+        judge = Judge(settings.model, policy, memory, standards)
+        service = Service(bus, store, judge, memory, settings.model, settings.merge_wait_s, settings.save_every_s, time.time)
+        registry = CollectorRegistry()
+        panel = Panel(
+            Exports(registry, settings.model, standards.families), lambda: overview(settings.model, policy, memory, standards)
+        )
+        server = HealthServer(listener, registry, service.ready, {"/v1/state": panel.page})
+        open_things.callback(server.close)
+        _LOG.info("started", model=settings.model, port=server.port, cameras=len(memory.cameras), open_incidents=len(memory.cases))
+        if wait_for_log(bus, TOPICS, timeout_s=float("inf"), stop=stop):
+            service.run(stop, lambda: panel.beat(service, time.time()))
+        _LOG.info("stopped", unsent=len(store.unsent()[0]))
+    return 0
+
+
+def _bus(settings: MonitorSettings) -> Bus:
+    tls = settings.kafka_tls or settings.kafka_ca_file is not None
+    security = None
+    if tls or settings.kafka_username:
+        security = LogSecurity(
+            settings.kafka_ca_file, settings.kafka_username, settings.kafka_password, mechanism=settings.kafka_mechanism, tls=tls
+        )
+    return open_bus(settings.log, "keepsight-monitor", security)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

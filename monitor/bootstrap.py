@@ -1,0 +1,80 @@
+"""What the statistics do while nothing drifts: streams drawn from the reference itself, groups left out, and the limits that follow.
+
+Neighbouring frames resemble each other and a camera sees only so many objects, so frames are not exchangeable. Each replicate therefore splits the
+recordings into halves: one gives the level to deviate from, the other the stream, group after group as a camera would pass along them. Between the
+halves lies the whole uncertainty of a finite reference, so the limits carry it too.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.ewma import Floats, step
+
+REPLICATES: Final = 240
+BLOCKS: Final = 48
+"""Blocks in a replicate: three times the longest scale, so that every mean has settled."""
+MIN_PIECES: Final = 8
+"""Fewer groups than this say too little of how groups differ: long ones are cut into neighbouring pieces."""
+TAIL: Final = 0.05
+"""The share of null statistics that the tail is fitted on: 576 of 11,520."""
+WORST: Final = 1.15
+"""A limit stands at least so far above the worst excursion that any replicate made."""
+
+
+def pieces(group: NDArray[np.int32]) -> list[NDArray[np.intp]]:
+    """The rows of each recording, neighbours together, none longer than 1 / MIN_PIECES of the reference."""
+    longest = max(1, len(group) // MIN_PIECES)
+    cuts = np.flatnonzero(np.diff(group)) + 1
+    runs = np.split(np.arange(len(group)), cuts)
+    return [piece for run in runs for piece in np.array_split(run, -(-len(run) // longest))]
+
+
+def null_banks(
+    features: Floats, rows: Sequence[NDArray[np.intp]], block_frames: int, weight: Floats, rng: np.random.Generator
+) -> Floats:
+    """Banks [REPLICATES, BLOCKS, S, F] of streams without drift, of frame features [N, F] in pieces of `rows`."""
+    deviations = np.stack([_stream(features, rows, block_frames, rng) for _ in range(REPLICATES)])
+    bank = np.zeros((REPLICATES, len(weight), features.shape[1]))
+    banks = np.empty((REPLICATES, BLOCKS, *bank.shape[1:]), np.float32)
+    for block in range(BLOCKS):
+        bank = step(bank, deviations[:, block], weight)
+        banks[:, block] = bank
+    return np.asarray(banks)
+
+
+def _stream(features: Floats, rows: Sequence[NDArray[np.intp]], block_frames: int, rng: np.random.Generator) -> Floats:
+    """Block deviations [BLOCKS, F] of a stream over one half of the pieces from the mean of the other half."""
+    order = rng.permutation(len(rows))
+    half = len(rows) // 2
+    level = features[np.concatenate([rows[i] for i in order[:half]])].mean(axis=0)
+    needed = BLOCKS * block_frames
+    taken: list[NDArray[np.intp]] = []
+    count = 0
+    while count < needed:
+        for i in rng.permutation(order[half:]):  # every piece once before any comes again, as along a line
+            taken.append(rows[i])
+            count += len(rows[i])
+    stream = features[np.concatenate(taken)[:needed]]
+    return np.asarray(stream.reshape(BLOCKS, block_frames, -1).mean(axis=1) - level)
+
+
+def standard_error(banks: Floats, floor: Floats) -> Floats:
+    """The root mean square [S, F] of null banks, not below `floor` [F]."""
+    return np.asarray(np.maximum(np.sqrt(np.square(banks, dtype=np.float64).mean(axis=(0, 1))), floor))
+
+
+def limit(statistics: Floats, tail_probability: float) -> Floats:
+    """The limits [S] of null statistics [REPLICATES, BLOCKS, S], each exceeded in a block with about `tail_probability`.
+
+    Beyond the largest TAIL the tail is taken as exponential: at or above the normal's, whose log falls as a square, so it errs on the quiet side.
+    """
+    flat = statistics.reshape(-1, statistics.shape[-1]).astype(np.float64)
+    body = np.quantile(flat, 1 - TAIL, axis=0)
+    excess = np.array(
+        [values[values > at].mean() - at if (values > at).any() else 0.0 for values, at in zip(flat.T, body, strict=True)]
+    )
+    beyond = body + excess * np.log(TAIL / min(TAIL, tail_probability))
+    return np.asarray(np.maximum(beyond, WORST * flat.max(axis=0)))

@@ -1,0 +1,57 @@
+"""The casebook: opens, updates and closes cases in memory and says so in events. Which and when, the desks decide."""
+
+from typing import Any
+
+import msgspec
+
+from contracts.events import AnyEvent, Cause, Incident, Severity
+from monitor.cases import Case, Kind, incident_id
+from monitor.memory import Memory
+
+MOST_EXAMPLES = 12
+
+
+class Casebook:
+    """Writes one model's cases; what is to be said is appended to `out`."""
+
+    def __init__(self, model: str, memory: Memory, out: list[AnyEvent]) -> None:
+        self.model = model
+        self._memory = memory
+        self._out = out
+
+    def say(self, event: AnyEvent) -> None:
+        """Say something that is no incident's event."""
+        self._out.append(event)
+
+    def open(
+        self, kind: Kind, cause: Cause, severity: Severity, site: str, version: str, at: float, fault: str = "", **fields: Any
+    ) -> Case:
+        """Open a case; `fields` are the rest of the Incident's."""
+        number = incident_id(at, self.model, site, cause, f"{fault}/{fields['cameras']}")
+        incident = Incident(incident_id=number, cause=cause, severity=severity, site=site, version=version, opened_at=at, **fields)
+        case = Case(kind, incident, fault)
+        self._memory.cases[number] = case
+        self._memory.mark("case", number)
+        self._out.append(case.opened(self.model))
+        return case
+
+    def update(self, case: Case, at: float, **changes: Any) -> None:
+        """Change what is known of a case."""
+        self._out.append(case.updated(self.model, at, msgspec.structs.replace(case.incident, **changes)))
+        self._memory.mark("case", case.incident.incident_id)
+
+    def close(self, case: Case, at: float, resolution: str, false_alarm: bool = False) -> None:
+        """It is over. A label alarm's episode ends with its case."""
+        self._out.append(case.closed(self.model, at, resolution, false_alarm))
+        del self._memory.cases[case.incident.incident_id]
+        self._memory.mark("case", case.incident.incident_id)
+        channel = self._memory.labels.get(case.incident.version)
+        if case.label_alarm and channel is not None and channel.alarmed_at:
+            channel.new_episode()
+            self._memory.mark("labels", channel.version)
+
+    def examples(self, cameras: tuple[str, ...]) -> tuple[str, ...]:
+        """Where the newest sampled frames of these cameras lie."""
+        known = [self._memory.cameras[name] for name in cameras]
+        watches = [w for camera in known if (w := self._memory.watches.get((camera.name, camera.version)))]
+        return tuple(dict.fromkeys(path for watch in watches for path in watch.examples))[-MOST_EXAMPLES:]

@@ -1,0 +1,91 @@
+"""A case: an incident from its opening to its closing, with what the monitor must remember to update and close it.
+
+Events about it carry ids that follow from the incident and a running number, so that one said twice after a crash is folded by its readers.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from contracts.events import Cause, Estimate, Incident, IncidentClosed, IncidentOpened, IncidentUpdated, RetrainRequested
+from monitor.identity import derived_id, request_key
+from monitor.labels import LabelChannel
+from monitor.tally import Tally
+
+Kind = Literal["drift", "labels", "fault"]
+FIRST_REPORT: Final = 10
+"""Labels after which an open drift incident first tells the realised quality; then at every doubling."""
+
+
+class Case(msgspec.Struct):
+    """An open incident. `fault` is the symptom of a fault case, "" otherwise."""
+
+    kind: Kind
+    incident: Incident
+    fault: str = ""
+    sequence: int = 0
+    acknowledged_by: str = ""
+    tally: Tally = msgspec.field(default_factory=Tally)
+    """Uniform labels of frames that the case's cameras took since it began."""
+    report_at: int = FIRST_REPORT
+    label_alarm: bool = False
+    replaced_by: str = ""
+    replaced_at: float = 0.0
+
+    def opened(self, model: str) -> IncidentOpened:
+        """The event that it was opened."""
+        at = self.incident.opened_at
+        return IncidentOpened(event_id=self._next_id(at), occurred_at=at, model=model, incident=self.incident)
+
+    def updated(self, model: str, at: float, incident: Incident) -> IncidentUpdated:
+        """The event that it changed to `incident`."""
+        self.incident = incident
+        return IncidentUpdated(event_id=self._next_id(at), occurred_at=at, model=model, incident=incident)
+
+    def closed(self, model: str, at: float, resolution: str, false_alarm: bool = False) -> IncidentClosed:
+        """The event that it is over."""
+        return IncidentClosed(
+            event_id=self._next_id(at),
+            occurred_at=at,
+            model=model,
+            incident=self.incident,
+            resolution=resolution,
+            false_alarm=false_alarm,
+        )
+
+    def _next_id(self, at: float) -> str:
+        self.sequence += 1
+        return derived_id(at, self.incident.incident_id, self.sequence)
+
+
+def incident_id(at: float, model: str, site: str, cause: Cause, about: str) -> str:
+    """The id of an incident opened `at`; `about` tells those of one site, cause and moment apart."""
+    return derived_id(at, model, site, cause, about)
+
+
+def retrain_request(case: Case, channel: LabelChannel, model: str, at: float, excluded: tuple[str, ...]) -> RetrainRequested:
+    """The request that a label alarm makes, once per episode of a version."""
+    key = request_key(model, channel.version, channel.episode)
+    incident = case.incident
+    return RetrainRequested(
+        event_id=derived_id(at, "retrain", key),
+        occurred_at=at,
+        model=model,
+        request_key=key,
+        version=channel.version,
+        reason=incident.headline,
+        incident_id=incident.incident_id,
+        since=incident.since,
+        cameras=tuple(camera for camera in incident.cameras if camera not in excluded),
+        excluded_cameras=excluded,
+        evidence=incident.evidence,
+    )
+
+
+def label_estimates(tally: Tally, benchmark: dict[str, float], positive: str | None) -> tuple[Estimate, ...]:
+    """Realised quality of a tally beside the benchmark, with anytime-valid intervals, for the figures that the benchmark has."""
+    return tuple(
+        Estimate(name, "labels", round(benchmark[name], 4), round(m.value, 4), round(m.low, 4), round(m.high, 4), m.n)
+        for name, m in tally.metrics(positive).items()
+        if name in benchmark
+    )

@@ -1,0 +1,165 @@
+"""Input drift as cases: one a site, confirmed by blocks in a row and by peers, widened as cameras join, closed on evidence of quiet.
+
+Input drift alone is a ticket, and never asks for retraining: inputs may change without harm, and labels tell.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from contracts.events import Cause, Estimate, Evidence, Severity
+from monitor import triage, wording
+from monitor.camera import Camera
+from monitor.casebook import Casebook
+from monitor.cases import Case
+from monitor.fault_desk import DIFFERS, FaultDesk
+from monitor.memory import ACTIVE_S, Memory
+from monitor.policy import Policy
+from monitor.standard import Standard
+from monitor.triage import Finding
+
+MOST_EVIDENCE = 16
+
+
+class DriftDesk:
+    """Opens, widens and closes the drift cases of one model."""
+
+    def __init__(
+        self, policy: Policy, memory: Memory, standards: Callable[[str], Standard], book: Casebook, faults: FaultDesk
+    ) -> None:
+        self._policy = policy
+        self._memory = memory
+        self._standards = standards
+        self._book = book
+        self._faults = faults
+
+    def block(self, camera: Camera, at: float) -> None:
+        """A camera closed a block under its version."""
+        watch = self._memory.watches[(camera.name, camera.version)]
+        if not watch.above:
+            camera.muted = False
+        if camera.fault == DIFFERS and watch.quiet >= self._policy.quiet_blocks:
+            quiet = f"{watch.quiet} quiet blocks in a row, the highest at {watch.quiet_worst:.2f} of its limit"
+            self._faults.healthy(camera, at, quiet)
+        if watch.above >= self._policy.confirm_blocks and not camera.muted:
+            self._drifted(camera, watch.above, at)
+        if watch.quiet:
+            self.close_what_is_over(at)
+
+    def findings(self, cameras: Iterable[Camera], blocks: int) -> list[Finding]:
+        """Of these cameras, in order of name, those that are above a limit for at least `blocks` blocks in a row."""
+        found = []
+        for camera in sorted(cameras, key=lambda c: c.name):
+            watch = self._memory.watches.get((camera.name, camera.version))
+            if watch is None or watch.above < blocks or camera.muted or camera.fault not in ("", DIFFERS):
+                continue
+            reference = self._standards(camera.version).reference
+            if reference is not None:
+                found.append(Finding(watch, reference))
+        return found
+
+    def open(self, site: str, version: str, findings: list[Finding], at: float) -> Case:
+        """Open the site's drift case; a label case that the same version has on these cameras becomes it."""
+        for camera in (self._memory.cameras[f.watch.camera] for f in findings):
+            if camera.fault == DIFFERS:
+                self._faults.healthy(camera, at, "its peers differ from the reference, too: see the site's drift incident")
+        labelled = next((c for c in self._memory.open_cases("labels") if c.incident.version == version), None)
+        fields = self._fields(site, version, findings, (), (), at)
+        if labelled is None:
+            return self._book.open("drift", site=site, version=version, at=at, **fields)
+        labelled.kind = "drift"
+        self.widen(labelled, findings, (), at)
+        return labelled
+
+    def widen(self, case: Case, findings: list[Finding], joined: tuple[str, ...], at: float) -> None:
+        """Tell the case of what is known now: the cameras that `joined` before and these, with the newest evidence."""
+        old = case.incident
+        told = [e for e in old.estimates if e.kind == "labels"]
+        fields = self._fields(old.site, old.version, findings, joined, told, at)
+        said = tuple(e for e in old.evidence if e.channel == "labels")
+        fields["evidence"] = (*said, *fields["evidence"])[:MOST_EVIDENCE]
+        fields["since"] = min(old.since, fields["since"])
+        if case.label_alarm:
+            fields |= {"severity": "page", "action": wording.RETRAINING}
+        elif old.severity == "page":
+            fields["severity"] = "page"
+        self._book.update(case, at, **fields)
+
+    def close_what_is_over(self, at: float) -> None:
+        """Close the drift and label cases whose cameras are quiet again."""
+        for case in [c for c in self._memory.cases.values() if c.kind != "fault"]:
+            resolution = self._resolution(case, at)
+            if resolution:
+                self._book.close(case, at, resolution)
+
+    def replaced(self, version: str, at: float) -> None:
+        """Another champion serves: cases of other versions wait for quiet on its reference."""
+        for case in [c for c in self._memory.cases.values() if c.kind != "fault"]:
+            back = case.incident.version == version
+            case.replaced_by, case.replaced_at = ("", 0.0) if back else (version, at)
+            self._memory.mark("case", case.incident.incident_id)
+
+    def _drifted(self, camera: Camera, blocks: int, at: float) -> None:
+        case = next(iter(self._memory.open_cases("drift", camera.site)), None)
+        members = [c for c in self._memory.active(camera.site, at) if c.version == camera.version]
+        found = self.findings(members, self._policy.confirm_blocks)
+        if case is not None:
+            if case.incident.version == camera.version and camera.name not in case.incident.cameras and not camera.fault:
+                self.widen(case, found, case.incident.cameras, at)
+            return  # the case of a version that was replaced closes first, or a person decides
+        peers = [c for c in members if c.name != camera.name and not c.unjudged and c.fault in ("", DIFFERS)]
+        if len(found) > 1 or not peers or (blocks >= self._policy.lone_blocks and not triage.looks_like_the_camera(found)):
+            self.open(camera.site, camera.version, found, at)
+        elif blocks >= self._policy.lone_blocks and not camera.fault:
+            camera.open_fault(DIFFERS, found[0].since())
+            self._faults.broken(camera, at, tuple(found[0].evidence()))
+
+    def _fields(
+        self, site: str, version: str, findings: list[Finding], joined: tuple[str, ...], labels: Iterable[Estimate], at: float
+    ) -> dict[str, Any]:
+        """The incident's fields as these findings tell them; `joined` cameras stay in it, and what labels said stays said."""
+        cause: Cause = triage.cause_of(findings)
+        severity: Severity = "page" if triage.is_page(findings) else "ticket"
+        cameras = tuple(sorted({*joined, *(f.watch.camera for f in findings)}))
+        since = sorted(f.since() for f in findings)[(len(findings) - 1) // 2]
+        estimates = (*triage.estimates_of(findings), *labels)
+        known = len({*cameras, *(c.name for c in self._memory.active(site, at))})
+        lead = max((e for f in findings for e in f.evidence()), key=lambda e: e.ratio)
+        return {
+            "cause": cause,
+            "severity": severity,
+            "cameras": cameras,
+            "since": since,
+            "estimates": estimates,
+            "evidence": strongest(e for f in findings for e in f.evidence()),
+            "examples": self._book.examples(cameras),
+            "action": wording.ACTIONS[cause],
+            "headline": wording.drift_headline(site, cause, version, since, cameras, known, lead) + wording.effect(estimates),
+        }
+
+    def _resolution(self, case: Case, at: float) -> str:
+        """Why a drift or label case is over; "" while it is not."""
+        version = case.replaced_by or case.incident.version
+        needed = self._policy.quiet_blocks if case.replaced_by else self._policy.recovered_blocks
+        channel = self._memory.labels.get(version)
+        if (channel is not None and channel.alarmed_at) or (case.label_alarm and not case.replaced_by):
+            return ""  # labels said that it is harm: only another version, without an alarm of its own, ends it
+        cameras = [self._memory.cameras[name] for name in case.incident.cameras]
+        judged = [c for c in cameras if not c.fault and not c.unjudged and at - c.last_at <= ACTIVE_S]
+        watches = [self._memory.watches.get((c.name, version)) for c in judged if c.version == version]
+        quiet = [w for w in watches if w is not None and w.quiet >= needed]
+        if not quiet or len(quiet) < len(judged):
+            return ""
+        how = (
+            f"version {version} replaced {case.incident.version} at {wording.at_clock(case.replaced_at)}"
+            if case.replaced_by
+            else "inputs returned"
+        )
+        accuracy = channel.tally.accuracy() if channel and case.replaced_by else None
+        return wording.resolution(
+            how, [w.camera for w in quiet], min(w.quiet for w in quiet), max(w.quiet_worst for w in quiet), accuracy
+        )
+
+
+def strongest(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """The evidence with the highest ratios first."""
+    return tuple(sorted(evidence, key=lambda e: -e.ratio)[:MOST_EVIDENCE])

@@ -1,0 +1,90 @@
+"""The monitor's instruments for Prometheus, set from an overview; see contracts/metrics_monitor.py for what each means."""
+
+from collections import Counter as Tallies
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry
+
+from contracts import metrics, metrics_monitor
+from monitor.overview import STATES, CameraView, Overview
+
+TOP = 20
+Families = Callable[[str], Mapping[str, str]]
+"""Of a version, each channel's family."""
+
+
+class Exports:
+    """All instruments of the monitor on one registry. Set from the loop's thread, read by scrapes."""
+
+    def __init__(self, registry: CollectorRegistry, model: str, families: Families) -> None:
+        self._model = model
+        self._families = families
+        gauge = {spec.name: metrics.gauge(spec, registry) for spec in metrics_monitor.ALL if spec.kind == "gauge"}
+        counter = {spec.name: metrics.counter(spec, registry) for spec in metrics_monitor.ALL if spec.kind == "counter"}
+        self._gauge = {spec: gauge[spec.name] for spec in metrics_monitor.ALL if spec.kind == "gauge"}
+        self._counter = {spec: counter[spec.name] for spec in metrics_monitor.ALL if spec.kind == "counter"}
+        self._taken: dict[tuple[str, str], int] = {}
+        self._said: dict[str, int] = {}
+
+    def progress(
+        self, taken: Mapping[tuple[str, str], int], said: Mapping[str, int], lag: int, newest_at: float, now: float
+    ) -> None:
+        """How far the loop is; cheap, called each round."""
+        for (topic, fate), count in taken.items():
+            self._counter[metrics_monitor.EVENTS].labels(topic, fate).inc(count - self._taken.get((topic, fate), 0))
+        for kind, count in said.items():
+            self._counter[metrics_monitor.OUTBOX].labels(kind).inc(count - self._said.get(kind, 0))
+        self._taken, self._said = dict(taken), dict(said)
+        self._gauge[metrics_monitor.LAG_RECORDS].set(lag)
+        self._gauge[metrics_monitor.LAG_SECONDS].set(max(0.0, now - newest_at) if lag and newest_at else 0.0)
+        self._gauge[metrics_monitor.WATERMARK].set(newest_at)
+
+    def show(self, overview: Overview) -> None:
+        """Set everything that an overview tells; label values that are gone disappear."""
+        states = Tallies(camera.state for camera in overview.cameras)
+        for state in STATES:
+            self._gauge[metrics_monitor.CAMERAS].labels(self._model, state).set(states[state])
+        fates = Tallies[str]()
+        for camera in overview.cameras:
+            fates.update(camera.frames)
+        for fate, count in fates.items():
+            self._gauge[metrics_monitor.FRAMES].labels(fate).set(count)
+        self._show_drift(overview.cameras)
+        self._show_versions(overview)
+        incidents = self._gauge[metrics_monitor.INCIDENTS]
+        incidents.clear()
+        for (cause, severity), count in Tallies((i["cause"], i["severity"]) for i in overview.incidents).items():
+            incidents.labels(self._model, cause, severity).set(count)
+
+    def _show_drift(self, cameras: list[CameraView]) -> None:
+        drift, top = self._gauge[metrics_monitor.DRIFT], self._gauge[metrics_monitor.DRIFT_CAMERA]
+        drift.clear()
+        top.clear()
+        judged = [camera for camera in cameras if camera.ratios and camera.state in ("quiet", "suspect", "drifted")]
+        highest: dict[tuple[str, str, str], float] = {}
+        for camera in judged:
+            families = self._families(camera.version)
+            for channel, ratio in camera.ratios.items():
+                key = (camera.version, families.get(channel, ""), channel)
+                highest[key] = max(highest.get(key, 0.0), ratio)
+        for (version, family, channel), ratio in highest.items():
+            drift.labels(self._model, version, family, channel).set(ratio)
+        for camera in sorted(judged, key=lambda c: -c.worst)[:TOP]:
+            top.labels(self._model, camera.camera).set(camera.worst)
+
+    def _show_versions(self, overview: Overview) -> None:
+        for spec in (metrics_monitor.QUALITY, metrics_monitor.BENCHMARK, metrics_monitor.LABELS, metrics_monitor.LABELS_UNUSED):
+            self._gauge[spec].clear()
+        self._gauge[metrics_monitor.LABEL_EVIDENCE].clear()
+        for version, view in overview.versions.items():
+            for spec, figures in (
+                (metrics_monitor.QUALITY, view["realised"]),
+                (metrics_monitor.BENCHMARK, view.get("benchmark", {})),
+            ):
+                for name, metric in figures.items():
+                    for bound in ("value", "low", "high"):
+                        self._gauge[spec].labels(self._model, version, name, bound).set(metric[bound])
+            self._gauge[metrics_monitor.LABELS].labels(self._model, version).set(view["labels"])
+            self._gauge[metrics_monitor.LABEL_EVIDENCE].labels(self._model, version).set(view["label_evidence"])
+            for reason, count in view["unused_labels"].items():
+                self._gauge[metrics_monitor.LABELS_UNUSED].labels(self._model, version, reason).set(count)

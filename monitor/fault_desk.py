@@ -1,0 +1,63 @@
+"""Camera faults as cases: one a site and symptom, cameras join and leave it. A camera with an open fault is out of drift judging and of training."""
+
+from contracts.events import Evidence
+from monitor import wording
+from monitor.camera import Camera
+from monitor.casebook import Casebook
+from monitor.memory import Memory
+
+DIFFERS = "differs"
+"""The one fault that blocks find, not frames: the camera alone has left its reference, led by how the picture is taken. Its watch goes on."""
+
+
+class FaultDesk:
+    """Opens and closes the faults of one model's cameras."""
+
+    def __init__(self, memory: Memory, book: Casebook) -> None:
+        self._memory = memory
+        self._book = book
+
+    def broken(self, camera: Camera, at: float, evidence: tuple[Evidence, ...]) -> None:
+        """A fault was confirmed (camera.fault is set): open a case or join the site's case of that fault. Its drift watches begin anew."""
+        if camera.fault != DIFFERS:
+            self._restart(camera)
+        self._memory.mark("camera", camera.name)
+        case = next((c for c in self._memory.open_cases("fault", camera.site) if c.fault == camera.fault), None)
+        cameras = tuple(dict.fromkeys((*(case.incident.cameras if case else ()), camera.name)))
+        since = min(case.incident.since, camera.fault_since) if case else camera.fault_since
+        everyone = {c.name for c in self._memory.active(camera.site, at)}
+        fields = {
+            "cameras": cameras,
+            "since": since,
+            "headline": wording.fault_headline(cameras, camera.fault, since, camera.site),
+            "action": wording.SITE_FAULT if len(everyone) > 1 and everyone <= set(cameras) else wording.ACTIONS["camera_fault"],
+            "evidence": (*(case.incident.evidence if case else ()), *evidence)[-16:],
+            "examples": self._book.examples(cameras),
+        }
+        if case:
+            self._book.update(case, at, **fields)
+        else:
+            self._book.open("fault", "camera_fault", "page", camera.site, camera.version, at, camera.fault, **fields)
+
+    def healthy(self, camera: Camera, at: float, evidence: str) -> None:
+        """A fault is over: its case closes with its last camera, or goes on without this one."""
+        kind, since = camera.fault, camera.fault_since
+        camera.close_fault(at)
+        self._memory.mark("camera", camera.name)
+        for case in [
+            c for c in self._memory.open_cases("fault", camera.site) if c.fault == kind and camera.name in c.incident.cameras
+        ]:
+            left = tuple(name for name in case.incident.cameras if name != camera.name)
+            if left:
+                headline = wording.fault_headline(left, kind, case.incident.since, camera.site)
+                self._book.update(case, at, cameras=left, headline=headline)
+            else:
+                lasted = f"{camera.name} is healthy again since {wording.at_clock(at)}, after {at - since:.0f} s"
+                self._book.close(case, at, f"{lasted}: {evidence}")
+
+    def _restart(self, camera: Camera) -> None:
+        """What a faulty camera showed is no evidence of drift, also in the blocks before the fault was confirmed."""
+        for watch in self._memory.watches.values():
+            if watch.camera == camera.name:
+                watch.restart()
+                self._memory.mark("watch", f"{watch.camera}\x1f{watch.version}")

@@ -1,0 +1,234 @@
+"""The judge: events of one model in, in the order of event time, and verdicts out. All the monitor decides, it decides from here; no clock, no chance.
+
+A frame is counted once, looked at for camera health, and taken into its camera's drift watch; a label feeds its version's label channel; a swap
+rebases; a command is obeyed. What the incident desk says of it is returned.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from contracts.events import Acknowledge, AnyEvent, Evidence, FrameLabelled, FrameScored, MarkFalseAlarm, RolloutAdvanced
+from contracts.predictions import Classification, ClassTruth, Scored
+from monitor import health
+from monitor.camera import Camera
+from monitor.casebook import Casebook
+from monitor.drift_desk import DriftDesk
+from monitor.fault_desk import DIFFERS, FaultDesk
+from monitor.features import IncompleteFrameError
+from monitor.label_desk import LabelDesk
+from monitor.labels import channel as label_channel
+from monitor.memory import Memory
+from monitor.policy import Policy
+from monitor.standard import Standard
+
+SETTLED_S: Final = 30.0
+"""A frame of another champion this long after the last change of champions shows a change that no event told: then the frame is believed."""
+CHECK_EVERY_S: Final = 5.0
+"""Silence is looked for so often in event time."""
+
+
+class Judge:
+    """Judges the events of `model` on its `memory`. `standards` gives what a version is judged by; it may raise StoreError, before anything changed."""
+
+    def __init__(self, model: str, policy: Policy, memory: Memory, standards: Callable[[str], Standard]) -> None:
+        self._model = model
+        self._policy = policy
+        self._memory = memory
+        self._standards = standards
+        self._out: list[AnyEvent] = []
+        self._book = Casebook(model, memory, self._out)
+        self._faults = FaultDesk(memory, self._book)
+        self._drift = DriftDesk(policy, memory, standards, self._book, self._faults)
+        self._labels = LabelDesk(policy, memory, standards, self._book, self._drift)
+
+    def apply(self, event: AnyEvent, at: float) -> list[AnyEvent]:
+        """Take one event at its time `at` (Unix seconds) and return what is to be said. Raises ValueError for an event that cannot be used."""
+        if event.model != self._model:
+            self._count("other model")
+            return []
+        match event:
+            case FrameScored():
+                self._frame(event, at)
+            case FrameLabelled():
+                self._label(event, at)
+            case RolloutAdvanced(state="champion"):
+                self._champion(event.version, at)
+            case RolloutAdvanced(state="rolled_back"):
+                self._champion(event.parent, at)
+            case MarkFalseAlarm():
+                self._false_alarm(event, at)
+            case Acknowledge():
+                self._acknowledge(event)
+        self._count(type(event).__name__)
+        said = self._out[:]
+        self._out.clear()
+        return said
+
+    def _count(self, what: str) -> None:
+        counts = self._memory.rollout.counts
+        counts[what] = counts.get(what, 0) + 1
+        self._memory.mark("rollout", "")
+
+    def _frame(self, frame: FrameScored, at: float) -> None:
+        standard = self._standards(frame.version)
+        camera = self._memory.camera(frame.camera, frame.site, frame.audit)
+        seen = camera.seen.see(frame.event_id)
+        counts = camera.counts
+        if seen == "repeat":
+            counts.repeats += 1
+            return
+        counts.frames += 1
+        if seen == "late":
+            counts.late += 1
+        elif frame.audit:
+            camera.last_at = at
+            counts.audit += 1
+        elif frame.variant == "shadow":
+            counts.shadow += 1
+        else:
+            self._live(frame, camera, standard, at)
+
+    def _live(self, frame: FrameScored, camera: Camera, standard: Standard, at: float) -> None:
+        self._pass_time(at)
+        camera.stream = frame.stream
+        camera.last_at = max(camera.last_at, at)
+        if camera.fault == "silent":
+            self._faults.healthy(camera, at, "it sends again")
+        self._look(frame, camera, standard, at)
+        if frame.variant == "candidate":
+            camera.counts.candidate += 1
+            return
+        self._follow_champion(frame.version, at)
+        if camera.version != frame.version:
+            camera.version = frame.version
+        if camera.fault not in ("", DIFFERS):
+            camera.counts.faulted += 1
+            return
+        self._watch(frame, camera, standard, at)
+
+    def _look(self, frame: FrameScored, camera: Camera, standard: Standard, at: float) -> None:
+        """Health: a fault opens with a run of one symptom, and closes with a run of frames without."""
+        symptom = health.symptom_of(frame, camera, standard.reference, self._policy.clock_skew_s)
+        health.observe(frame, camera, symptom)
+        if camera.fault in ("", DIFFERS):
+            peers = [c for c in self._memory.active(camera.site, at) if c.name != camera.name]
+            if symptom and camera.symptom_run == self._policy.fault_frames and symptom == "wrong_picture":
+                health.accept_picture(camera)
+            if (
+                symptom
+                and camera.symptom_run >= self._policy.fault_frames
+                and health.is_fault(camera, peers, self._policy.fault_frames)
+            ):
+                camera.open_fault(symptom, camera.symptom_since)
+                self._faults.broken(camera, at, (health.evidence(camera, self._policy.fault_frames),))
+        elif camera.healthy_run >= self._policy.healthy_frames:
+            self._faults.healthy(camera, at, f"{camera.healthy_run} frames in a row without a symptom")
+
+    def _watch(self, frame: FrameScored, camera: Camera, standard: Standard, at: float) -> None:
+        camera.unjudged = standard.unjudged or (
+            "video streams are judged by camera health and labels only" if frame.stream == "video" else ""
+        )
+        if camera.unjudged or standard.reference is None:
+            return
+        try:
+            row = standard.reference.layout.row(frame)
+        except IncompleteFrameError as error:
+            camera.unjudged = str(error)
+            camera.counts.incomplete += 1
+            return
+        camera.counts.judged += 1
+        watch = self._memory.watch(camera, frame.version)
+        if watch.take(row, at, frame.stored, standard.reference, self._policy.block_frames):
+            self._drift.block(camera, at)
+
+    def _label(self, label: FrameLabelled, at: float) -> None:
+        said = next((s for s in label.predictions if s.variant == "champion"), None)
+        standard = self._standards(said.version) if said else None
+        camera = self._memory.camera(label.camera, label.site, label.audit)
+        if camera.labels_seen.see(label.event_id) != "new" or said is None or standard is None or standard.manifest is None:
+            return
+        channel = self._memory.labels.get(said.version)
+        if channel is None:
+            channel = self._memory.labels[said.version] = label_channel(standard.manifest, self._policy)
+        self._memory.mark("labels", said.version)
+        reason = _unused(label, said, camera)
+        if reason or not isinstance(label.truth, ClassTruth) or not isinstance(said.prediction, Classification):
+            channel.skip(reason)
+            return
+        truth, answer = label.truth.label, said.prediction.label
+        channel.take(truth, answer, label.captured_at, camera.name)
+        self._labels.labelled(camera, channel, truth, answer, label.captured_at, at)
+
+    def _follow_champion(self, version: str, at: float) -> None:
+        rollout = self._memory.rollout
+        if version != rollout.champion and (not rollout.champion or at > rollout.champion_since + SETTLED_S):
+            self._champion(version, at)
+
+    def _champion(self, version: str, at: float) -> None:
+        rollout = self._memory.rollout
+        if version and version != rollout.champion:
+            rollout.champion, rollout.champion_since = version, at
+            self._memory.mark("rollout", "")
+            self._drift.replaced(version, at)
+
+    def _false_alarm(self, command: MarkFalseAlarm, at: float) -> None:
+        """Close the case and mute its cameras until they are quiet. Said twice, it finds no case the second time."""
+        case = self._memory.cases.get(command.incident_id)
+        if case is None:
+            return
+        for camera in (self._memory.cameras[name] for name in case.incident.cameras):
+            camera.muted = case.kind == "drift" or camera.muted
+            if case.kind == "fault":
+                camera.close_fault(at)
+            self._memory.mark("camera", camera.name)
+        self._book.close(
+            case, at, f"{command.by} marked it as a false alarm: {command.reason or 'no reason given'}", false_alarm=True
+        )
+
+    def _acknowledge(self, command: Acknowledge) -> None:
+        case = self._memory.cases.get(command.incident_id)
+        if case is not None:
+            case.acknowledged_by = command.by
+            self._memory.mark("case", command.incident_id)
+
+    def _pass_time(self, at: float) -> None:
+        """Event time goes on: who has fallen silent? A gap in which nobody sent was serving's, not the cameras'."""
+        rollout, silence_s = self._memory.rollout, self._policy.silence_s
+        if at > rollout.watermark + silence_s / 2:
+            rollout.resumed_at = at
+        rollout.watermark = max(rollout.watermark, at)
+        if rollout.watermark < rollout.checked_at + CHECK_EVERY_S:
+            return
+        rollout.checked_at = rollout.watermark
+        for camera in list(self._memory.cameras.values()):
+            last = max(camera.last_at, rollout.resumed_at)
+            used_to_send = camera.counts.frames >= health.USUAL_FRAMES and not camera.audit
+            if used_to_send and not camera.fault and camera.last_at and rollout.watermark - last > silence_s:
+                camera.open_fault("silent", camera.last_at)
+                self._memory.mark("camera", camera.name)
+                self._faults.broken(camera, rollout.watermark, (_silence(camera, rollout.watermark - last, silence_s),))
+
+
+def _silence(camera: Camera, lasted_s: float, allowed_s: float) -> Evidence:
+    return Evidence(
+        "camera health",
+        "silent",
+        camera.name,
+        round(lasted_s / allowed_s, 3),
+        round(lasted_s, 1),
+        allowed_s,
+        "seconds without a frame",
+    )
+
+
+def _unused(label: FrameLabelled, said: Scored, camera: Camera) -> str:
+    """Why a label judges nothing; "" when it does."""
+    if label.audit:
+        return "audit camera"
+    if label.sample != "uniform":
+        return f"sample {label.sample or 'none'}"
+    if camera.faulted_at(label.captured_at):
+        return "camera fault"
+    if not isinstance(label.truth, ClassTruth) or not isinstance(said.prediction, Classification):
+        return "detections"
+    return ""

@@ -1,0 +1,105 @@
+"""The state of the monitor for people: what `/v1/state` shows, what the metrics export, one state word a camera. Read from memory, never the reverse."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from monitor.camera import Camera
+from monitor.memory import ACTIVE_S, Memory
+from monitor.policy import Policy
+from monitor.standard import Standard
+
+STATES = ("warming", "quiet", "suspect", "drifted", "fault", "no_verdict", "away", "audit")
+
+
+class CameraView(msgspec.Struct):
+    """One camera. `ratios`: each channel's score over its limit at the last block; `reason` says why a state is what it is."""
+
+    camera: str
+    site: str
+    state: str
+    version: str
+    frames: dict[str, int]
+    blocks: int
+    last_at: float
+    worst: float
+    ratios: dict[str, float]
+    reason: str = ""
+
+
+class Overview(msgspec.Struct):
+    """Everything at one moment, ready to be written as JSON."""
+
+    model: str
+    champion: str
+    watermark: float
+    versions: dict[str, dict[str, Any]]
+    cameras: list[CameraView]
+    incidents: list[dict[str, Any]]
+    events: dict[str, int]
+
+
+def overview(model: str, policy: Policy, memory: Memory, standards: Callable[[str], Standard]) -> Overview:
+    """Look at a memory. Cameras in order of name, incidents in order of opening."""
+    cameras = [_camera(memory.cameras[name], policy, memory, standards) for name in sorted(memory.cameras)]
+    versions = sorted({camera.version for camera in cameras if camera.version} | set(memory.labels))
+    cases = sorted(memory.cases.values(), key=lambda case: case.incident.opened_at)
+    return Overview(
+        model=model,
+        champion=memory.rollout.champion,
+        watermark=memory.rollout.watermark,
+        versions={version: _version(version, memory, policy, standards) for version in versions},
+        cameras=cameras,
+        incidents=[{**msgspec.to_builtins(case.incident), "acknowledged_by": case.acknowledged_by} for case in cases],
+        events=dict(memory.rollout.counts),
+    )
+
+
+def _camera(camera: Camera, policy: Policy, memory: Memory, standards: Callable[[str], Standard]) -> CameraView:
+    watch = memory.watches.get((camera.name, camera.version))
+    reference = standards(camera.version).reference if camera.version else None
+    ratios: dict[str, float] = {}
+    if watch is not None and reference is not None and watch.ratios:
+        ratios = {channel.name: round(ratio, 3) for channel, ratio in zip(reference.channels, watch.ratios, strict=True)}
+    state, reason = _state(camera, policy, memory)
+    return CameraView(
+        camera.name, camera.site, state, camera.version, msgspec.to_builtins(camera.counts), watch.blocks if watch else 0, camera.last_at,
+        round(watch.worst, 3) if watch else 0.0, ratios, reason,
+    )  # fmt: skip
+
+
+def _state(camera: Camera, policy: Policy, memory: Memory) -> tuple[str, str]:
+    """The state word, and why."""
+    watch = memory.watches.get((camera.name, camera.version))
+    if camera.audit:
+        return "audit", "an audit camera is counted, never judged"
+    if camera.fault:
+        return "fault", camera.fault
+    if memory.rollout.watermark - camera.last_at > ACTIVE_S:
+        return "away", "it sent nothing lately"
+    if camera.unjudged:
+        return "no_verdict", camera.unjudged
+    if watch is None or not watch.blocks:
+        return "warming", f"the first block of {policy.block_frames} frames is not full"
+    if watch.above >= policy.confirm_blocks:
+        return "drifted", f"{watch.above} blocks in a row above a limit" + ("; muted by a person" if camera.muted else "")
+    return ("suspect", "above a limit, not yet confirmed") if watch.above else ("quiet", "")
+
+
+def _version(version: str, memory: Memory, policy: Policy, standards: Callable[[str], Standard]) -> dict[str, Any]:
+    standard = standards(version)
+    labels = memory.labels.get(version)
+    view: dict[str, Any] = {"unjudged": standard.unjudged, "labels": 0, "realised": {}, "label_evidence": 0.0, "unused_labels": {}}
+    if standard.reference is not None:
+        view["scales_blocks"] = list(standard.reference.scales)
+    if standard.manifest is not None and standard.manifest.benchmark is not None:
+        benchmark = msgspec.to_builtins(standard.manifest.benchmark)
+        view["benchmark"] = {name: metric for name, metric in benchmark.items() if name != "per_class" and metric is not None}
+    if labels is not None:
+        positive = standard.manifest.positive if standard.manifest else None
+        view["labels"] = labels.tally.n
+        view["realised"] = {name: msgspec.to_builtins(metric) for name, metric in labels.tally.metrics(positive).items()}
+        view["label_evidence"] = round(min(1e6, labels.value / policy.label_arl), 6)
+        view["unused_labels"] = dict(labels.unused)
+    return view

@@ -1,0 +1,205 @@
+"""A version's reference, ready to judge with: the features' normal level, their standard errors, and every channel's calibrated limits.
+
+Made once per version from its baseline (see contracts/baseline.py), deterministic: the seed is the version's digest. A live block's mean goes through
+`deviation`, the bank of means through `ratios`: 1 is a channel's own limit.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from contracts import manifest as manifests
+from contracts.baseline import MIN_FRAMES, Baseline
+from contracts.manifest import Manifest
+from contracts.statistics import NUMERIC
+from monitor import atc, bootstrap, cbpe, ewma, mewma, mmd, softmax
+from monitor.ewma import Floats
+from monitor.features import SMALLEST_CHANGE, Layout, Rows, levelled
+
+SCALES: Final = (1, 4, 16)
+MIN_LENGTHS: Final = 3
+"""A scale of L blocks is used when the reference is at least so many times as long: the replicates carry its finite length, as bootstrap.py says."""
+DAYS: Final = 30.0
+
+Statistic = Callable[[Floats, Floats], Floats]
+"""Bank [..., S, f] and standard errors [S, f] to [..., S]."""
+
+
+class UnfitBaselineError(Exception):
+    """A baseline that no limit can be calibrated on; the message says why. The version's streams get no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way of looking: its columns among the features, its statistic, and its family for triage (`image`, `embedding`, `softmax`, `performance`)."""
+
+    name: str
+    family: str
+    columns: slice
+    features: tuple[str, ...]
+    statistic: Statistic
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What false alarms may cost, and how fast blocks come. `pages_a_month` per camera, shared evenly by channels and scales."""
+
+    pages_a_month: float
+    frames_a_second: float
+    block_frames: int
+
+    def tail(self, looks: int) -> float:
+        """The probability that one of `looks` statistics of a block may cross its limit without drift."""
+        blocks_a_month = DAYS * 86_400 * self.frames_a_second / self.block_frames
+        return min(0.01, self.pages_a_month / max(1.0, blocks_a_month) / looks)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a version's frames looked like when it was made. Arrays: S scales, F features, C channels."""
+
+    version: str
+    layout: Layout
+    channels: tuple[Channel, ...]
+    scales: tuple[int, ...]
+    weight: Floats
+    level: Floats
+    """[F] mean features."""
+    error: Floats
+    """[S, F] standard errors of the bank without drift."""
+    limits: Floats
+    """[C, S]"""
+    accuracy: float | None
+    """True accuracy of the reference rows (or of the benchmark), what an estimate starts from."""
+    sharpness_low: float
+    """The 2 % quantile of the reference's sharpness."""
+    contrast_low: float
+    """The 1 % quantile of the reference's contrast."""
+    luma_range: tuple[float, float]
+    """The smallest and largest luma mean among the reference frames."""
+    features: Callable[[Rows], Floats]
+    """Rows [n, width] to features [n, F]."""
+
+    def step(self, bank: Floats, mean: Floats) -> Floats:
+        """The bank [S, F] after a block whose mean features are `mean` [F]."""
+        return ewma.step(bank, mean - self.level, self.weight)
+
+    def ratios(self, bank: Floats) -> Floats:
+        """[C]: each channel's statistic over its limit, the worst scale's."""
+        return np.array([ratio.max() for ratio in self._by_scale(bank)])
+
+    def _by_scale(self, bank: Floats) -> list[Floats]:
+        return [
+            channel.statistic(bank[:, channel.columns], self.error[:, channel.columns]) / self.limits[c]
+            for c, channel in enumerate(self.channels)
+        ]
+
+    def channel(self, name: str) -> Channel | None:
+        """The channel of that name, if this reference has it."""
+        return next((channel for channel in self.channels if channel.name == name), None)
+
+    def leading(self, bank: Floats, channel: Channel) -> tuple[str, float, float]:
+        """The feature that moved most on a channel's worst scale: its name, its value now and its normal level, as watched."""
+        c = self.channels.index(channel)
+        scale = int(self._by_scale(bank)[c].argmax())
+        moved = bank[scale, channel.columns]
+        worst = int(np.abs(moved / self.error[scale, channel.columns]).argmax())
+        normal = float(self.level[channel.columns][worst])
+        return channel.features[worst], normal + float(moved[worst]), normal
+
+
+def calibrate(manifest: Manifest, baseline: Baseline, budget: Budget) -> Reference:
+    """The reference of a version. Raises UnfitBaselineError when the baseline is too small."""
+    if len(baseline) < MIN_FRAMES:
+        raise UnfitBaselineError(f"its baseline has {len(baseline)} frames, {MIN_FRAMES} are needed to calibrate limits")
+    rng = np.random.default_rng(int(manifests.digest(manifest)[:16], 16))
+    probabilities = softmax.as_sent(baseline.probabilities.astype(np.float64))
+    layout = Layout(baseline.labels, baseline.embedding.shape[1])
+    accuracy = _accuracy(manifest, baseline)
+    features = _feature_map(layout, baseline, probabilities, accuracy, rng)
+    channels = _channels(layout, accuracy is not None)
+    rows = np.column_stack([baseline.statistics, baseline.embedding, probabilities]).astype(np.float32)
+    values = features(rows)
+    scales = tuple(s for s in SCALES if s == 1 or len(baseline) >= MIN_LENGTHS * s * budget.block_frames)
+    weight = ewma.weights(scales)
+    banks = bootstrap.null_banks(values, bootstrap.pieces(baseline.group), budget.block_frames, weight, rng)
+    error = bootstrap.standard_error(banks, _floor(layout, values.shape[1]))
+    tail = budget.tail(len(channels) * len(scales))
+    limits = [bootstrap.limit(c.statistic(banks[..., c.columns], error[:, c.columns]), tail) for c in channels]
+    luma, contrast, sharpness = (baseline.statistics[:, NUMERIC.index(n)] for n in ("luma_mean", "contrast", "sharpness"))
+    return Reference(
+        version=manifest.version,
+        layout=layout,
+        channels=channels,
+        scales=scales,
+        weight=weight,
+        level=values.mean(axis=0),
+        error=error,
+        limits=np.stack(limits),
+        accuracy=accuracy,
+        sharpness_low=float(np.quantile(sharpness, 0.02)),
+        contrast_low=float(np.quantile(contrast, 0.01)),
+        luma_range=(float(luma.min()), float(luma.max())),
+        features=features,
+    )
+
+
+def _accuracy(manifest: Manifest, baseline: Baseline) -> float | None:
+    known = baseline.truth >= 0
+    if int(known.sum()) >= MIN_FRAMES:
+        return float((baseline.probabilities[known].argmax(axis=1) == baseline.truth[known]).mean())
+    return manifest.benchmark.accuracy.value if manifest.benchmark else None
+
+
+def _feature_map(
+    layout: Layout, baseline: Baseline, probabilities: Floats, accuracy: float | None, rng: np.random.Generator
+) -> Callable[[Rows], Floats]:
+    """Statistics, embedding, Fourier features, softmax features, then what CBPE and ATC say of each frame.
+
+    Statistics and embedding are winsorised at the reference's own range: one frame far outside then weighs as the most unusual one of the reference
+    did, so that a few odd frames cannot move a block's mean, and a lasting shift still does.
+    """
+    low, high = baseline.statistics.min(axis=0), baseline.statistics.max(axis=0)
+    near, far = baseline.embedding.min(axis=0), baseline.embedding.max(axis=0)
+    kernel = mmd.fourier(baseline.embedding.astype(np.float64), rng)
+    confident = atc.level(probabilities.max(axis=1), accuracy if accuracy is not None else 1.0)
+
+    def features(rows: Rows) -> Floats:
+        statistics, embedding, said = layout.split(rows)
+        statistics, embedding = np.clip(statistics, low, high), np.clip(embedding, near, far)
+        parts = [levelled(statistics), embedding, kernel(embedding), softmax.features(said)]
+        parts += [cbpe.expected(said)[:, None], atc.passes(said.max(axis=1), confident)[:, None]]
+        return np.concatenate(parts, axis=1)
+
+    return features
+
+
+def _channels(layout: Layout, with_accuracy: bool) -> tuple[Channel, ...]:
+    """The channels over the columns that `_feature_map` lays out; those without a column are left out."""
+    axes = tuple(f"embedding axis {i + 1}" for i in range(layout.axes))
+    waves = tuple(f"kernel feature {i + 1}" for i in range(mmd.FEATURES))
+    plan: Sequence[tuple[str, str, tuple[str, ...], Statistic]] = (
+        ("image statistics", "image", NUMERIC, ewma.largest),
+        ("embedding", "embedding", axes, mewma.distance),
+        ("embedding kernel", "embedding", waves, lambda bank, _: mmd.discrepancy(bank)),
+        ("softmax", "softmax", softmax.names(layout.labels), ewma.largest),
+        ("expected accuracy", "performance", ("expected accuracy",), cbpe.drop),
+    )
+    channels, start = [], 0
+    for name, family, features, statistic in plan:
+        columns = slice(start, start + len(features))
+        start = columns.stop
+        if features and not (family == "embedding" and not layout.axes) and (family != "performance" or with_accuracy):
+            channels.append(Channel(name, family, columns, features, statistic))
+    return tuple(channels)
+
+
+def _floor(layout: Layout, width: int) -> Floats:
+    """The smallest standard error [F]: SMALLEST_CHANGE for statistics, 0.05 reference deviations on an axis, 0.01 for shares, 0.02 nats for entropy."""
+    floor = np.full(width, 0.01)
+    floor[: len(NUMERIC)] = [SMALLEST_CHANGE[name] for name in NUMERIC]
+    floor[len(NUMERIC) : len(NUMERIC) + layout.axes] = 0.05
+    floor[-3] = 0.02
+    return floor

@@ -1,0 +1,183 @@
+"""The monitor's loop: records from the log, through the timeline, to the judge; verdicts to the outbox, and from there to the log.
+
+One thread. State and offsets are saved together; the log is told the offsets afterwards, for dashboards only. A record that cannot be parsed or
+handled goes to the dead letters, and the rest moves on; a log or a repository that is away is waited for, with nothing lost.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from contracts import events
+from contracts.errors import LogAwayError, StoreError
+from contracts.events import AnyEvent, BadEventError
+from contracts.logs import Logger
+from contracts.ports import Bus, Outgoing, Place, Reader
+from monitor.identity import derived_id
+from monitor.judge import Judge
+from monitor.memory import Memory
+from monitor.store import Store
+from monitor.timeline import Timeline, Waiting
+
+TOPICS: Final = (events.FRAMES, events.LABELS, events.RETRAIN, events.COMMANDS)
+POLL_S: Final = 0.1
+BATCH: Final = 1000
+RETRY_S: Final = 1.0
+SAVE_RECORDS: Final = 5000
+"""Records after which state is saved even before its time: what a killed process has to judge again."""
+_LOG: Final = Logger("monitor")
+
+
+class Service:
+    """Runs until told to stop. `clock` gives Unix seconds: for waiting and for lag, never for a verdict."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        store: Store,
+        judge: Judge,
+        memory: Memory,
+        model: str,
+        wait_s: float,
+        save_every_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._bus = bus
+        self._store = store
+        self._judge = judge
+        self._memory = memory
+        self._model = model
+        self._clock = clock
+        self._save_every_s = save_every_s
+        self._timeline = Timeline(wait_s)
+        self._offsets = store.offsets()
+        self._fresh: dict[Place, int] = {}
+        self._said: list[Outgoing] = []
+        self._taken = 0
+        self._saved_at = clock()
+        self.reading = False
+        """Whether the log was reached and answered."""
+        self.taken: dict[tuple[str, str], int] = {}
+        """Records since the start by topic and fate (`judged`, `dead`)."""
+        self.said: dict[str, int] = {}
+        """Events said since the start, by type."""
+        self.lag = 0
+        self.newest_at = 0.0
+        """The event time of the newest event judged."""
+
+    def ready(self) -> str | None:
+        """None when the log is being read, else why not."""
+        return None if self.reading else "the log has not answered yet"
+
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
+        """Read and judge until `stop`; `heartbeat` is called after each round. State is saved and the outbox emptied before it returns."""
+        reader = self._bus.reader(f"keepsight-monitor-{self._model}", TOPICS, self._offsets.get)
+        try:
+            while not stop.is_set():
+                try:
+                    self._round(reader)
+                    heartbeat()
+                except (LogAwayError, StoreError) as error:
+                    _LOG.warning("waiting", reason=str(error), retry_s=RETRY_S)
+                    self.reading = not isinstance(error, LogAwayError) and self.reading
+                    stop.wait(RETRY_S)
+            self._save()
+            self._post(reader)
+        except LogAwayError as error:
+            _LOG.warning("outbox_kept", reason=str(error))
+        finally:
+            reader.close()
+
+    def _round(self, reader: Reader) -> None:
+        for record in reader.poll(POLL_S if not self._timeline else 0.02, BATCH):
+            try:
+                self._timeline.add(record, events.decode(record))
+            except BadEventError as error:
+                self._timeline.add(record, None, str(error))
+        places = reader.places()
+        self._timeline.keep(places)
+        self.reading = True
+        undelivered = reader.lag() if self._timeline else {}
+        self.lag = sum(undelivered.values()) + len(self._timeline)
+        for waiting in self._timeline.due(self._clock(), undelivered, places):
+            self._take(waiting)
+        if self._said or self._taken >= SAVE_RECORDS or (self._fresh and self._clock() - self._saved_at >= self._save_every_s):
+            self._save()
+        self._post(reader)
+
+    def _take(self, waiting: Waiting) -> None:
+        """Judge one record. What makes it impossible to judge is its own fault, not the stream's: but an absent repository is nobody's."""
+        place, offset = waiting.record.place, waiting.record.offset
+        if offset < self._fresh.get(place, 0):
+            return  # the place was lost and came back: judged already, not yet saved
+        fate = "judged"
+        if waiting.event is None:
+            self._bury(waiting, waiting.reason)
+            fate = "dead"
+        else:
+            try:
+                self._say(self._judge.apply(waiting.event, waiting.at))
+            except StoreError:
+                raise
+            except Exception as error:  # a handler's failure must not stop the stream
+                _LOG.error("event_not_handled", trace=True, topic=place.topic, partition=place.partition, offset=offset)
+                self._bury(waiting, f"{type(error).__name__}: {error}")
+                fate = "dead"
+        self.taken[(place.topic, fate)] = self.taken.get((place.topic, fate), 0) + 1
+        self.newest_at = max(self.newest_at, waiting.at)
+        self._fresh[place] = offset + 1
+        self._taken += 1
+
+    def _bury(self, waiting: Waiting, reason: str) -> None:
+        record = waiting.record
+        letter = events.dead_letter(record, reason, "monitor", waiting.at)
+        number = derived_id(waiting.at, "dead", *record.place, record.offset)
+        self._say([msgspec.structs.replace(letter, event_id=number)])
+
+    def _say(self, said: Sequence[AnyEvent]) -> None:
+        for event in said:
+            self._said.append(events.encode(event, f"monitor/{self._model}"))
+            kind = type(event).__name__
+            self.said[kind] = self.said.get(kind, 0) + 1
+            if not isinstance(event, events.Dead):
+                _LOG.info(f"said_{type(event).__name__}", **_facts(event))
+
+    def _save(self) -> None:
+        self._store.save(self._memory, self._fresh, self._said)
+        self._offsets.update(self._fresh)
+        self._said, self._taken, self._saved_at = [], 0, self._clock()
+
+    def _post(self, reader: Reader) -> None:
+        while True:
+            letters, last = self._store.unsent()
+            if not letters:
+                break
+            self._bus.publish(letters)
+            self._store.sent(last)
+        if self._fresh and not self._taken:
+            reader.commit(self._fresh)
+            self._fresh = {}
+
+
+def _facts(event: AnyEvent) -> dict[str, object]:
+    match event:
+        case events.IncidentOpened() | events.IncidentUpdated():
+            incident = event.incident
+            return {
+                "incident": incident.incident_id,
+                "cause": incident.cause,
+                "severity": incident.severity,
+                "headline": incident.headline,
+            }
+        case events.IncidentClosed():
+            return {"incident": event.incident.incident_id, "cause": event.incident.cause, "resolution": event.resolution}
+        case events.RetrainRequested():
+            return {
+                "request_key": event.request_key,
+                "version": event.version,
+                "cameras": event.cameras,
+                "excluded": event.excluded_cameras,
+            }
+    return {}

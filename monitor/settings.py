@@ -1,0 +1,74 @@
+"""The settings of the monitor: section [monitor] of the settings file, `KEEPSIGHT_MONITOR_*`, and the command line."""
+
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+
+from contracts.settings import ServiceSettings
+from monitor.policy import Policy
+from monitor.watch import CHUNK
+
+
+class MonitorSettings(ServiceSettings):
+    """What an operator may set."""
+
+    section: ClassVar[str] = "monitor"
+
+    host: str = Field("127.0.0.1", description="Address that /livez, /readyz, /metrics and /v1/state answer on.")
+    port: int = Field(8081, ge=0, le=65_535, description="Port of them; 0 takes a free one.")
+    block_frames: int = Field(
+        64,
+        ge=CHUNK,
+        le=4096,
+        description=f"Frames of a camera that are judged together; a multiple of {CHUNK}. Smaller answers sooner, larger sees less.",
+    )
+    pages_per_camera_month: float = Field(
+        1.0,
+        gt=0,
+        description="False alarms that a camera may cost in a month; every unlabelled channel's limit is calibrated to its share of it.",
+    )
+    frames_per_second: float = Field(
+        1.0, gt=0, description="Frames that a camera sends in a second, about: turns the month into blocks."
+    )
+    confirm_blocks: int = Field(
+        4,
+        ge=1,
+        description="Blocks in a row above a limit that confirm a camera's drift, where another camera of the site shows it, too.",
+    )
+    lone_blocks: int = Field(12, ge=1, description="Blocks in a row that confirm it where the other cameras of the site are quiet.")
+    quiet_blocks: int = Field(
+        6, ge=1, description="Quiet blocks of every affected camera that close an incident after another version took over."
+    )
+    recovered_blocks: int = Field(30, ge=1, description="Quiet blocks that close a drift incident when the version stayed.")
+    fault_frames: int = Field(12, ge=3, le=CHUNK, description="Frames in a row with one symptom that make it a camera fault.")
+    healthy_frames: int = Field(32, ge=3, description="Frames in a row without a symptom that close a camera fault.")
+    silence_s: float = Field(
+        120.0, gt=0, description="Seconds without a frame, while other cameras send, that make a camera silent."
+    )
+    clock_skew_s: float = Field(60.0, gt=0, description="Seconds between capture and receipt that make a camera's clock wrong.")
+    label_tolerance: float = Field(
+        0.02, ge=0, lt=1, description="Error above the benchmark's upper bound that is accepted, in [0, 1): 0.02 is two points."
+    )
+    label_arl: float = Field(
+        6000.0,
+        gt=1,
+        description="Labels between false label alarms, on average and at least (guaranteed): labels a day x days of budget.",
+    )
+    labels_for_verdict: int = Field(20, ge=1, description="Labels of a version before the label channel gives a verdict.")
+    merge_wait_s: float = Field(
+        1.0, ge=0, description="Seconds that an event waits for earlier ones of other partitions. Verdicts come so much later."
+    )
+    save_every_s: float = Field(
+        1.0, gt=0, description="Seconds between savings of state and offsets; verdicts are saved and sent at once."
+    )
+
+    @field_validator("block_frames")
+    @classmethod
+    def _whole_chunks(cls, value: int) -> int:
+        if value % CHUNK:
+            raise ValueError(f"must be a multiple of {CHUNK}, for instance {value // CHUNK * CHUNK + CHUNK}")
+        return value
+
+    def policy(self) -> Policy:
+        """The numbers that verdicts follow, as plain values."""
+        return Policy(**{name: getattr(self, name) for name in Policy.__dataclass_fields__})

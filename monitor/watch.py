@@ -1,0 +1,100 @@
+"""The drift watch of one camera under one version: frames into blocks, blocks into the bank of weighted means, the bank into ratios and runs.
+
+Constant in time and space: sums of the block under way, at most CHUNK pending rows, the bank. A chunk is folded when it is full, never earlier, so
+that the same frames give the same bits however they were batched and wherever the process was killed between.
+"""
+
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from monitor.ewma import Floats
+from monitor.reference import Reference
+
+CHUNK: Final = 16
+"""Rows folded into sums at once: numpy's cost per call is shared by them, and few enough to keep as they are."""
+EXAMPLES: Final = 4
+EXCURSION: Final = 0.5
+"""A channel's excursion begins with the first block of an unbroken row above this share of its limit: the estimated change point."""
+
+
+class Watch(msgspec.Struct):
+    """State of a (camera, version); `version` and the reference's shapes must match."""
+
+    camera: str
+    version: str
+    pending: bytearray = msgspec.field(default_factory=bytearray)
+    """float32 [<= CHUNK, width]"""
+    sums: bytes = b""
+    """float64 [F] over the block's folded frames"""
+    folded: int = 0
+    bank: bytes = b""
+    """float64 [S, F]"""
+    blocks: int = 0
+    block_since: float = 0.0
+    ratios: tuple[float, ...] = ()
+    """Each channel's statistic over its limit at the last block."""
+    runs: tuple[int, ...] = ()
+    """Blocks in a row at or above the limit, per channel."""
+    since: tuple[float, ...] = ()
+    """When each channel's excursion began; 0: none."""
+    above: int = 0
+    """Blocks in a row in which any channel was at or above its limit."""
+    quiet: int = 0
+    quiet_worst: float = 0.0
+    """The highest ratio in the row of quiet blocks."""
+    examples: list[str] = []
+    """Stored paths of the newest sampled frames."""
+
+    @property
+    def worst(self) -> float:
+        """The highest ratio now; 0 while warming."""
+        return max(self.ratios, default=0.0)
+
+    def take(self, row: list[float], at: float, stored: str | None, reference: Reference, block_frames: int) -> bool:
+        """Take one frame's row at event time `at`; True when it closed a block."""
+        if not self.pending and not self.folded:
+            self.block_since = at
+        if stored:
+            self.examples = [*self.examples, stored][-EXAMPLES:]
+        self.pending += np.array(row, np.float32).tobytes()
+        if len(self.pending) < CHUNK * 4 * reference.layout.width:
+            return False
+        self._fold(reference)
+        if self.folded < block_frames:
+            return False
+        self._close(reference)
+        return True
+
+    def bank_of(self, reference: Reference) -> Floats:
+        """The bank [S, F], zeros while warming."""
+        shape = (len(reference.scales), len(reference.level))
+        return np.frombuffer(self.bank).reshape(shape) if self.bank else np.zeros(shape)
+
+    def restart(self) -> None:
+        """Forget everything but who it is: the camera was at fault, and what it showed is no evidence."""
+        fresh = Watch(self.camera, self.version)
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(fresh, name))
+
+    def _fold(self, reference: Reference) -> None:
+        rows = np.frombuffer(bytes(self.pending), np.float32).reshape(-1, reference.layout.width)
+        total = reference.features(rows).sum(axis=0)
+        self.sums = (np.frombuffer(self.sums) + total).tobytes() if self.sums else total.tobytes()
+        self.folded += len(rows)
+        self.pending = bytearray()
+
+    def _close(self, reference: Reference) -> None:
+        bank = reference.step(self.bank_of(reference), np.frombuffer(self.sums) / self.folded)
+        ratios = tuple(float(ratio) for ratio in reference.ratios(bank))
+        runs = self.runs or (0,) * len(ratios)
+        since = self.since or (0.0,) * len(ratios)
+        self.runs = tuple(run + 1 if ratio >= 1 else 0 for run, ratio in zip(runs, ratios, strict=True))
+        self.since = tuple((began or self.block_since) if r >= EXCURSION else 0.0 for began, r in zip(since, ratios, strict=True))
+        self.ratios, self.bank, self.blocks = ratios, bank.tobytes(), self.blocks + 1
+        loud = max(ratios) >= 1
+        self.above = self.above + 1 if loud else 0
+        self.quiet = 0 if loud else self.quiet + 1
+        self.quiet_worst = max(self.quiet_worst, *ratios) if self.quiet > 1 else max(ratios)
+        self.sums, self.folded = b"", 0

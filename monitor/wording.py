@@ -1,0 +1,85 @@
+"""What an incident says to a person: a headline with what, where, since when and how much, and an action that says what to do next. All times UTC."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from contracts.events import Cause, Estimate, Evidence
+from contracts.quality import Metric
+from monitor.health import WORDS
+
+ACTIONS: Final[dict[Cause, str]] = {
+    "environment_change": "Look at light, exposure and mounting of these cameras beside the reference. If the change is meant to stay, label the sampled "
+    "frames: the label channel decides whether the model suffers.",
+    "population_change": "Look at the example frames beside the reference: another product or batch? Label the uniformly sampled frames of these cameras: a "
+    "retraining is requested as soon as labels show harm.",
+    "new_class": "Look at the example frames: is there a kind of object that the model was never taught? If so, add its class and label examples.",
+    "concept_drift": "Inputs look as ever while answers are wrong: ask whether the criterion changed, and check the newest labels. Retraining was requested.",
+    "quality_decay": "Answers are wrong by the labels, and the inputs cannot be judged here. Check the newest labels. Retraining was requested.",
+    "pipeline_change": "All cameras of the site changed together: ask what was deployed to cameras, gateway or encoder.",
+    "camera_fault": "Check the camera: lens, cable, light and mount. Its frames are kept out of drift judging and of training until it is healthy.",
+    "job_failed": "Read the job's log.",
+}
+SITE_FAULT: Final = "All cameras of the site show it at once: check light, power and network before the lenses. Their frames are kept out of training."
+RETRAINING: Final = "Retraining was requested: nothing to do but to watch its gates. Keep labelling the sampled frames."
+
+
+def at_clock(at: float) -> str:
+    """An event time as HH:MM:SS UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
+
+
+def drift_headline(site: str, cause: Cause, version: str, since: float, cameras: Sequence[str], known: int, lead: Evidence) -> str:
+    """The first part of a drift incident's headline; `lead` is the strongest evidence."""
+    what = {
+        "environment_change": "sees another light than version {v}'s reference",
+        "new_class": "sees something that version {v} does not know",
+        "pipeline_change": "receives pictures in another form than version {v}'s reference",
+    }.get(cause, "sees frames unlike version {v}'s reference")
+    where = f"{', '.join(cameras)} ({len(cameras)} of {known} cameras)"
+    return f"{_named(site)} {what.format(v=version)} since {at_clock(since)} on {where}; {lead.channel} at {lead.ratio:.1f} times its limit"
+
+
+def label_headline(cause: Cause, version: str, since: float, cameras: Sequence[str]) -> str:
+    """The first part of a label incident's headline."""
+    quiet = " though its inputs look as ever" if cause == "concept_drift" else ""
+    return f"Version {version} answers worse than its benchmark{quiet}, since {at_clock(since)} on {', '.join(cameras)}"
+
+
+def fault_headline(cameras: Sequence[str], fault: str, since: float, site: str) -> str:
+    """A fault's headline."""
+    return f"{', '.join(cameras)} {WORDS[fault]} since {at_clock(since)} ({_named(site)})"
+
+
+def effect(estimates: Sequence[Estimate]) -> str:
+    """What it costs, as the last part of a headline: labels speak before estimates."""
+    return f"; {_effect(estimates)}"
+
+
+def with_effect(headline: str, estimates: Sequence[Estimate]) -> str:
+    """A headline with its last part brought up to date."""
+    return headline.rsplit("; ", 1)[0] + effect(estimates)
+
+
+def resolution(how: str, cameras: Sequence[str], blocks: int, highest: float, accuracy: Metric | None) -> str:
+    """Why an incident is over, with its numbers."""
+    quiet = f"{', '.join(cameras)} had at least {blocks} quiet blocks in a row, the highest at {highest:.2f} of its limit"
+    told = f"; accuracy {accuracy.value:.2f} [{accuracy.low:.2f}, {accuracy.high:.2f}] by {accuracy.n} labels" if accuracy else ""
+    return f"{how}; {quiet}{told}"
+
+
+def _effect(estimates: Sequence[Estimate]) -> str:
+    accuracy = [e for e in estimates if e.metric.startswith("accuracy")]
+    by_labels = [e for e in accuracy if e.kind == "labels"]
+    if by_labels:
+        e = by_labels[0]
+        return f"accuracy {e.before:.2f} -> {e.now:.2f} [{e.low:.2f}, {e.high:.2f}] by {e.n} labels"
+    if not accuracy:
+        return "no estimate of accuracy without labels"
+    e = accuracy[0]
+    doubt = "" if e.trusted else " (not to be trusted: inputs have left the reference or estimates disagree)"
+    return f"estimated accuracy {e.before:.2f} -> {e.now:.2f}{doubt}"
+
+
+def _named(site: str) -> str:
+    return site[:1].upper() + site[1:] if site else "The site"
