@@ -18,7 +18,6 @@ from typing import Final, Literal
 import numpy as np
 import torch
 
-from contracts.channels import Channels
 from contracts.errors import KeepsightError, VersionError
 from contracts.files import Folder, sha256
 from contracts.frames import decode, prepare
@@ -31,8 +30,9 @@ from retrain.crossfit import Development, Fitted, cross_fit
 from retrain.dataset import Dataset, Datasets, Item, near_duplicates
 from retrain.dealing import BOOTSTRAP_SHARES, SETS, deal, joined
 from retrain.embed import Session, Views, views
-from retrain.export import BATCHES, code_version, onnx_logits, parity_frames
+from retrain.export import BATCHES, onnx_logits, parity_frames
 from retrain.material import Excluded, Frame, usable
+from retrain.publication import code_version, first_champion
 from retrain.steps import Steps
 
 COLUMNS: Final = ("path", "label", "group", "camera")
@@ -252,15 +252,6 @@ def _publish(order: Order, trained: Trained, frames: list[Frame], spec: InputSpe
     manifest = repository.publish(manifest, trained.model, baseline)
     first_champion(repository, manifest, now, "bootstrap")
     return manifest
-
-
-def first_champion(repository: ModelRepository, manifest: Manifest, now: float, by: str) -> None:
-    """Make a version the champion if its model has none yet."""
-    if not repository.history(manifest.model):
-        reason = f"the first version of {manifest.model}"
-        repository.set_channels(
-            manifest.model, Channels(champion=manifest.version, sequence=1, changed_at=now, by=by, reason=reason)
-        )
 
 
 def _summary(manifest: Manifest, trained: Trained) -> str:

@@ -1,7 +1,6 @@
 """What an exported graph answers on real frames at several batch sizes, for the comparison with the model it was made from."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import numpy as np
@@ -24,11 +23,3 @@ def onnx_logits(session: Session, frames: Sequence[Pixels], batches: Sequence[in
     """Scores [len(batches) * n, K] of the n frames, once for each batch size."""
     parts = [session.run(frames[start : start + size])[1] for size in batches for start in range(0, len(frames), size)]
     return np.concatenate(parts).astype(np.float64)
-
-
-def code_version() -> str:
-    """What trained: the installed release."""
-    try:
-        return f"keepsight {version('keepsight')}"
-    except PackageNotFoundError:
-        return "keepsight, not installed"

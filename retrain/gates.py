@@ -22,8 +22,8 @@ PARITY_MAX_ABS: Final = 1e-3
 PARITY_AGREEMENT: Final = 0.999
 OVERALL_MARGIN: Final = 0.01
 FORGETTING_MARGIN: Final = 0.01
-FORGETTING_ERRORS: Final = 2.5
-"""Old accuracy may fall by 1 point, or by 2.5 standard errors where 1 point cannot be seen: 160 old frames have a standard error of 2 to 2.4 points, and
+FORGETTING_ERRORS: Final = 3.0
+"""Old accuracy may fall by 1 point, or by 3 standard errors where 1 point cannot be seen: 160 old frames have a standard error of 2 to 2.4 points, and
 a plain 1 point refused most candidates that forgot nothing. The allowance shrinks as the old gate set grows, and is never above FORGETTING_MOST."""
 FORGETTING_MOST: Final = 0.10
 FORGETTING_MIN: Final = 50

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import onnx
+import onnx.compose
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -18,6 +19,8 @@ from retrain.head import Head
 IMAGE: Final = "image"
 SCORES: Final = "scores"
 EMBEDDING: Final = "embedding"
+PREFIX: Final = "imported/"
+"""Before every name of an imported graph, so that ours are free."""
 MIN_OPSET: Final = 13
 """From 13 on ReduceSum, Squeeze and Softmax mean what this module writes."""
 
@@ -160,7 +163,7 @@ def makers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
 
 def prefixed(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model` with every name moved aside, so that ours are free."""
-    return onnx.compose.add_prefix(model, "imported/")
+    return onnx.compose.add_prefix(model, PREFIX)
 
 
 def _tensors(model: onnx.ModelProto) -> list[onnx.TensorProto]:

@@ -26,7 +26,7 @@ def build(
     groups: Sequence[str],
     others: Floats | None = None,
 ) -> Baseline:
-    """The baseline of N reference frames in recording order; `truth` None where unknown; `others` [M, D] help to find the axes.
+    """The baseline of N reference frames, recording after recording; `truth` None where unknown; `others` [M, D] help to find the axes.
 
     Raises VersionError for fewer than MIN_FRAMES frames.
     """
@@ -34,15 +34,20 @@ def build(
         raise VersionError(
             f"a baseline needs at least {MIN_FRAMES} reference frames, there are {len(seen)}: give more of what the cameras see"
         )
-    centre, axes = _axes(seen.embedding, others)
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    number = np.array([numbers[group] for group in groups], dtype=np.int32)
+    # Recordings of several cameras run side by side: each is brought together, because the monitor takes neighbouring rows for neighbouring frames.
+    order = np.argsort(number, kind="stable")
+    number, seen, probabilities = number[order], seen.rows(order), probabilities[order]
+    truth = None if truth is None else truth[order]
+    centre, axes = _axes(seen.embedding, others)
     unscaled = Baseline(
         labels=labels,
         statistics=seen.statistics,
         embedding=np.zeros((len(seen), len(axes)), dtype=np.float32),
         probabilities=probabilities.astype(np.float32),
         truth=np.full(len(seen), -1, dtype=np.int32) if truth is None else truth.astype(np.int32),
-        group=np.array([numbers[group] for group in groups], dtype=np.int32),
+        group=number,
         centre=centre,
         axes=axes,
     )

@@ -14,7 +14,7 @@ from contracts.repository import ModelRepository
 from retrain import reference
 from retrain.dataset import Datasets
 from retrain.embed import Views
-from retrain.export import code_version
+from retrain.publication import code_version
 from retrain.request import CandidateRequest
 from retrain.rework import Material, Rework
 
