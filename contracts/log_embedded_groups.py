@@ -87,7 +87,8 @@ class Membership:
                 self._remove(connection, self._member)
 
     def _alive(self, connection: sqlite3.Connection) -> bool:
-        return connection.execute("SELECT 1 FROM members WHERE id = ?", (self._member,)).fetchone() is not None
+        row = connection.execute("SELECT expires_ms FROM members WHERE id = ?", (self._member,)).fetchone()
+        return row is not None and not self._expired(row[0])
 
     def _held_and_share(self, connection: sqlite3.Connection) -> tuple[frozenset[int], frozenset[int]]:
         rows = connection.execute("SELECT id, topics, expires_ms FROM members WHERE grp = ? ORDER BY id", (self._group,)).fetchall()
