@@ -208,7 +208,8 @@ class Training:
             self._journal.job(self._jobs.save(held), now)
             return None
         if outcome.verdict == "rejected":
-            failed = [f"{gate.gate}: {gate.detail}" for gate in outcome.gates if gate.verdict == "fail"]
+            gates = (f"{gate.gate}: {gate.detail}" for gate in outcome.gates if gate.verdict == "fail")
+            failed = [sentence for sentence in gates if sentence not in outcome.reason]
             self._end(job, now, "rejected", "; ".join([outcome.reason, *failed]))
             return None
         self._instruments.last_success.set(now)
