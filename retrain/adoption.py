@@ -34,10 +34,9 @@ def adopt(model: onnx.ModelProto, spec: InputSpec, how: graph.Preprocessing, cla
     """The version's graph, checked to answer as `model` does on real prepared frames. Raises VersionError with the reason."""
     found = anatomy.head(model)
     before, embedding = _answers(model, found, _fed(pixels, how))
-    classes = before.shape[1]
-    if classes != len(order.labels):
+    if before.shape[1] != classes:
         raise VersionError(
-            f"the graph scores {classes} classes, --labels names {len(order.labels)}: name each class once, in the order of the scores"
+            f"the graph scores {before.shape[1]} classes, --labels names {classes}: name each class once, in the order of the scores"
         )
     width_flat, flatten = int(np.prod(embedding.shape[1:])), embedding.ndim != 2
     moved = graph.prefixed(model)
