@@ -99,7 +99,7 @@ RETRAIN: Final[dict[str, Value]] = {
     "threads": 1,  # two cores are shared with the server
     "shadow_frames": 60,
     "shadow_s": 4.0,
-    "canary_shares": [0.34, 0.67],
+    "canary_shares": [0.5, 0.85],  # one camera, then two
     "canary_frames": 30,
     "canary_s": 4.0,
     "watch_frames": 100,

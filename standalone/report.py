@@ -91,7 +91,7 @@ def as_html(facts: Facts, pictures: Pictures) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["share"] = lambda metric: "–" if metric is None else f"{100 * metric.value:.1f} %"
+    environment.filters["share"] = lambda metric: "–" if metric is None else f"{100 * metric.value:.1f}\N{NO-BREAK SPACE}%"
     environment.filters["interval"] = lambda metric: "" if metric is None else f"{100 * metric.low:.0f} to {100 * metric.high:.0f}"
     environment.filters["seconds"] = lambda at_s: "–" if at_s is None else f"{at_s:.0f} s"
     return environment.get_template("report.html.j2").render(
@@ -119,7 +119,7 @@ def story(facts: Facts) -> str:
     if facts.moments.switched_s is not None:
         told.append(
             "Then the line switched to poly-crystalline cells, without telling anyone: on those the model is right on only "
-            f"{_percent(poly, 'during')}, because it takes most good cells for defective ones."
+            f"{_percent(poly, 'during')}" + (", because it takes good cells for defective ones." if _flags_too_much(poly) else ".")
         )
     if found := promises.drifts(facts):
         told.append(
@@ -129,7 +129,7 @@ def story(facts: Facts) -> str:
         told.append("Meanwhile one lens got dirty; that was told apart, as a camera to clean and not as a model to retrain.")
     if facts.moments.swapped_s is not None:
         told.append(
-            f"When late labels proved the harm, Keepsight trained a new version on {facts.trained_labels} labels and on cells of the old kind, "
+            f"When late labels proved the harm, Keepsight trained a new version from {facts.trained_labels} labelled frames and cells of the old kind, "
             f"tested it against {len(facts.gates)} gates, tried it on a part of the cameras and let it take over. "
             f"It is right on {_percent(poly, 'after')} of poly and {_percent(mono, 'after')} of mono cells that no version ever learnt from."
         )
@@ -138,8 +138,14 @@ def story(facts: Facts) -> str:
     return " ".join(told)
 
 
+def _flags_too_much(moments: dict[Moment, Quality]) -> bool:
+    """Whether the error is on one side: defects are found, good cells are not believed."""
+    recall = moments["during"].recall if "during" in moments else None
+    return recall is not None and recall.value > moments["during"].accuracy.value + 0.1
+
+
 def _short(moments: dict[Moment, Quality], moment: Moment) -> str:
-    return f"{100 * moments[moment].accuracy.value:.0f} %" if moment in moments else "–"
+    return f"{100 * moments[moment].accuracy.value:.0f}\N{NO-BREAK SPACE}%" if moment in moments else "–"
 
 
 def figures(facts: Facts) -> list[tuple[str, str, str]]:
@@ -160,4 +166,4 @@ def figures(facts: Facts) -> list[tuple[str, str, str]]:
 
 
 def _percent(moments: dict[Moment, Quality], moment: Moment) -> str:
-    return f"{100 * moments[moment].accuracy.value:.0f} %" if moment in moments else "an unknown share"
+    return _short(moments, moment) if moment in moments else "an unknown share"

@@ -70,7 +70,7 @@ def accuracy_svg(facts: Facts) -> str:
     axes.plot(*old, color=SOFT, linewidth=2)
     axes.plot(*new, color=GOOD, linewidth=2)
     axes.set_xlim(first, max(last, first + 1))
-    axes.set_ylim(0, 1.16)
+    axes.set_ylim(0, 1.245)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel("seconds since the demo began", color=INK)
     axes.set_ylabel(f"right answers, last {WINDOW} frames", color=INK)
@@ -106,15 +106,15 @@ def _zones(axes: Axes, facts: Facts) -> None:
 
 
 def _mark(axes: Axes, shown: Sequence[Mark], first: float, last: float) -> None:
-    """Numbers on top, a second row where two would touch."""
-    room = (last - first) * 0.026
-    before, row = -1e9, 0
+    """Numbers on top, in the first of three rows where they touch no other."""
+    room = (last - first) * 0.028
+    ends = [-1e9, -1e9, -1e9]
     for mark in shown:
-        row = (row + 1) % 2 if mark.at_s - before < room else 0
-        before = mark.at_s
-        axes.axvline(mark.at_s, ymax=0.88, color=INK, linewidth=0.7, linestyle=(0, (2, 3)))
+        row = next((row for row, end in enumerate(ends) if mark.at_s - end >= room), ends.index(min(ends)))
+        ends[row] = mark.at_s
+        axes.axvline(mark.at_s, ymax=0.82, color=INK, linewidth=0.7, linestyle=(0, (2, 3)))
         axes.text(
-            mark.at_s, 1.105 - 0.075 * row, str(mark.number), ha="center", va="center", fontsize=9, color="white",
+            mark.at_s, 1.19 - 0.075 * row, str(mark.number), ha="center", va="center", fontsize=9, color="white",
             bbox={"boxstyle": "circle,pad=0.22", "facecolor": INK, "edgecolor": "white", "linewidth": 0.8},
         )  # fmt: skip
 

@@ -15,9 +15,10 @@ from standalone.photographs import Cell, Kind
 Blocks = tuple[tuple[Cell, ...], ...]
 
 SITE: Final = "line-3"
-CAMERAS: Final = ("cam-1", "cam-2", "cam-3")
+CAMERAS: Final = ("cam-31", "cam-32", "cam-33")
+"""By a canary share of one half the first of them tries a new version 2, by .85 the second (see Channels.answering)."""
 AUDIT_CAMERA: Final = "audit"
-SMEARED_CAMERA: Final = "cam-2"
+SMEARED_CAMERA: Final = "cam-32"
 """Whose lens gets dirty."""
 DEAL: Final[Mapping[Kind, tuple[str, ...]]] = {
     "mono": ("bootstrap", "bootstrap", "bootstrap", "live", "proof"),

@@ -78,6 +78,8 @@ class Story:
         self.swapped_s: float | None = None
         self.version = ""
         self._told = 0
+        self._job = ""
+        """How far training is, the last that was heard."""
 
     def tell(self) -> None:
         """From the first frame to the last. Raises StoryEndedError, or ServiceError when a service dies."""
@@ -103,9 +105,17 @@ class Story:
         """Tell what the log has brought since the last look."""
         events = self._stage.witness.events
         while self._told < len(events):
-            if entry := told(events[self._told], self._stage.started):
-                self._say(entry)
+            entry = told(events[self._told], self._stage.started)
             self._told += 1
+            if entry and not self._goes_on(entry):
+                self._say(entry)
+
+    def _goes_on(self, entry: Entry) -> bool:
+        """Whether the line only says that training's last step is further: shown while it lasts, no line of its own."""
+        if not entry.event.startswith("training "):
+            return False
+        before, self._job = self._job, f"{entry.event}: {entry.detail}"
+        return _step(before) == _step(self._job)
 
     def _mono(self) -> None:
         self._stage.view.phase("1 · all is well", "mono-crystalline cells, the kind that the model was trained on")
@@ -168,11 +178,14 @@ class Story:
             self.catch_up()
             self._stage.supervisor.check()
             waited_s = time.monotonic() - begun
-            self._stage.view.progress(waited_s / timeout_s, f"waiting for {what}")
+            self._stage.view.progress(waited_s / timeout_s, f"waiting for {what}" + (f"; {self._job}" if self._training() else ""))
             self._stage.view.cameras(self._cameras(), self._labels())
             if waited_s > timeout_s:
                 raise StoryEndedError(f"waited {timeout_s:g} s for {what}: it did not come")
         self.catch_up()
+
+    def _training(self) -> bool:
+        return bool(self._job) and not self._all(ModelPublished)
 
     def _all(self, kind: type[E]) -> list[E]:
         return [event for event in self._stage.witness.events if isinstance(event, kind)]
@@ -231,3 +244,8 @@ class Story:
 
     def _now(self) -> float:
         return time.time() - self._stage.started
+
+
+def _step(line: str) -> str:
+    """A line about training without how far it is: `training held: waiting for labels: 34 of 300` goes on with 60 of 300."""
+    return ":".join(line.split(":")[:2])

@@ -40,16 +40,16 @@ def closed(one: Incident, at_s: float, false_alarm: bool = False) -> IncidentClo
 @pytest.mark.parametrize(
     ("cause", "at_s", "cameras", "false"),
     [
-        ("population_change", 50.0, ("cam-1",), True),
-        ("population_change", 75.0, ("cam-1", "cam-2", "cam-3"), False),
+        ("population_change", 50.0, ("cam-31",), True),
+        ("population_change", 75.0, ("cam-31", "cam-32", "cam-33"), False),
         ("quality_decay", 120.0, (), False),
-        ("population_change", 165.0, ("cam-1",), True),
-        ("camera_fault", 84.0, ("cam-2",), False),
-        ("camera_fault", 84.0, ("cam-1",), True),
-        ("camera_fault", 84.0, ("cam-1", "cam-2"), True),
-        ("camera_fault", 75.0, ("cam-2",), True),
-        ("camera_fault", 105.0, ("cam-2",), False),
-        ("camera_fault", 120.0, ("cam-2",), True),
+        ("population_change", 165.0, ("cam-31",), True),
+        ("camera_fault", 84.0, ("cam-32",), False),
+        ("camera_fault", 84.0, ("cam-31",), True),
+        ("camera_fault", 84.0, ("cam-31", "cam-32"), True),
+        ("camera_fault", 75.0, ("cam-32",), True),
+        ("camera_fault", 105.0, ("cam-32",), False),
+        ("camera_fault", 120.0, ("cam-32",), True),
     ],
 )
 def test_an_incident_is_false_when_nothing_explains_it(cause: Cause, at_s: float, cameras: tuple[str, ...], false: bool) -> None:
@@ -59,15 +59,15 @@ def test_an_incident_is_false_when_nothing_explains_it(cause: Cause, at_s: float
 
 
 def test_the_newest_state_counts_and_evidence_is_never_forgotten() -> None:
-    evidence = (Evidence("embedding", "norm", "cam-1", 2.0, 9.0, 3.0), Evidence("softmax", "entropy", "", 4.0, 0.6, 0.2, "flat"))
+    evidence = (Evidence("embedding", "norm", "cam-31", 2.0, 9.0, 3.0), Evidence("softmax", "entropy", "", 4.0, 0.6, 0.2, "flat"))
     estimate = Estimate("accuracy", "estimate", 0.83, 0.5, 0.4, 0.6, 120, trusted=False)
-    first = incident("environment_change", 75.0, "cam-1", incident_id="x", evidence=evidence, estimates=(estimate,))
-    second = incident("population_change", 75.0, "cam-1", "cam-3", incident_id="x", headline="now two")
+    first = incident("environment_change", 75.0, "cam-31", incident_id="x", evidence=evidence, estimates=(estimate,))
+    second = incident("population_change", 75.0, "cam-31", "cam-33", incident_id="x", headline="now two")
     update = IncidentUpdated(event_id="b", occurred_at=BEGAN + 80, model="cells", incident=second)
     (seen,) = incidents([opened(first), update, closed(second, 170.0)], BEGAN, MOMENTS)
     assert (seen.cause, seen.cameras, seen.headline, seen.closed_at_s) == (
         "population_change",
-        ("cam-1", "cam-3"),
+        ("cam-31", "cam-33"),
         "now two",
         170.0,
     )
@@ -77,7 +77,7 @@ def test_the_newest_state_counts_and_evidence_is_never_forgotten() -> None:
 
 
 def test_what_was_closed_as_false_alarm_is_false() -> None:
-    one = incident("population_change", 75.0, "cam-1")
+    one = incident("population_change", 75.0, "cam-31")
     (seen,) = incidents([opened(one), closed(one, 80.0, false_alarm=True)], BEGAN, MOMENTS)
     assert seen.false
 
