@@ -1,0 +1,43 @@
+"""How topics stand on a genuine broker: retention, compaction, size and partitions as the TopicSpec says."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from contracts.log_kafka import KafkaBus
+from contracts.log_kafka_client import KafkaAdminClient
+from contracts.ports import TopicSpec
+from tests.kafka_cluster import cluster
+
+pytestmark = pytest.mark.kafka
+
+
+def settings(servers: list[str], topic: str) -> dict[str, str]:
+    """All settings of a topic."""
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    try:
+        found: Any = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    finally:
+        admin.close()
+    return {name: str(entry["value"]) for name, entry in found["topic"][topic].items()}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (TopicSpec("", 2, retention_s=7 * 86_400.0), {"cleanup.policy": "delete", "retention.ms": "604800000"}),
+        (TopicSpec("", 1), {"cleanup.policy": "delete", "retention.ms": "-1"}),
+        (TopicSpec("", 1, compacted=True), {"cleanup.policy": "compact", "retention.ms": "-1"}),
+    ],
+)
+def test_a_topic_is_kept_as_its_spec_says(spec: TopicSpec, expected: dict[str, str]) -> None:
+    servers, name = cluster().servers, f"topic-{uuid.uuid4().hex[:8]}"
+    bus = KafkaBus(servers, "topics", None)
+    bus.ensure_topics([TopicSpec(name, spec.partitions, spec.retention_s, spec.compacted)])
+    found = settings(servers, name)
+    bus.close()
+    assert {key: found.get(key) for key in expected} == expected
+    assert found.get("max.message.bytes") == str(8 << 20)
