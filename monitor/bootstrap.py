@@ -61,6 +61,13 @@ def _stream(features: Floats, rows: Sequence[NDArray[np.intp]], block_frames: in
     return np.asarray(stream.reshape(BLOCKS, block_frames, -1).mean(axis=1) - level)
 
 
+def lowest_run(values: Floats, rows: Sequence[NDArray[np.intp]], length: int, rng: np.random.Generator) -> float:
+    """The lowest mean of `length` frames in a row of `values` [N], over all orders in which a camera might pass along the pieces."""
+    kernel = np.full(length, 1 / length)
+    orders = (np.concatenate([rows[i] for i in rng.permutation(len(rows))]) for _ in range(REPLICATES))
+    return float(min(np.convolve(values[order], kernel, "valid").min() for order in orders))
+
+
 def standard_error(banks: Floats, floor: Floats) -> Floats:
     """The root mean square [S, F] of null banks, not below `floor` [F]."""
     return np.asarray(np.maximum(np.sqrt(np.square(banks, dtype=np.float64).mean(axis=(0, 1))), floor))

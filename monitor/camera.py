@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from contracts.events import Stream
-from monitor.recent import Recent
+from monitor.recent import KEPT_LABELS, Recent
 
 PAST_FAULTS: Final = 4
 """Ended faults remembered, so that labels that come late for frames taken during one are still left out."""
@@ -32,7 +32,7 @@ class Camera(msgspec.Struct):
     site: str
     stream: Stream
     seen: Recent = msgspec.field(default_factory=Recent)
-    labels_seen: Recent = msgspec.field(default_factory=Recent)
+    labels_seen: Recent = msgspec.field(default_factory=lambda: Recent(KEPT_LABELS))
     counts: Counts = msgspec.field(default_factory=Counts)
     version: str = ""
     """The champion version that last answered it."""
@@ -43,8 +43,10 @@ class Camera(msgspec.Struct):
     """Width, height and codec that are usual."""
     picture_frames: int = 0
     focus: float = 0.0
-    """Slow mean of the log sharpness of frames without symptoms; the last focus_frames say how far it is settled."""
+    """Slow mean of the log sharpness of frames without symptoms, over `focus_frames` of them."""
     focus_frames: int = 0
+    focus_recent: list[tuple[float, float]] = []
+    """Time and log sharpness of the newest frames, at most FOCUS_RUN of them."""
     phash: str = ""
     symptom: str = ""
     symptom_run: int = 0
@@ -57,6 +59,10 @@ class Camera(msgspec.Struct):
     """A person called its drift a false alarm: no drift is reported until a block is quiet."""
     unjudged: str = ""
     """Why there is no verdict on its drift; "" when there is one."""
+
+    def focus_now(self) -> float:
+        """The mean log sharpness of the newest frames; the slow mean before there are any."""
+        return sum(value for _, value in self.focus_recent) / len(self.focus_recent) if self.focus_recent else self.focus
 
     def faulted_at(self, at: float) -> bool:
         """Whether a fault was open, or had begun, when a frame was taken."""

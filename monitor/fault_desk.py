@@ -1,7 +1,9 @@
 """Camera faults as cases: one a site and symptom, cameras join and leave it. A camera with an open fault is out of drift judging and of training."""
 
-from contracts.events import Evidence
-from monitor import wording
+from typing import Any
+
+from contracts.events import Cause, Evidence
+from monitor import health, wording
 from monitor.camera import Camera
 from monitor.casebook import Casebook
 from monitor.memory import Memory
@@ -21,23 +23,28 @@ class FaultDesk:
         """A fault was confirmed (camera.fault is set): open a case or join the site's case of that fault. Its drift watches begin anew."""
         if camera.fault != DIFFERS:
             self._restart(camera)
+        if camera.fault == "wrong_picture":
+            health.accept_picture(camera)
         self._memory.mark("camera", camera.name)
         case = next((c for c in self._memory.open_cases("fault", camera.site) if c.fault == camera.fault), None)
         cameras = tuple(dict.fromkeys((*(case.incident.cameras if case else ()), camera.name)))
         since = min(case.incident.since, camera.fault_since) if case else camera.fault_since
         everyone = {c.name for c in self._memory.active(camera.site, at)}
-        fields = {
+        whole_site = len(everyone) > 1 and everyone <= set(cameras)
+        cause: Cause = "pipeline_change" if whole_site and camera.fault == "wrong_picture" else "camera_fault"
+        fields: dict[str, Any] = {
+            "cause": cause,
             "cameras": cameras,
             "since": since,
             "headline": wording.fault_headline(cameras, camera.fault, since, camera.site),
-            "action": wording.SITE_FAULT if len(everyone) > 1 and everyone <= set(cameras) else wording.ACTIONS["camera_fault"],
+            "action": wording.SITE_FAULT if whole_site and cause == "camera_fault" else wording.ACTIONS[cause],
             "evidence": (*(case.incident.evidence if case else ()), *evidence)[-16:],
             "examples": self._book.examples(cameras),
         }
         if case:
             self._book.update(case, at, **fields)
         else:
-            self._book.open("fault", "camera_fault", "page", camera.site, camera.version, at, camera.fault, **fields)
+            self._book.open("fault", severity="page", site=camera.site, version=camera.version, at=at, fault=camera.fault, **fields)
 
     def healthy(self, camera: Camera, at: float, evidence: str) -> None:
         """A fault is over: its case closes with its last camera, or goes on without this one."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from contracts.events import Evidence, FrameScored
 from monitor.camera import Camera
-from monitor.reference import Reference
+from monitor.reference import FOCUS_RUN, Reference
 
 BLACK_LUMA: Final = 16.0
 """Video black: luma below it, without contrast, holds no picture."""
@@ -17,8 +17,10 @@ WHITE_LUMA: Final = 245.0
 FLAT_CONTRAST: Final = 6.0
 COVERED_SHARE: Final = 0.25
 """A covered lens leaves less than this share of the lowest contrast that the reference shows."""
-FOCUS_SHARE: Final = 0.5
-"""Sharpness below this share of the camera's own level, beside being below the reference's 2 % quantile, is out of focus."""
+FOCUS_DROP: Final = math.log(2)
+"""Beside being below the reference's limit, the mean sharpness has halved against the camera's own level."""
+FOCUS_DROP_ALONE: Final = math.log(4)
+"""The same for a camera without a reference."""
 FOCUS_MEMORY: Final = 256
 """Frames over which the camera's own level is averaged."""
 USUAL_FRAMES: Final = 32
@@ -52,19 +54,27 @@ def symptom_of(frame: FrameScored, camera: Camera, reference: Reference | None, 
         return "covered"
     if seen.frame_difference is not None and seen.frame_difference < FROZEN_DIFFERENCE and seen.phash == camera.phash:
         return "frozen"
-    if _blurred(seen.sharpness, camera, reference):
+    if _blurred(camera, reference):
         return "out_of_focus"
     if camera.picture_frames >= USUAL_FRAMES and (frame.width, frame.height, frame.codec) != camera.picture:
         return "wrong_picture"
     return "clock_skew" if abs(frame.captured_at - frame.received_at) > clock_skew_s else ""
 
 
-def _blurred(sharpness: float, camera: Camera, reference: Reference | None) -> bool:
-    settled = camera.focus_frames >= USUAL_FRAMES
+def _blurred(camera: Camera, reference: Reference | None) -> bool:
+    if len(camera.focus_recent) < FOCUS_RUN:
+        return False
+    now, settled = camera.focus_now(), camera.focus_frames >= USUAL_FRAMES
     if reference is None:
-        return settled and sharpness < FOCUS_SHARE**2 * math.exp(camera.focus)
-    own = math.exp(camera.focus) if settled else reference.sharpness_low
-    return sharpness < min(reference.sharpness_low, FOCUS_SHARE * own)
+        return settled and now < camera.focus - FOCUS_DROP_ALONE
+    own = camera.focus if settled else reference.focus
+    return now < min(reference.focus_limit, own - FOCUS_DROP)
+
+
+def sharpen(frame: FrameScored, camera: Camera) -> None:
+    """Take a frame's sharpness into the newest run, before its symptom is told."""
+    focus = math.log(1e-3 + max(0.0, frame.statistics.sharpness))
+    camera.focus_recent = [*camera.focus_recent[1 - FOCUS_RUN :], (frame.received_at, focus)]
 
 
 def observe(frame: FrameScored, camera: Camera, symptom: str) -> None:
@@ -72,7 +82,8 @@ def observe(frame: FrameScored, camera: Camera, symptom: str) -> None:
     if symptom == camera.symptom:
         camera.symptom_run += 1
     else:
-        camera.symptom, camera.symptom_run, camera.symptom_since = symptom, 1, frame.received_at
+        since = frame.received_at if symptom != "out_of_focus" else _blurred_since(camera)
+        camera.symptom, camera.symptom_run, camera.symptom_since = symptom, 1, since
     camera.healthy_run = 0 if symptom else camera.healthy_run + 1
     camera.phash = frame.statistics.phash
     picture = (frame.width, frame.height, frame.codec)
@@ -83,15 +94,29 @@ def observe(frame: FrameScored, camera: Camera, symptom: str) -> None:
     if not symptom:
         camera.focus_frames += 1
         rate = 1 / min(camera.focus_frames, FOCUS_MEMORY)
-        camera.focus += rate * (math.log(1e-3 + frame.statistics.sharpness) - camera.focus)
+        camera.focus += rate * (camera.focus_recent[-1][1] - camera.focus)
+
+
+def _blurred_since(camera: Camera) -> float:
+    """The first of the newest frames from which on all are softer than midway between the camera's level and the run's."""
+    midway = (camera.focus + camera.focus_now()) / 2
+    since = camera.focus_recent[-1][0]
+    for at, focus in reversed(camera.focus_recent):
+        if focus > midway:
+            break
+        since = at
+    return since
 
 
 def is_fault(camera: Camera, peers: list[Camera], fault_frames: int) -> bool:
-    """Whether the symptom is confirmed. When all peers lose focus, or change their picture, together, it is no fault of this camera."""
+    """Whether the symptom is confirmed. When the peers lose focus with it, it is no lens: drift judges it then."""
     if not camera.symptom or camera.symptom_run < fault_frames:
         return False
-    shared = camera.symptom in ("out_of_focus", "wrong_picture")
-    return not (shared and peers and all(peer.symptom == camera.symptom or peer.fault == camera.symptom for peer in peers))
+    if camera.symptom == "out_of_focus":
+        drops = sorted(peer.focus - peer.focus_now() for peer in peers if not peer.fault)
+        own = camera.focus - camera.focus_now()
+        return not (drops and drops[len(drops) // 2] > own / 2)
+    return True
 
 
 def evidence(camera: Camera, fault_frames: int) -> Evidence:
@@ -101,5 +126,5 @@ def evidence(camera: Camera, fault_frames: int) -> Evidence:
 
 
 def accept_picture(camera: Camera) -> None:
-    """What is sent now is usual from here on: the picture changed at the whole site, or a fault of this kind was reported and went on."""
+    """What is sent now is usual from here on: the change was reported, and whether it does harm is for drift and labels to tell."""
     camera.picture_frames = 0

@@ -108,17 +108,14 @@ class Judge:
 
     def _look(self, frame: FrameScored, camera: Camera, standard: Standard, at: float) -> None:
         """Health: a fault opens with a run of one symptom, and closes with a run of frames without."""
+        health.sharpen(frame, camera)
         symptom = health.symptom_of(frame, camera, standard.reference, self._policy.clock_skew_s)
         health.observe(frame, camera, symptom)
         if camera.fault in ("", DIFFERS):
+            if not symptom:
+                return
             peers = [c for c in self._memory.active(camera.site, at) if c.name != camera.name]
-            if symptom and camera.symptom_run == self._policy.fault_frames and symptom == "wrong_picture":
-                health.accept_picture(camera)
-            if (
-                symptom
-                and camera.symptom_run >= self._policy.fault_frames
-                and health.is_fault(camera, peers, self._policy.fault_frames)
-            ):
+            if health.is_fault(camera, peers, self._policy.fault_frames):
                 camera.open_fault(symptom, camera.symptom_since)
                 self._faults.broken(camera, at, (health.evidence(camera, self._policy.fault_frames),))
         elif camera.healthy_run >= self._policy.healthy_frames:

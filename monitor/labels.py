@@ -89,8 +89,9 @@ def channel(manifest: Manifest, policy: Policy) -> LabelChannel:
     if benchmark is None:
         return LabelChannel(manifest.version)
 
-    def tolerated(low: float) -> float:
-        return min(0.99, 1 - low + policy.label_tolerance)
+    def tolerated(low: float, tolerance: float) -> float:
+        return min(0.99, 1 - low + tolerance)
 
-    classes = {label: detector(tolerated(metric.low)) for label, metric in sorted(benchmark.per_class.items())}
-    return LabelChannel(manifest.version, detector(tolerated(benchmark.accuracy.low)), classes)
+    of_class = {label: tolerated(m.low, policy.label_class_tolerance) for label, m in sorted(benchmark.per_class.items())}
+    classes = {label: detector(p0) for label, p0 in of_class.items()}
+    return LabelChannel(manifest.version, detector(tolerated(benchmark.accuracy.low, policy.label_tolerance)), classes)

@@ -19,5 +19,6 @@ class Policy:
     silence_s: float = 120.0
     clock_skew_s: float = 60.0
     label_tolerance: float = 0.02
+    label_class_tolerance: float = 0.05
     label_arl: float = 6000.0
     labels_for_verdict: int = 20

@@ -1,22 +1,25 @@
 """Which events of a camera were seen: an exact memory of the newest ids, and a high-water mark for everything older.
 
-Ids are UUIDv7, so they sort by the time they were made. An id older than the oldest remembered one is `late`: it may be a repeat, and is never
-counted. So no event counts twice, whatever comes again, in constant memory.
+Ids are UUIDv7, so they sort by the time they were made. An id of an earlier millisecond than a forgotten one is `late`: it may be a repeat, and is
+never counted. So no event counts twice, in constant memory, as long as no more than are kept bear one millisecond.
 """
 
 from typing import Final, Literal
 
 import msgspec
 
-KEPT: Final = 128
-"""Ids remembered for a camera: a redelivered batch of 128 of its frames is told apart exactly; 3.3 kB in memory, 2 kB saved."""
+KEPT_FRAMES: Final = 128
+"""Frame events remembered for a camera: a redelivered batch of so many of its frames is told apart exactly; 2.3 kB saved."""
+KEPT_LABELS: Final = 512
+"""Labels come in bulk: a whole shift's for one camera in one request, all with ids of the same few milliseconds."""
 
 Seen = Literal["new", "repeat", "late"]
 
 
 class Recent(msgspec.Struct):
-    """The newest KEPT ids in the order of arrival, as 16 bytes each, and the newest id that was forgotten."""
+    """The newest `kept` ids in the order of arrival, as 16 bytes each, and the newest id that was forgotten."""
 
+    kept: int = KEPT_FRAMES
     ids: dict[bytes, None] = {}
     forgotten: bytes = b""
 
@@ -27,10 +30,10 @@ class Recent(msgspec.Struct):
             raise ValueError(f"not an event id (UUIDv7): {event_id!r}")
         if key in self.ids:
             return "repeat"
-        if key[:6] <= self.forgotten[:6]:
+        if key[:6] < self.forgotten[:6]:
             return "late"
         self.ids[key] = None
-        if len(self.ids) > KEPT:
+        if len(self.ids) > self.kept:
             oldest = next(iter(self.ids))
             del self.ids[oldest]
             self.forgotten = max(self.forgotten, oldest)

@@ -22,6 +22,8 @@ SCALES: Final = (1, 4, 16)
 MIN_LENGTHS: Final = 3
 """A scale of L blocks is used when the reference is at least so many times as long: the replicates carry its finite length, as bootstrap.py says."""
 DAYS: Final = 30.0
+FOCUS_RUN: Final = 12
+"""Frames in a row whose mean sharpness tells a lens from a soft object: more than a group of ten neighbours."""
 
 Statistic = Callable[[Floats, Floats], Floats]
 """Bank [..., S, f] and standard errors [S, f] to [..., S]."""
@@ -73,8 +75,10 @@ class Reference:
     """[C, S]"""
     accuracy: float | None
     """True accuracy of the reference rows (or of the benchmark), what an estimate starts from."""
-    sharpness_low: float
-    """The 2 % quantile of the reference's sharpness."""
+    focus: float
+    """Mean log sharpness of the reference frames."""
+    focus_limit: float
+    """Below it the mean of FOCUS_RUN frames in a row is lower than any order of the reference's recordings makes it."""
     contrast_low: float
     """The 1 % quantile of the reference's contrast."""
     luma_range: tuple[float, float]
@@ -124,11 +128,14 @@ def calibrate(manifest: Manifest, baseline: Baseline, budget: Budget) -> Referen
     values = features(rows)
     scales = tuple(s for s in SCALES if s == 1 or len(baseline) >= MIN_LENGTHS * s * budget.block_frames)
     weight = ewma.weights(scales)
-    banks = bootstrap.null_banks(values, bootstrap.pieces(baseline.group), budget.block_frames, weight, rng)
+    pieces = bootstrap.pieces(baseline.group)
+    banks = bootstrap.null_banks(values, pieces, budget.block_frames, weight, rng)
     error = bootstrap.standard_error(banks, _floor(layout, values.shape[1]))
     tail = budget.tail(len(channels) * len(scales))
     limits = [bootstrap.limit(c.statistic(banks[..., c.columns], error[:, c.columns]), tail) for c in channels]
-    luma, contrast, sharpness = (baseline.statistics[:, NUMERIC.index(n)] for n in ("luma_mean", "contrast", "sharpness"))
+    luma, contrast = (baseline.statistics[:, NUMERIC.index(name)] for name in ("luma_mean", "contrast"))
+    log_sharpness = levelled(baseline.statistics.astype(np.float64))[:, NUMERIC.index("sharpness")]
+    focus = float(log_sharpness.mean())
     return Reference(
         version=manifest.version,
         layout=layout,
@@ -139,7 +146,8 @@ def calibrate(manifest: Manifest, baseline: Baseline, budget: Budget) -> Referen
         error=error,
         limits=np.stack(limits),
         accuracy=accuracy,
-        sharpness_low=float(np.quantile(sharpness, 0.02)),
+        focus=focus,
+        focus_limit=focus - bootstrap.WORST * (focus - bootstrap.lowest_run(log_sharpness, pieces, FOCUS_RUN, rng)),
         contrast_low=float(np.quantile(contrast, 0.01)),
         luma_range=(float(luma.min()), float(luma.max())),
         features=features,

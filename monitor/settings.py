@@ -49,6 +49,13 @@ class MonitorSettings(ServiceSettings):
     label_tolerance: float = Field(
         0.02, ge=0, lt=1, description="Error above the benchmark's upper bound that is accepted, in [0, 1): 0.02 is two points."
     )
+    label_class_tolerance: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="The same for each class's own error, in [0, 1). Raise it where classes are harder on one kind of frame than on another: "
+        "the benchmark knows only their mix.",
+    )
     label_arl: float = Field(
         6000.0,
         gt=1,

@@ -15,8 +15,8 @@ from monitor.reference import Reference
 CHUNK: Final = 16
 """Rows folded into sums at once: numpy's cost per call is shared by them, and few enough to keep as they are."""
 EXAMPLES: Final = 4
-EXCURSION: Final = 0.5
-"""A channel's excursion begins with the first block of an unbroken row above this share of its limit: the estimated change point."""
+ALLOWANCE: Final = 0.75
+"""Of a channel's limit: what the CUSUM of its ratios is allowed a block. The estimated change point is where that CUSUM last left zero (Page 1954)."""
 
 
 class Watch(msgspec.Struct):
@@ -37,8 +37,10 @@ class Watch(msgspec.Struct):
     """Each channel's statistic over its limit at the last block."""
     runs: tuple[int, ...] = ()
     """Blocks in a row at or above the limit, per channel."""
+    excess: tuple[float, ...] = ()
+    """Each channel's CUSUM of its ratios above ALLOWANCE."""
     since: tuple[float, ...] = ()
-    """When each channel's excursion began; 0: none."""
+    """When each channel's CUSUM last left zero: the start of its block; 0 while it is zero."""
     above: int = 0
     """Blocks in a row in which any channel was at or above its limit."""
     quiet: int = 0
@@ -91,7 +93,9 @@ class Watch(msgspec.Struct):
         runs = self.runs or (0,) * len(ratios)
         since = self.since or (0.0,) * len(ratios)
         self.runs = tuple(run + 1 if ratio >= 1 else 0 for run, ratio in zip(runs, ratios, strict=True))
-        self.since = tuple((began or self.block_since) if r >= EXCURSION else 0.0 for began, r in zip(since, ratios, strict=True))
+        excess = self.excess or (0.0,) * len(ratios)
+        self.excess = tuple(max(0.0, before + ratio - ALLOWANCE) for before, ratio in zip(excess, ratios, strict=True))
+        self.since = tuple((began or self.block_since) if e else 0.0 for began, e in zip(since, self.excess, strict=True))
         self.ratios, self.bank, self.blocks = ratios, bank.tobytes(), self.blocks + 1
         loud = max(ratios) >= 1
         self.above = self.above + 1 if loud else 0
