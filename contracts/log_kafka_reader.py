@@ -1,8 +1,7 @@
 """Reading Kafka: as a member of a consumer group, or alone over every partition, from where the reader's own state says.
 
-The client rebalances eagerly: every member loses all places and gets its share anew, positions reset to the committed offsets. This reader
-notices through the rebalance listener and puts each place where it belongs: one it kept goes on where it was, a new one starts where
-`start_at` says. What the client fetched from the wrong position is thrown away.
+A rebalance leaves a kept place where it was; a new one stands at the group's commit until this reader puts it where `start_at` says, and what
+the client fetched before that is thrown away. A place that went and came back between two polls is new: another member may have read it.
 """
 
 import contextlib
@@ -148,19 +147,14 @@ class KafkaReader:
 
     def _settle(self, consumer: Any) -> set[TopicPartition]:
         """Follow the client's assignment; the places whose records of this poll came from a position that was not ours."""
-        revoked, lost = self._changes.take()
+        left = self._changes.take()
         held = consumer.assignment()
-        for place in [place for place in self._next if place not in held or place in lost]:
+        for place in [place for place in self._next if place not in held or place in left]:
             del self._next[place]
         astray = set()
-        for place in sorted(held):
-            if place not in self._next:
-                start = self._start_at(Place(*place)) if self._start_at is not None else None
-                self._next[place] = start
-            elif place in revoked:
-                start = self._next[place]
-            else:
-                continue
+        for place in sorted(held - self._next.keys()):
+            start = self._start_at(Place(*place)) if self._start_at is not None else None
+            self._next[place] = start
             if start is not None:
                 consumer.seek(place, start)
                 astray.add(place)
@@ -181,29 +175,30 @@ class KafkaReader:
 
 
 class _Changes(ConsumerRebalanceListener):  # type: ignore[misc]  # the client has no types
-    """What the client took away since last asked. Called on the client's thread, so it only takes notes."""
+    """The places that left this member since last asked, for however short a time. Called on the client's thread, so it only takes notes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._revoked: set[TopicPartition] = set()
-        self._lost: set[TopicPartition] = set()
+        self._held: set[TopicPartition] = set()
+        self._left: set[TopicPartition] = set()
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        with self._lock:
-            self._revoked |= set(revoked)
+        """All places, at the start of every rebalance: which of them stay is known at its end."""
 
     def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """The reader sees the assignment after its poll."""
+        with self._lock:
+            self._left |= self._held - set(assigned)
+            self._held = set(assigned)
 
     def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
         with self._lock:
-            self._lost |= set(lost)
+            self._left |= set(lost)
+            self._held = set()
 
-    def take(self) -> tuple[set[TopicPartition], set[TopicPartition]]:
+    def take(self) -> set[TopicPartition]:
         with self._lock:
-            revoked, lost = self._revoked, self._lost
-            self._revoked, self._lost = set(), set()
-        return revoked, lost
+            left, self._left = self._left, set()
+        return left
 
 
 def _record(one: Any) -> Record:

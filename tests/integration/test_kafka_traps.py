@@ -127,11 +127,38 @@ def test_trap_6_a_client_that_cannot_start_leaves_no_thread(broker: Cluster, mon
     until(lambda: not threads() - before, "end of the threads", lambda: str(threads()))
 
 
-def test_trap_8_an_impatient_member_gets_its_places(bus: KafkaBus, topic: str) -> None:
-    for _ in range(8):
-        reader = bus.reader(f"group-{uuid.uuid4().hex[:8]}", [topic])
-        until(lambda reader=reader: not reader.poll(0.001) and len(reader.places()) == 2, "assignment")  # type: ignore[misc]
-        reader.close()
+def test_trap_8_a_join_that_no_poll_waits_for_comes_to_its_end(broker: Cluster, topic: str) -> None:
+    bus = KafkaBus(broker.servers, "trap-8", None, session_s=60.0)
+    reader = bus.reader(f"group-{uuid.uuid4().hex[:8]}", [topic])
+    until(lambda: not reader.poll(0.2) and len(reader.places()) == 2, "assignment")
+    coordinator = reader._consumer._coordinator  # type: ignore[attr-defined]
+    broker.command("pause", 1)
+    coordinator.request_rejoin()
+    reader.poll(0.1)
+    assert coordinator.rejoining
+    broker.command("resume", 1)
+    until(lambda: not coordinator.rejoining, "end of the join, without a poll")
+    assert len(reader.places()) == 2
+    reader.close()
+    bus.close()
+
+
+def test_trap_9_a_place_that_went_and_came_back_is_new() -> None:
+    from contracts.log_kafka_client import TopicPartition
+    from contracts.log_kafka_reader import _Changes
+
+    one, two = (TopicPartition("topic", partition) for partition in (0, 1))
+    changes = _Changes()
+    changes.on_partitions_assigned([one, two])
+    assert changes.take() == set()
+    for assigned in ([one], [one, two], [one, two]):
+        changes.on_partitions_revoked([one, two])
+        changes.on_partitions_assigned(assigned)
+    assert changes.take() == {two}
+    changes.on_partitions_lost([one, two])
+    changes.on_partitions_assigned([one])
+    assert changes.take() == {one, two}
+    assert changes.take() == set()
 
 
 def published(bus: KafkaBus, topic: str) -> bool:
