@@ -48,7 +48,7 @@ def calibration_error(p: Doubles, truth: NDArray[np.int64], bins: int = 15) -> f
     return float(np.abs(gap).sum() / len(truth))
 
 
-def honest_error(p: Doubles, seed: int, bins: int = 15, draws: int = 400, quantile: float = 0.95) -> float:
+def honest_error(p: Doubles, seed: int, bins: int = 15, draws: int = 400, quantile: float = 0.99) -> float:
     """The calibration error that perfectly calibrated probabilities [N, K] still show on so few frames, at `quantile` (Vaicenavicius et al. 2019)."""
     random = np.random.default_rng(seed)
     cumulative = p.cumsum(axis=1)

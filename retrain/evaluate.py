@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 Bools = NDArray[np.bool_]
 Z_95_ONE_SIDED: Final = 1.644854
+Z_99_ONE_SIDED: Final = 2.326348
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Whether a candidate may replace the champion: each gate a pure function of figures, giving its verdict, value, limit and a sentence.
 
-Cheap gates come first; an error inside a gate is a failure, never a pass. Limits are those of the design where they could be met, and otherwise stand
-beside the measurement that moved them (ELPV, mono to poly, many seeds; docs/retraining.md has the table). Drift closure is not judged here: the
-monitor itself compares the new version's stream with the new baseline, and closes the incident or does not.
+Cheap gates come first; an error inside a gate is a failure, never a pass. Limits are the design's where they could be met, and otherwise stand beside
+the measurement that moved them. Both error rates on ELPV, mono to poly, 240 labels, 60 seeds (tests/integration/test_retrain_training_rates.py): of good
+candidates 0 or 1 refused; of those trained without replay, of those that call everything fine, and of unchanged ones none passed. Drift closure is not
+judged here: the monitor compares the new version's stream with its baseline, and closes the incident or does not.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,16 @@ from numpy.typing import NDArray
 from contracts.events import GateResult
 from contracts.quality import Quality, wilson
 from retrain.calibrate import calibration_error, honest_error
-from retrain.evaluate import Z_95_ONE_SIDED, Judged, balanced_accuracy, holm, mcnemar_mid_p, paired_difference, together
+from retrain.evaluate import (
+    Z_95_ONE_SIDED,
+    Z_99_ONE_SIDED,
+    Judged,
+    balanced_accuracy,
+    holm,
+    mcnemar_mid_p,
+    paired_difference,
+    together,
+)
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 ALPHA: Final = 0.05
@@ -31,7 +41,8 @@ FLIPS_LIMIT: Final = 0.08
 RECALL_SHARE: Final = 0.5
 """Of the benchmark's recall, at least this share on the new domain: poly cells are harder (recall .47 to .70 for good candidates, benchmark .57 to .89)."""
 SLICE_MIN: Final = 50
-SLICE_DROP: Final = 0.10
+SLICE_DROP: Final = 0.15
+"""No slice may fall further, whatever the tests say: three standard errors of a slice of SLICE_MIN. At the design's 10 points luck refused 5 %."""
 SLICE_ALPHA: Final = 0.01
 """A retraining has a dozen verdicts: at 0.05 this one alone refused 5 % of good candidates."""
 STRESS_LIMIT: Final = 1.05
@@ -185,11 +196,7 @@ def slices(new: Judged, old: Judged, labels: tuple[str, ...]) -> GateResult:
         for j in named.values()
     ]
     drops = [float(j.champion_right.mean() - j.candidate_right.mean()) for j in named.values()]
-    lost = [
-        name
-        for name, sure, p, drop in zip(named, holm(p_values, SLICE_ALPHA), p_values, drops, strict=True)
-        if sure or (drop > SLICE_DROP and p < SLICE_ALPHA)
-    ]
+    lost = [name for name, sure, drop in zip(named, holm(p_values, SLICE_ALPHA), drops, strict=True) if sure or drop > SLICE_DROP]
     worst = max(range(len(drops)), key=lambda i: drops[i])
     detail = f"{len(named)} slices; the worst is {list(named)[worst]}, accuracy {-drops[worst]:+.3f} (p {p_values[worst]:.3f})"
     return GateResult(
@@ -200,18 +207,24 @@ def slices(new: Judged, old: Judged, labels: tuple[str, ...]) -> GateResult:
 def stress(judged: Judged, corruption: tuple[str, ...]) -> GateResult:
     """Bears corruption as well as the champion: mean over corruptions of candidate error over champion error (Hendrycks and Dietterich 2019, relative).
 
-    `corruption` names each judged frame's corruption. Fails only when the loss over all of them is beyond chance as well.
+    `corruption` names each judged frame's corruption; the variants of one image stand together, each image under all of them. Fails only when the loss,
+    image by image, is beyond chance as well (one-sided 99 %): variants of one image fail together, and say little more than one.
     """
     names = np.array(corruption)
+    each = len(dict.fromkeys(corruption))
+    wrong = np.stack([~judged.champion_right, ~judged.candidate_right]).astype(np.float64)
     ratios = {}
     for name in dict.fromkeys(corruption):
-        rows = names == name
-        errors = (float((~judged.candidate_right[rows]).mean()), float((~judged.champion_right[rows]).mean()))
-        ratios[name] = (errors[0] + 0.01) / (errors[1] + 0.01)  # one in a hundred: a champion without an error has no ratio
+        champion, candidate = wrong[:, names == name].mean(axis=1)
+        ratios[name] = float((candidate + 0.01) / (champion + 0.01))  # one in a hundred: a champion without an error has no ratio
     mean, worst = float(np.mean(list(ratios.values()))), max(ratios, key=lambda name: ratios[name])
-    _, _, high = paired_difference(judged.champion_right, judged.candidate_right)
-    detail = f"mean relative corruption error over {len(ratios)} corruptions, {len(judged)} frames; the worst is {worst} with {ratios[worst]:.2f}"
-    return GateResult("stress", "fail" if mean > STRESS_LIMIT and high < 0 else "pass", mean, STRESS_LIMIT, detail)
+    by_image = (wrong[1] - wrong[0]).reshape(-1, each).mean(axis=1)
+    low = float(by_image.mean() - Z_99_ONE_SIDED * by_image.std(ddof=1) / np.sqrt(len(by_image)))
+    detail = (
+        f"mean relative corruption error over {each} corruptions of {len(by_image)} images; the worst is {worst} with {ratios[worst]:.2f}; "
+        f"error moves by {by_image.mean():+.3f}, 99 % lower bound {low:+.3f}"
+    )
+    return GateResult("stress", "fail" if mean > STRESS_LIMIT and low > 0 else "pass", mean, STRESS_LIMIT, detail)
 
 
 def calibration(new: Judged, old: Judged, seed: int) -> GateResult:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 _FLOOR: Final = 1e-3
-"""Features that vary less than this share of the typical feature's deviation are not blown up by the standardisation."""
+"""Features that vary less than this share of the typical feature's deviation are left out: standardising would blow their rounding up into a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,12 @@ class Head:
 
 def fit(embedding: Floats, truth: NDArray[np.int64], weight: Floats, classes: int, l2: float) -> Head:
     """The head that minimises sum_i w_i CE_i / sum_i w_i + l2/2 |W|^2 on embeddings [N, D] with truth [N] in 0..classes-1 and weights [N]."""
-    share = weight / weight.sum()
+    share = weight.astype(np.float64) / weight.sum(dtype=np.float64)
     centre = share @ embedding
-    scale = np.sqrt(share @ (embedding - centre) ** 2)
-    scale = np.maximum(scale, _FLOOR * max(float(np.median(scale)), 1e-6)).astype(np.float32)
-    x_ND = torch.from_numpy(np.ascontiguousarray((embedding - centre) / scale, dtype=np.float32))
+    centred = embedding - centre
+    deviation = np.sqrt(share @ centred**2)
+    scale = np.where(deviation > _FLOOR * np.median(deviation), deviation, np.inf)
+    x_ND = torch.from_numpy((centred / scale).astype(np.float32))
     y_N, w_N = torch.from_numpy(truth), torch.from_numpy(share.astype(np.float32))
     W_KD = torch.zeros(classes, x_ND.shape[1], requires_grad=True)
     b_K = torch.zeros(classes, requires_grad=True)

@@ -69,8 +69,13 @@ CORRUPTIONS: Final[dict[str, Corruption]] = {
 
 
 def corrupted(images: list[Pixels], seed: int) -> list[tuple[str, Pixels]]:
-    """Every image under every corruption and severity: (corruption name, image), image by image. Same seed, same pixels."""
+    """Every image under every corruption, (name, image) image by image; the severity goes round from image to image. Same seed, same pixels.
+
+    One severity an image: what decides how surely two models can be told apart is the number of images, not of their variants.
+    """
     random = np.random.default_rng(seed)
     return [
-        (name, apply(image, severity, random)) for image in images for name, apply in CORRUPTIONS.items() for severity in SEVERITIES
+        (name, apply(image, SEVERITIES[number % len(SEVERITIES)], random))
+        for number, image in enumerate(images)
+        for name, apply in CORRUPTIONS.items()
     ]
