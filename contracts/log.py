@@ -100,4 +100,7 @@ def _kafka(url: str, client: str, security: LogSecurity | None) -> Bus:
 
 
 def _refused(url: str, why: str) -> SettingsError:
+    if "@" in url:  # what stands before it may be a password: say neither the URL nor the part that was refused
+        scheme, _, rest = url.partition("://")
+        url, why = f"{scheme}://…@{rest.rpartition('@')[2]}", "it has a user: name it with kafka_username and kafka_password"
     return SettingsError(f"the log URL is {url!r}, but {why}; allowed: {FORMS}")

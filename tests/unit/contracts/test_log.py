@@ -137,3 +137,10 @@ def values(bus: Bus, start: int | None) -> list[bytes]:
     records = reader.poll(10)
     reader.close()
     return [record.value for record in records]
+
+
+def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SettingsError) as refused:
+        open_bus("kafka://ann:secret@broker:9092")
+    assert "kafka_password" in str(refused.value)
+    assert "secret" not in str(refused.value)
