@@ -82,7 +82,7 @@ def content(folders: Folders, log: str, ports: Mapping[Name, int], seed: int) ->
 
 
 SERVING: Final[dict[str, Value]] = {
-    "sample_share": 0.5,  # an inspector who labels every second cell, so that a minute gives what takes days at five per cent
+    "sample_share": 0.7,  # an inspector who labels most cells, so that a minute gives what takes days at five per cent
     "uncertain_share": 0.02,
     "poll_interval_s": 0.3,
 }
@@ -94,7 +94,7 @@ MONITOR: Final[dict[str, Value]] = {
 RETRAIN: Final[dict[str, Value]] = {
     "tick_s": 0.3,
     "cooldown_s": 0.0,
-    "labels_wanted": 300,  # seven tenths of them are learnt from, three tenths judge
+    "labels_wanted": 400,  # half of them train, a fifth tunes, three tenths judge
     "min_train_per_class": 120,  # a third of 640 cells is defective, and three fifths of those train
     "threads": 1,  # two cores are shared with the server
     "shadow_frames": 60,

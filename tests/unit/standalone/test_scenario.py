@@ -66,8 +66,8 @@ def test_the_sets_are_alike_and_as_large_as_planned(seed: int) -> None:
     assert abs(share["bootstrap"] - share["proof mono"]) < 0.08
     assert abs(share["live mono"] - share["bootstrap"]) < 0.08
     assert abs(share["live poly"] - share["proof poly"]) < 0.06
-    assert 600 <= len(sets["bootstrap"]) <= 700
-    assert len(sets["proof mono"]) >= 180
+    assert 500 <= len(sets["bootstrap"]) <= 580
+    assert len(sets["proof mono"]) >= 290
     assert len(sets["proof poly"]) >= 480
 
 
