@@ -1,0 +1,329 @@
+"""Training for real: a model imported, drifted, retrained, killed and resumed; a first version trained on solar cells. No services run."""
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from contracts.baseline import Baseline
+from contracts.files import Folder
+from contracts.frame_store import FrameStore, StoredFrame, frame_path
+from contracts.ids import new_id
+from contracts.repository import ModelRepository, Version
+from retrain import graph
+from retrain.calibrate import softmax
+from retrain.candidate import read_request, run
+from retrain.crossfit import Development, cross_fit
+from retrain.embed import Session
+from retrain.export import onnx_logits
+from retrain.head import Head
+from retrain.material import Excluded
+from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, LabelledFrame, Step
+from retrain.rework import Rework, gather, refit
+from retrain.steps import Steps
+from retrain.trial import judge
+from tests import digits
+from tests.digits import Digit
+
+SINCE = 1.7e9
+SCANS = 260
+PROOF = slice(SCANS, None)
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A repository and a frame store with one imported model, `digits` version 1."""
+
+    folder: Path
+
+    @property
+    def repository(self) -> ModelRepository:
+        return ModelRepository(str(self.folder / "repository"))
+
+    @property
+    def frame_store(self) -> str:
+        return str(self.folder / "frames")
+
+    def request(self, name: str, frames: Sequence[Digit], **fields: object) -> Path:
+        """A job's folder with a request to retrain on `frames`, as two cameras took them since the change."""
+        store, labels = FrameStore(self.frame_store), []
+        for number, digit in enumerate(frames):
+            captured = SINCE + number
+            frame_id, camera = new_id(captured), f"cam-{number % 2}"
+            path = frame_path("digits", frame_id, "png")
+            card = StoredFrame(
+                frame_id=frame_id, model="digits", camera=camera, site="s", captured_at=captured, codec="png", sample="uniform", predictions=(), path=path
+            )  # fmt: skip
+            store.put(card, digit.content)
+            labels.append(
+                LabelledFrame(frame_id=frame_id, camera=camera, site="s", captured_at=captured, path=path, label=digit.label)
+            )
+        request = CandidateRequest(
+            job_id=name, request_key="key", model="digits", parent="1", repository=self.repository.url, frame_store=self.frame_store,
+            since=SINCE, labels=tuple(labels), seed=1, min_train_per_class=30, min_gate=40,
+        )  # fmt: skip
+        job = self.folder / name
+        job.mkdir()
+        (job / REQUEST).write_bytes(msgspec.json.encode(msgspec.structs.replace(request, **fields)))
+        return job
+
+
+def command(module: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", module, *map(str, arguments)]
+
+
+def finished(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=150, check=False)
+
+
+def accuracy(version: Version, frames: Sequence[Digit]) -> float:
+    manifest = version.manifest
+    session = Session(version.model, manifest.input, manifest.embedding, manifest.scores)
+    pixels = [cv2.imdecode(np.frombuffer(digit.content, np.uint8), cv2.IMREAD_COLOR) for digit in frames]
+    said = onnx_logits(session, pixels, (16,)).argmax(axis=1)
+    return float(np.mean([manifest.labels[k] == digit.label for k, digit in zip(said, frames, strict=True)]))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return digits.train(tmp_path_factory.mktemp("model") / "digits.onnx")
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("references")
+    for number, digit in enumerate(digits.mnist()[digits.TRAINED : digits.TRAINED + 900]):
+        (folder / digit.label).mkdir(exist_ok=True)
+        (folder / digit.label / f"{number:04d}.png").write_bytes(digit.content)
+    return folder
+
+
+def imported(folder: Path, model: Path, references: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    stores = ["--repository", folder / "repository", "--frame-store", folder / "frames"]
+    return finished(
+        command("retrain.import_model", model, "--name", "digits", "--labels", ",".join(digits.LABELS), "--reference", references, *stores, *more)
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, model: Path, references: Path) -> Place:
+    folder = tmp_path_factory.mktemp("place")
+    done = imported(folder, model, references, "--color", "gray")
+    assert done.returncode == 0, done.stderr
+    assert "It is the champion. Next: keepsight up --model digits" in done.stdout
+    return Place(folder)
+
+
+def test_an_imported_model_answers_as_before_and_knows_what_it_saw(place: Place) -> None:
+    version = place.repository.read("digits", "1")
+    assert version.manifest.benchmark is not None
+    assert version.manifest.benchmark.accuracy.value > 0.93
+    assert version.manifest.lineage.origin == "import"
+    assert place.repository.channels("digits").champion == "1"
+    assert len(version.baseline) == 900
+    assert isinstance(version.baseline, Baseline)
+    assert accuracy(version, digits.mnist()[digits.TRAINED + 900 :]) > 0.93
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ((), "takes 1 channels (nchw), with this --color there are 3"),
+        (("--color", "gray", "--height", "32"), "takes a height of 28, --height is 32"),
+        (("--color", "gray", "--positive", "x"), "--positive 'x' is none of the labels"),
+        (("--color", "gray", "--mean", "a"), "--mean is 'a'"),
+    ],
+)
+def test_what_cannot_be_imported_is_refused_in_one_line(
+    tmp_path: Path, model: Path, references: Path, more: tuple[str, ...], reason: str
+) -> None:
+    done = imported(tmp_path, model, references, *more)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert reason in done.stderr
+    assert not (tmp_path / "repository").exists()
+
+
+def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) -> None:
+    champion = place.repository.read("digits", "1")
+    job = place.request("mended", digits.scans()[:SCANS])
+    done = finished(command("retrain.candidate", job))
+    assert done.returncode == 0, done.stderr
+    steps = [msgspec.json.decode(line, type=Step) for line in done.stdout.splitlines()]
+    assert [step.progress for step in steps] == sorted(step.progress for step in steps)
+    assert steps[-1].step == "published"
+    outcome = msgspec.json.decode((job / OUTCOME).read_bytes(), type=CandidateOutcome)
+    assert outcome.verdict == "published", outcome.reason
+    assert {gate.verdict for gate in outcome.gates} == {"pass"}
+    assert len(outcome.gates) == 12
+    candidate = place.repository.read("digits", outcome.version)
+    assert candidate.digest == outcome.digest
+    drifted, mended = (accuracy(version, digits.scans()[PROOF]) for version in (champion, candidate))
+    assert drifted < 0.6
+    assert mended > 0.75
+    known, kept = (accuracy(version, digits.mnist()[digits.TRAINED + 900 :]) for version in (champion, candidate))
+    assert kept > known - 0.04
+    lineage = candidate.manifest.lineage
+    assert (lineage.origin, lineage.parent, lineage.request_key) == ("retrain", "1", "key")
+    assert sum(lineage.trained_from.values()) == 900 + SCANS
+    assert len(candidate.baseline) == SCANS
+    assert place.repository.channels("digits").champion == "1"  # the rollout decides, not the trainer
+
+
+def test_the_mended_version_retrains_again_on_everything_it_knows(place: Place) -> None:
+    version = place.repository.versions("digits")[-1]
+    if version == "1":  # tests run in any order
+        outcome = run(place.request("before-again", digits.scans()[:SCANS]), Steps(io.StringIO()), 1.0)
+        version = outcome.version
+    parent = place.repository.manifest("digits", version)
+    job = place.request("again", digits.scans()[:SCANS] + digits.scans()[SCANS : SCANS + 120], parent=version)
+    outcome = run(job, Steps(io.StringIO()), 1.0)
+    counts = outcome.trained_from
+    # The first 260 scans are in the parent's dataset already: known pictures come in once, and keep their sets.
+    before = parent.lineage.trained_from
+    assert sum(counts.values()) == 900 + SCANS + 120
+    assert counts["new_gate"] - before["new_gate"] in range(20, 60)
+    assert counts["old_gate"] == before["old_gate"]
+
+
+def test_a_killed_job_resumes_and_publishes_once(place: Place) -> None:
+    job = place.request("killed", digits.scans()[:SCANS], seed=7)
+    before = len(place.repository.versions("digits"))
+    for step in ("training the head", "publishing"):
+        with subprocess.Popen(
+            command("retrain.candidate", job), cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if msgspec.json.decode(line, type=Step).step == step:
+                    break
+            process.send_signal(signal.SIGKILL)
+    kept = sorted((job / "views").iterdir())
+    written = [path.stat().st_mtime_ns for path in kept]
+    assert kept
+    done = finished(command("retrain.candidate", job))
+    assert done.returncode == 0, done.stderr
+    assert [path.stat().st_mtime_ns for path in sorted((job / "views").iterdir())] == written
+    outcome = (job / OUTCOME).read_bytes()
+    assert msgspec.json.decode(outcome, type=CandidateOutcome).verdict == "published"
+    again = finished(command("retrain.candidate", job))
+    assert again.returncode == 0
+    assert (
+        msgspec.json.decode((job / OUTCOME).read_bytes(), type=CandidateOutcome).version
+        == msgspec.json.decode(outcome, type=CandidateOutcome).version
+    )
+    assert len(place.repository.versions("digits")) == before + 1
+
+
+def test_too_few_labels_hold_the_job_and_say_how_many_are_needed(place: Place) -> None:
+    few = run(place.request("few", digits.scans()[:30]), Steps(io.StringIO()), 1.0)
+    assert few.verdict == "held"
+    assert "30 labelled frames that are not in the dataset yet, at least 64 are needed" in few.reason
+    gate = run(place.request("gate", digits.scans()[:SCANS], min_gate=100), Steps(io.StringIO()), 1.0)
+    assert gate.verdict == "held"
+    assert "100 are needed (min_gate): some 334 new labels in all" in gate.reason
+    classes = run(place.request("classes", digits.scans()[:SCANS], min_train_per_class=300), Steps(io.StringIO()), 1.0)
+    assert classes.verdict == "held"
+    assert "300 of each class are needed (min_train_per_class)" in classes.reason
+
+
+def test_frames_that_are_gone_or_wrong_are_named_and_the_others_used(place: Place) -> None:
+    frames = list(digits.scans()[:SCANS])
+    frames[3] = Digit(b"no picture", "1")
+    frames[4] = Digit(frames[4].content, "zebra")
+    frames[5] = frames[6]
+    job = place.request("named", frames, seed=3)
+    request = read_request(job)
+    (Path(place.frame_store) / request.labels[7].path).unlink()
+    excluded = Excluded()
+    gather(request, place.repository.read("digits", "1"), Folder(str(job)), excluded, lambda _: None)
+    assert {reason: len(names) for reason, names in excluded.reasons.items() if "nearly" not in reason} == {
+        "no longer in the frame store": 1,
+        "not a picture that decodes": 1,
+        "labelled 'zebra', which is none of the model's classes": 1,
+        "the same picture again": 1,
+    }
+
+
+def test_a_missing_parent_is_an_error_around_the_candidate(place: Place) -> None:
+    done = finished(command("retrain.candidate", place.request("orphan", digits.scans()[:70], parent="99")))
+    assert done.returncode == 2
+    assert "has no version '99'" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["forgetful", "constant", "unchanged"])
+def test_bad_candidates_are_refused(place: Place, kind: str) -> None:
+    job = place.request(kind, digits.scans()[:SCANS])
+    request, parent, folder = read_request(job), place.repository.read("digits", "1"), Folder(str(job))
+    material = gather(request, parent, folder, Excluded(), lambda _: None)
+    good = refit(request, parent, material)
+    learning, width = material.learning(), material.seen.embedding.shape[1]
+    if kind == "forgetful":  # fitted on new frames alone
+        rows = learning & material.new
+        groups = tuple(item.group for item, inside in zip(material.dataset.items, rows, strict=True) if inside)
+        development = Development(material.seen.embedding[rows], material.truth[rows], groups, material.new[rows])
+        bad = with_head(good, cross_fit(development, 10, 1).head, material.seen.embedding)
+    elif kind == "constant":
+        bad = with_head(good, Head(np.zeros((10, width), np.float32), np.eye(10, dtype=np.float32)[3] * 5), material.seen.embedding)
+    else:
+        bad = Rework(good.fitted, good.model, softmax(material.seen.scores.astype(np.float64)))
+    verdicts = {result.gate: result.verdict for result in judge(request, parent, material, bad, folder, lambda _, __: None)}
+    wanted = {"forgetful": {"forgetting", "negative flips"}, "constant": {"recall", "forgetting"}, "unchanged": {"gain"}}[kind]
+    assert {gate for gate in wanted if verdicts.get(gate) == "fail"} == wanted, verdicts
+
+
+def with_head(good: Rework, head: Head, embedding: np.ndarray) -> Rework:
+    """A candidate with another head and its graph with it, so that everything but its judgement is in order."""
+    model = graph.encode(graph.with_head(graph.read(good.model, "good"), graph.EMBEDDING, graph.SCORES, head))
+    return Rework(replace(good.fitted, head=head), model, softmax(head.logits(embedding)))
+
+
+def test_a_first_version_is_trained_on_photographs(tmp_path: Path) -> None:
+    from elpv_dataset.utils import load_dataset
+
+    photographs, probability, kinds = load_dataset()
+    mono = np.flatnonzero(kinds == "mono")
+    mono = mono[np.arange(len(mono)) // 10 % 7 == 0]  # every seventh block: neighbouring blocks are one module
+    index = tmp_path / "index.csv"
+    with index.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("path", "label", "group", "camera"))
+        for place_, number in enumerate(mono):
+            name = f"{number}.jpg"
+            (tmp_path / name).write_bytes(cv2.imencode(".jpg", photographs[number], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
+            rows.writerow(
+                (name, "defective" if probability[number] > 0.5 else "functional", f"b{place_ // 10}", f"cam-{place_ % 3}")
+            )
+    stores = ["--repository", tmp_path / "repository", "--frame-store", tmp_path / "frames", "--cache", tmp_path / "cache"]
+    arguments = command(
+        "retrain.bootstrap", *stores, "--model", "cells", "--frames", index, "--labels", "functional,defective", "--positive", "defective", "--threads", "2"
+    )  # fmt: skip
+    done = finished(arguments)
+    assert done.returncode == 0, done.stderr
+    assert msgspec.json.decode(done.stdout.splitlines()[-1], type=Step).step == "published"
+    repository = ModelRepository(str(tmp_path / "repository"))
+    version = repository.read("cells", "1")
+    manifest = version.manifest
+    assert manifest.benchmark is not None
+    assert manifest.benchmark.auc is not None
+    assert manifest.benchmark.auc.value > 0.6
+    assert manifest.benchmark.recall is not None
+    assert len(version.baseline) == len(mono)
+    assert version.baseline.axes.shape == (32, 2560)
+    assert repository.channels("cells").champion == "1"
+    again = finished(arguments)
+    assert again.returncode == 0, again.stderr
+    assert repository.versions("cells") == ["1"]
+    assert repository.manifest("cells", "1") == manifest
