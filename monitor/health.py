@@ -121,8 +121,8 @@ def is_fault(camera: Camera, peers: list[Camera], fault_frames: int) -> bool:
 
 def evidence(camera: Camera, fault_frames: int) -> Evidence:
     """The run of its symptom, over the run that makes a fault."""
-    ratio = camera.symptom_run / fault_frames
-    return Evidence("camera health", camera.symptom, camera.name, ratio, camera.symptom_run, fault_frames, "frames in a row")
+    ratio, run, needed = camera.symptom_run / fault_frames, float(camera.symptom_run), float(fault_frames)
+    return Evidence("camera health", camera.symptom, camera.name, round(ratio, 3), run, needed, "frames in a row")
 
 
 def accept_picture(camera: Camera) -> None:

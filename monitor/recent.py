@@ -25,9 +25,12 @@ class Recent(msgspec.Struct):
 
     def see(self, event_id: str) -> Seen:
         """Remember an id. Raises ValueError when it is none."""
-        key = bytes.fromhex(event_id.replace("-", ""))
+        try:
+            key = bytes.fromhex(event_id.replace("-", ""))
+        except ValueError:
+            key = b""
         if len(key) != 16:
-            raise ValueError(f"not an event id (UUIDv7): {event_id!r}")
+            raise ValueError(f"the event id is {event_id!r}, expected a UUIDv7")
         if key in self.ids:
             return "repeat"
         if key[:6] < self.forgotten[:6]:

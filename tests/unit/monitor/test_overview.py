@@ -1,0 +1,65 @@
+"""What the monitor shows of itself: states, ratios, metrics."""
+
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from contracts import metrics_monitor
+from contracts.repository import ModelRepository
+from monitor.exports import Exports
+from monitor.judge import Judge
+from monitor.memory import Memory
+from monitor.overview import STATES, Overview, overview
+from monitor.policy import Policy
+from monitor.standard import Standards
+from tests.monitor_line import MODEL, Line, black, other, usual
+
+POLICY = Policy(block_frames=16, confirm_blocks=3)
+
+
+def seen(folder: Path) -> tuple[Overview, Standards]:
+    line, memory = Line(folder), Memory()
+    standards = Standards(ModelRepository(line.url), MODEL, POLICY)
+    judge = Judge(MODEL, POLICY, memory, standards)
+    for pool, cameras, each in (
+        (usual(), ("cam-1", "cam-2", "cam-3"), 40),
+        (other(), ("cam-1", "cam-2"), 64),
+        (black(), ("cam-3",), 20),
+    ):
+        for frame in line.pass_by(cameras, each, pool):
+            judge.apply(frame, line.now)
+            judge.apply(line.label(frame, right=True), line.now)
+    return overview(MODEL, POLICY, memory, standards), standards
+
+
+def test_states_reasons_and_incidents_are_shown(tmp_path: Path) -> None:
+    view, _ = seen(tmp_path)
+    assert [(c.camera, c.state) for c in view.cameras] == [("cam-1", "drifted"), ("cam-2", "drifted"), ("cam-3", "fault")]
+    assert view.cameras[2].reason == "black"
+    assert view.cameras[0].ratios["embedding"] >= 1
+    assert {incident["cause"] for incident in view.incidents} >= {"camera_fault"}
+    assert view.versions["1"]["labels"] > 200
+    assert view.versions["1"]["realised"]["accuracy"]["value"] == 1.0
+    assert view.events["FrameScored"] == 120 + 128 + 20
+
+
+def test_metrics_carry_what_the_overview_tells(tmp_path: Path) -> None:
+    view, standards = seen(tmp_path)
+    registry = CollectorRegistry()
+    exports = Exports(registry, MODEL, standards.families)
+    exports.show(view)
+    exports.show(view)  # twice is the same
+    exports.progress({("keepsight.frames", "judged"): 5}, {"IncidentOpened": 2}, 3, 100.0, 107.5)
+    exports.progress({("keepsight.frames", "judged"): 8}, {"IncidentOpened": 2}, 0, 100.0, 107.5)
+    text = generate_latest(registry).decode()
+    for spec in metrics_monitor.ALL:
+        assert f"# HELP {spec.name}" in text
+    value = registry.get_sample_value
+    assert [value("keepsight_monitor_cameras", {"model": MODEL, "state": state}) for state in STATES] == [0, 0, 0, 2, 1, 0, 0, 0]
+    ratio = value("keepsight_monitor_drift_ratio", {"model": MODEL, "version": "1", "family": "embedding", "channel": "embedding"})
+    assert ratio == max(view.cameras[i].ratios["embedding"] for i in (0, 1))
+    assert value("keepsight_monitor_events_total", {"topic": "keepsight.frames", "fate": "judged"}) == 8
+    assert value("keepsight_monitor_said_total", {"type": "IncidentOpened"}) == 2
+    assert value("keepsight_monitor_lag_seconds") == 0
+    assert value("keepsight_monitor_quality", {"model": MODEL, "version": "1", "metric": "accuracy", "bound": "value"}) == 1.0
+    assert value("keepsight_monitor_open_incidents", {"model": MODEL, "cause": "camera_fault", "severity": "page"}) == 1

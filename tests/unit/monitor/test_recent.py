@@ -1,0 +1,44 @@
+"""Ids seen: exact for the newest, never twice for the rest."""
+
+import msgspec
+import pytest
+
+from monitor.identity import derived_id
+from monitor.recent import KEPT_FRAMES, Recent
+
+
+def ids(n: int) -> list[str]:
+    return [derived_id(1_750_000_000 + i, i) for i in range(n)]
+
+
+def test_a_repeat_is_told_from_a_new_one_in_any_order() -> None:
+    recent, (first, second) = Recent(), ids(2)
+    assert [recent.see(one) for one in (second, first, second, first)] == ["new", "new", "repeat", "repeat"]
+
+
+def test_what_is_older_than_the_memory_is_late_and_never_new() -> None:
+    recent, stream = Recent(), ids(KEPT_FRAMES + 20)
+    assert {recent.see(one) for one in stream} == {"new"}
+    assert {recent.see(one) for one in stream[:19]} == {"late"}
+    assert {recent.see(one) for one in stream[20:]} == {"repeat"}
+    assert len(recent.ids) == KEPT_FRAMES
+
+
+def test_many_ids_of_one_millisecond_are_all_new() -> None:
+    recent = Recent()
+    assert {recent.see(derived_id(1.0, i)) for i in range(3 * KEPT_FRAMES)} == {"new"}
+
+
+def test_it_survives_saving() -> None:
+    recent = Recent()
+    for one in ids(KEPT_FRAMES + 5):
+        recent.see(one)
+    again = msgspec.msgpack.decode(msgspec.msgpack.encode(recent), type=Recent)
+    assert again == recent
+    assert list(again.ids) == list(recent.ids)
+
+
+@pytest.mark.parametrize("bad", ["", "no", "0197-zz", "01" * 20])
+def test_what_is_no_id_is_refused(bad: str) -> None:
+    with pytest.raises(ValueError, match="expected a UUIDv7"):
+        Recent().see(bad)
