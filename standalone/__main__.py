@@ -70,11 +70,11 @@ def _init(parsed: argparse.Namespace) -> int:
     from standalone.settings_file import write_house
 
     path = write_house(parsed.folder, parsed.model, parsed.force)
+    house = _shown(path.parent)
     where = "" if path.parent == Path.cwd() else f" --settings {_shown(path)}"
     _say(f"wrote {_shown(path)}: name your cameras there. Then bring a model and start:")
-    _say(
-        f"    keepsight import-model model.onnx --name {parsed.model} --labels a,b,c --reference FOLDER --repository {_shown(path.parent)}/repository"
-    )
+    _say(f"    keepsight import-model model.onnx --name {parsed.model} --labels a,b,c --reference FOLDER_OF_FRAMES \\")
+    _say(f"        --repository {house}/repository --frame-store {house}/frames")
     _say(f"    keepsight up{where}")
     return 0
 

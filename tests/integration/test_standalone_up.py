@@ -119,9 +119,12 @@ def test_a_house_from_nothing_to_answers_and_over_a_restart(house: Path, up: Cal
         (reference / digit.label).mkdir(parents=True, exist_ok=True)
         (reference / digit.label / f"{number}.png").write_bytes(digit.content)
     model = digits.train(tmp_path / "model.onnx")
-    repository, labels = str(house.parent / "repository"), ",".join(digits.LABELS)
+    labels = ",".join(digits.LABELS)
+    where = ("--repository", str(house.parent / "repository"), "--frame-store", str(house.parent / "frames"))
     command = [*KEEPSIGHT, "import-model", str(model), "--name", "digits", "--labels", labels, "--reference", str(reference)]
-    imported = subprocess.run([*command, "--repository", repository, "--scale", "0-1"], capture_output=True, text=True, check=False)
+    imported = subprocess.run(
+        [*command, *where, "--scale", str(1 / 255), "--color", "gray"], capture_output=True, text=True, check=False
+    )
     assert imported.returncode == 0, imported.stderr
 
     unseen = digits.scans()
