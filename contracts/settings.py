@@ -23,6 +23,7 @@ from pydantic_settings import SettingsError as UnreadableSettingError
 
 from contracts.errors import SettingsError
 from contracts.ids import NAME
+from contracts.log_security import LogSecurity
 
 SECTIONS: Final = ("serving", "monitor", "retrain", "standalone")
 _NOT_SETTINGS: Final = ("KEEPSIGHT_TEST_", "KEEPSIGHT_REQUIRE_ALL", "KEEPSIGHT_SETTINGS")
@@ -52,7 +53,25 @@ class ServiceSettings(BaseSettings):
     kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         "SCRAM-SHA-512", description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
     )
-    kafka_tls: bool = Field(False, description="Speak TLS to Kafka (implied by kafka_ca_file).")
+    kafka_tls: bool = Field(False, description="Speak TLS to Kafka (implied by kafka_ca_file and kafka_cert_file).")
+    kafka_cert_file: Path | None = Field(None, description="This client's certificate (PEM), where the cluster asks for one.")
+    kafka_key_file: Path | None = Field(None, description="The key of kafka_cert_file (PEM).")
+
+    @property
+    def log_security(self) -> LogSecurity | None:
+        """How to prove oneself to Kafka; None when neither TLS nor SASL is asked for."""
+        tls = self.kafka_tls or self.kafka_ca_file is not None or self.kafka_cert_file is not None
+        if not tls and not self.kafka_username:
+            return None
+        return LogSecurity(
+            self.kafka_ca_file,
+            self.kafka_username,
+            self.kafka_password,
+            self.kafka_mechanism,
+            self.kafka_cert_file,
+            self.kafka_key_file,
+            tls,
+        )
 
     @classmethod
     def settings_customise_sources(

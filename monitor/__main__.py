@@ -13,9 +13,8 @@ from contracts.errors import KeepsightError
 from contracts.events import TOPICS
 from contracts.health import HealthServer
 from contracts.listener import listen
-from contracts.log import LogSecurity, open_bus, wait_for_log
+from contracts.log import open_bus, wait_for_log
 from contracts.logs import Logger, log_to_stderr
-from contracts.ports import Bus
 from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
 from monitor.exports import Exports
@@ -49,7 +48,7 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
     listener = listen(settings.host, settings.port, "monitor")
     with ExitStack() as open_things:
         open_things.callback(listener.close)
-        bus = _bus(settings)
+        bus = open_bus(settings.log, "keepsight-monitor", settings.log_security)
         open_things.callback(bus.close)
         policy = settings.policy()
         standards = Standards(ModelRepository(settings.repository), settings.model, policy)
@@ -69,16 +68,6 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
             service.run(stop, lambda: panel.beat(service, time.time()))
         _LOG.info("stopped", unsent=len(store.unsent()[0]))
     return 0
-
-
-def _bus(settings: MonitorSettings) -> Bus:
-    tls = settings.kafka_tls or settings.kafka_ca_file is not None
-    security = None
-    if tls or settings.kafka_username:
-        security = LogSecurity(
-            settings.kafka_ca_file, settings.kafka_username, settings.kafka_password, mechanism=settings.kafka_mechanism, tls=tls
-        )
-    return open_bus(settings.log, "keepsight-monitor", security)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from contracts.errors import LogAwayError, LogRefusedError, SettingsError, Store
 from contracts.events import TOPICS
 from contracts.health import HealthServer
 from contracts.listener import listen
-from contracts.log import LogSecurity, open_bus, wait_for_log
+from contracts.log import open_bus, wait_for_log
 from contracts.logs import Logger, log_to_stderr
 from contracts.ports import Bus
 from contracts.repository import ModelRepository
@@ -63,7 +63,7 @@ def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence
     registry = CollectorRegistry()
     service: RetrainService | None = None
     health = HealthServer(listener, registry, lambda: service.ready() if service is not None else "waiting for the log")
-    bus = open_bus(settings.log, source, _security(settings))
+    bus = open_bus(settings.log, source, settings.log_security)
     database: Database | None = None
     ticks: Ticks | None = None
     try:
@@ -121,19 +121,6 @@ def wired(
     intake = Intake(settings.model, jobs, labels, journal, settings.operator_window_s, settings.labels_wanted)
     poll_s = min(0.25, settings.tick_s)
     return RetrainService(settings.model, bus, database, intake, labels, training, release, ticks, instruments, log, clock, poll_s)
-
-
-def _security(settings: RetrainSettings) -> LogSecurity | None:
-    tls = settings.kafka_tls or settings.kafka_ca_file is not None
-    if not tls and not settings.kafka_username:
-        return None
-    return LogSecurity(
-        ca_file=settings.kafka_ca_file,
-        username=settings.kafka_username,
-        password=settings.kafka_password,
-        mechanism=settings.kafka_mechanism,
-        tls=tls,
-    )
 
 
 def training_plan(settings: RetrainSettings) -> TrainingPlan:

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from contracts.errors import KeepsightError
 from contracts.frame_store import FrameStore
 from contracts.listener import listen
-from contracts.log import LogSecurity, open_bus
+from contracts.log import open_bus
 from contracts.logs import Logger, log_to_stderr
 from contracts.ports import Bus
 from contracts.repository import ModelRepository
@@ -48,7 +48,7 @@ class Service:
         self._settings, self._log = settings, log
         self.leaving = threading.Event()
         self.instruments = Instruments(CollectorRegistry())
-        self._bus: Bus = open_bus(settings.log, "serving", _security(settings))
+        self._bus: Bus = open_bus(settings.log, "serving", settings.log_security)
         self._spool = Spool(settings.state / "serving" / "spool", settings.spool_max_bytes)
         self._publisher = Publisher(self._spool, self._bus, self.instruments, log)
         self._journal = Journal(self._spool, "serving", self.instruments, log)
@@ -152,15 +152,6 @@ async def _run(settings: ServingSettings, service: Service, server: uvicorn.Serv
     host, port = listener.getsockname()[:2]
     log.info("serving_listens", host=host, port=port, model=settings.model, cameras=len(settings.cameras), workers=settings.workers)
     await serve(server, listener, service.leaving.set, settings.stop_delay_s)
-
-
-def _security(settings: ServingSettings) -> LogSecurity | None:
-    tls = settings.kafka_tls or settings.kafka_ca_file is not None
-    if not tls and not settings.kafka_username:
-        return None
-    return LogSecurity(
-        settings.kafka_ca_file, settings.kafka_username, settings.kafka_password, mechanism=settings.kafka_mechanism, tls=tls
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -231,3 +231,13 @@ def test_defaults_as_the_documentation_writes_them(name: str, text: str) -> None
 def test_a_service_says_in_one_line_why_it_does_not_start(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_with(SettingsError("setting 'port' is 70000")) == 2
     assert re.fullmatch(r"keepsight: setting 'port' is 70000\n", capsys.readouterr().err)
+
+
+def test_kafka_is_proven_to_only_when_asked_for() -> None:
+    assert ServiceSettings().log_security is None
+    with_user = ServiceSettings(kafka_username="ann", kafka_password="secret").log_security
+    assert with_user is not None
+    assert (with_user.tls, with_user.mechanism) == (False, "SCRAM-SHA-512")
+    with_certificate = ServiceSettings(kafka_cert_file=Path("a.pem"), kafka_key_file=Path("a.key")).log_security
+    assert with_certificate is not None
+    assert (with_certificate.tls, with_certificate.key_file) == (True, Path("a.key"))
