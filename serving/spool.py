@@ -153,7 +153,7 @@ class Spool:
             assert file is not None
             written = os.write(file, content)
             if written != len(content):
-                os.ftruncate(file, segment.size)
+                os.ftruncate(file, segment.size)  # refused whole: no record of it may come back with a restart
                 self._close_segment()
                 return False
         except OSError:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_sampled_frame_is_stored_and_can_be_labelled_at_once_and_again(serving
         sampled += 1
         assert reply.json["accepted"] == 1
         assert serving.label([{"frame_id": answer["frame_id"], "label": "flower"}]).json["event_ids"] == reply.json["event_ids"]
-        card = eventually("the card", lambda found=answer: store.card("small", found["frame_id"]))  # type: ignore[misc]  # bound now
+        card = eventually("the card", partial(store.card, "small", answer["frame_id"]))
         assert card is not None
         assert store.read(card.path) == content
     assert 5 < sampled < 40
@@ -143,9 +144,10 @@ def test_every_answered_frame_is_shadowed_and_the_labels_know_it(serving: Servin
         assert [(said.version, said.variant) for said in event.predictions] == [("1", "champion"), ("2", "shadow")]
     store = FrameStore(str(serving.home / "frames"))
     for frame_id in sampled:
-        eventually(
-            "the card knows both",
-            lambda found=frame_id: store.card("small", found),
-            lambda card: card is not None and len(card.predictions) == 2,
-        )  # type: ignore[misc]
-    assert serving.metric("keepsight_serving_shadow_frames_total", outcome="scored") == 40
+        eventually("the card knows both", partial(_predictions, store, frame_id), (2).__eq__)
+    eventually("the count", lambda: serving.metric("keepsight_serving_shadow_frames_total", outcome="scored") == 40)
+
+
+def _predictions(store: FrameStore, frame_id: str) -> int:
+    card = store.card("small", frame_id)
+    return len(card.predictions) if card else 0

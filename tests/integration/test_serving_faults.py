@@ -1,7 +1,9 @@
 """What a real serving process survives: SIGKILL, a log that is away, altered versions, swaps and its own stop under load."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ def test_sigkill_loses_no_event_that_was_answered(serving: ServingProcess) -> No
     for _ in range(3):
         serving.start()
         with Load(serving, FRAMES, CAMERAS) as load:
-            eventually("answers", lambda load=load: len(load.answers), lambda count: count > 60)  # type: ignore[misc]  # bound now
+            eventually("answers", partial(len, load.answers), lambda count: count > 60)
             serving.kill()
         assert not load.refused
         answered += [answer["frame_id"] for _, answer in load.answers]
@@ -48,7 +50,7 @@ def test_while_the_log_is_away_answers_go_on_and_events_wait(serving: ServingPro
     serving.start()
     first = serving.answered(FRAMES[0])
     serving.scored(1)
-    log = sqlite3.connect(serving.home / "log" / "log.sqlite3", isolation_level=None)
+    log = sqlite3.connect(serving.home / "log" / "log.sqlite3", isolation_level=None, timeout=60)
     log.execute("BEGIN IMMEDIATE")
     try:
         answers = [serving.answered(content, CAMERAS[index % 3]) for index, content in enumerate(FRAMES * 4)]
@@ -111,11 +113,7 @@ def test_swaps_under_load_fail_no_frame_and_mix_no_versions(serving: ServingProc
     with Load(serving, FRAMES, CAMERAS) as load:
         for version in versions[1:]:
             set_channels(serving.repository, champion=version)
-            eventually(
-                f"answers of {version}",
-                lambda v=version: {a["version"] for _, a in load.answers[-20:]},
-                lambda seen, v=version: seen == {v},
-            )  # type: ignore[misc]  # bound now
+            eventually(f"answers of {version} only", partial(_versions_of_the_last, load, 20), {version}.__eq__)
     assert not load.refused
     assert not load.broken
     assert {answer["version"] for _, answer in load.answers} == set(versions)
@@ -136,6 +134,21 @@ def test_sigterm_under_load_cuts_nothing_and_exits_0(serving: ServingProcess) ->
     # A connection may end before its request is taken (the client sends it again elsewhere); none that was taken ends without its answer.
     assert {event.frame_id for event in serving.logged(FRAMES_TOPIC, FrameScored)} == {a["frame_id"] for _, a in load.answers}
     assert serving.said("serving_stopped")[-1]["spool_drained"] is True
+
+
+def test_under_load_every_answer_is_shadowed(serving: ServingProcess) -> None:
+    publish_small_version(serving.repository, version="2", seed=3, champion=False)
+    set_channels(serving.repository, shadow="2")
+    serving.start()
+    with Load(serving, FRAMES, CAMERAS) as load:
+        eventually("answers", partial(len, load.answers), lambda count: count > 600)
+    assert serving.stop() == 0  # the shadows that wait are scored before the end
+    seen = Counter(event.variant for event in serving.logged(FRAMES_TOPIC, FrameScored))
+    assert seen == {"champion": len(load.answers), "shadow": len(load.answers)}
+
+
+def _versions_of_the_last(load: Load, count: int) -> set[str]:
+    return {answer["version"] for _, answer in load.answers[-count:]}
 
 
 def _expected(repository: str, versions: list[str]) -> dict[str, list[float]]:

@@ -112,6 +112,7 @@ def test_a_client_that_leaves_in_the_middle_is_no_error(serving: ServingProcess)
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
 def test_each_format_is_answered(serving: ServingProcess, extension: str) -> None:
     picture = cv2.imdecode(np.frombuffer(JPEG, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
     answer = serving.answered(cv2.imencode(extension, picture)[1].tobytes())
     assert answer["prediction"]["labels"][0] == "china"
     assert sum(answer["prediction"]["probabilities"]) == pytest.approx(1, abs=1e-5)

@@ -58,7 +58,7 @@ def test_waiting_frames_are_shared_with_an_idle_worker() -> None:
         while (taken := queue.take()) is not None:
             sizes.append(len(taken.frames))
 
-    idle = threading.Thread(target=work)
+    idle = threading.Thread(target=work, daemon=True)
     idle.start()
     eventually("an idle worker", lambda: queue._idle)
     with queue._changed:  # both frames are there before anybody looks
@@ -103,7 +103,7 @@ def test_a_batch_is_held_open_for_more_until_it_is_full() -> None:
         while (work := queue.take()) is not None:
             taken.append(len(work.frames))
 
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
     _put(queue, 2)
     assert not taken

@@ -124,13 +124,16 @@ def test_a_disk_that_takes_half_a_record_has_taken_none(tmp_path: Path, monkeypa
     spool = Spool(tmp_path, MIB)
     spool.append([_record(0)])
     write = os.write
-    monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:10]))
-    assert not spool.append([_record(1)])
+    monkeypatch.setattr(os, "write", lambda file, content: write(file, content[: len(content) * 2 // 3]))
+    assert not spool.append([_record(1), _record(2)])
     monkeypatch.setattr(os, "write", lambda file, content: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     assert not spool.append([_record(2)])
     monkeypatch.undo()
     assert spool.append([_record(3)])
+    spool.close()
+    spool = Spool(tmp_path, MIB)
     assert _drain(spool) == [_record(0), _record(3)]
+    spool.close()
 
 
 def test_a_damaged_position_is_read_as_none_and_repeats_rather_than_loses(tmp_path: Path) -> None:

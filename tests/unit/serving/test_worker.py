@@ -243,7 +243,8 @@ def test_the_shadow_scores_what_was_answered_and_joins_the_card(tmp_path: Path, 
 
 def test_the_thread_outlives_a_batch_that_fails(tmp_path: Path, many: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(tmp_path, parts.lineup(many))
-    see, failed = Eye.see, []
+    see = Eye.see
+    failed: list[str] = []
 
     def fails_once(self: Eye, frame: Frame, lineup: Lineup) -> Any:
         if not failed:
