@@ -270,3 +270,13 @@ def test_the_same_events_say_the_same_with_the_same_ids(tmp_path: Path) -> None:
         told.append(house.said)
     assert told[0] == told[1]
     assert told[0]
+
+
+def test_an_incident_stays_open_while_one_of_its_cameras_still_drifts(house: House) -> None:
+    line = house.line
+    house.see(line.pass_by(CAMERAS, 64, usual()))
+    house.see(line.pass_by(CAMERAS, 64, other()))
+    said = house.see(line.frame(camera, other() if camera == "cam-3" else usual()) for _ in range(400) for camera in CAMERAS)
+    assert "IncidentClosed" not in kinds(said)
+    assert house.states() == {"cam-1": "quiet", "cam-2": "quiet", "cam-3": "drifted"}
+    assert kinds(house.see(line.pass_by(CAMERAS, 400, usual())))[-1] == "IncidentClosed"
