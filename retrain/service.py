@@ -42,7 +42,7 @@ from retrain.release import Release
 from retrain.ticks import Duty, Ticks
 from retrain.training import Training
 
-GROUP: Final = "retrain"
+HANDLER: Final = "retrain"
 READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS)
 _KEPT_S: Final = 30 * 86_400.0
 """How long a request or command is known again when it is repeated."""
@@ -152,7 +152,7 @@ class RetrainService:
         except (BadEventError, ValueError, LookupError, TypeError, ArithmeticError) as error:
             self._log.error("record_dead", topic=record.place.topic, offset=record.offset, why=str(error), trace=True)
             self._instruments.dead_letters.inc()
-            self._database.publish_later(dead_letter(record, f"{type(error).__name__}: {error}", GROUP, now))
+            self._database.publish_later(dead_letter(record, f"{type(error).__name__}: {error}", HANDLER, now))
 
     def _apply(self, event: AnyEvent, now: float) -> None:
         match event:
@@ -201,7 +201,7 @@ class RetrainService:
             self._database.published(last)
 
     def _join(self) -> Reader:
-        return self._bus.reader(GROUP, READS, self._start_at)
+        return self._bus.reader(f"keepsight-retrain-{self._model}", READS, self._start_at)
 
     def _start_at(self, place: Place) -> int | None:
         return self._database.next_offset(place)

@@ -90,6 +90,13 @@ MONITOR: Final[dict[str, Value]] = {
     "block_frames": 16,  # under three seconds of a camera
     "frames_per_second": 6.0,
     "quiet_blocks": 4,
+    "confirm_blocks": 6,  # a module's twenty cells may differ for two blocks; a new product stays
+    "lone_blocks": 12,
+    "label_tolerance": 0.05,
+    "label_class_tolerance": 0.2,  # version 2's benchmark mixes both kinds of cell, the line shows one
+    "label_arl": 1e6,  # the demo posts eight labels a second: six thousand would be twelve minutes
+    "labels_for_verdict": 20,
+    "merge_wait_s": 0.5,
 }
 RETRAIN: Final[dict[str, Value]] = {
     "tick_s": 0.3,
