@@ -1,5 +1,6 @@
 """A real serving process for tests: its folders, its settings file, a client, and what it put on its log."""
 
+import atexit
 import json
 import os
 import signal
@@ -81,6 +82,7 @@ class ServingProcess:
         command = [sys.executable, "-m", "serving", "--settings", str(self.home / "keepsight.toml")]
         with self._errors.open("ab") as errors:
             self._process = subprocess.Popen(command, cwd=ROOT, stderr=errors, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        atexit.register(self._process.kill)  # a test that fails leaves none behind
         listens = eventually("serving listens", lambda: self._said("serving_listens", begun))
         self.port = listens[-1]["port"]
         if ready:

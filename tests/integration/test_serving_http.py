@@ -54,7 +54,7 @@ HOSTILE = {
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingProcess]:
-    house = ServingProcess(tmp_path_factory.mktemp("house"), body_timeout_s=1.0)
+    house = ServingProcess(tmp_path_factory.mktemp("house"))
     publish_small_version(house.repository)
     yield house.start()
     assert house.stop() == 0
@@ -87,7 +87,10 @@ def test_a_length_over_the_limit_is_refused_before_the_body_is_sent(serving: Ser
         )
 
 
-def test_a_body_that_does_not_come_is_given_up(serving: ServingProcess) -> None:
+def test_a_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    serving = ServingProcess(tmp_path, body_timeout_s=0.5)
+    publish_small_version(serving.repository)
+    serving.start()
     with serving.connected() as connection:
         connection.putrequest("POST", "/v1/frames?camera=line-1")
         connection.putheader("Content-Length", "1000")
