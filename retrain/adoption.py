@@ -1,8 +1,10 @@
-"""Turns a stranger's graph into a version's: its own preprocessing inside, its embedding beside its scores, and proof that it answers as before."""
+"""Turns a stranger's graph into a version's: its preprocessing inside, its embedding beside its scores, and proof that it answers as before.
+
+A Softmax or LogSoftmax at its end is left off: versions answer logits, so that a temperature can make their probabilities honest.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import onnx
@@ -21,17 +23,8 @@ TOLERANCE: Final = 1e-4
 """Of the largest score: preprocessing inside the graph rounds differently from outside, in the seventh digit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """The version's graph and how it takes frames and answers."""
-
-    model: bytes
-    spec: InputSpec
-    scores_are: Literal["logits", "probabilities"]
-
-
-def adopt(model: onnx.ModelProto, spec: InputSpec, how: graph.Preprocessing, classes: int, pixels: list[Pixels]) -> Imported:
-    """The version's graph, checked to answer as `model` does on real prepared frames. Raises VersionError with the reason."""
+def adopt(model: onnx.ModelProto, spec: InputSpec, how: graph.Preprocessing, classes: int, pixels: list[Pixels]) -> bytes:
+    """The version's graph, its scores logits, checked to answer as `model` does on real prepared frames. Raises VersionError with the reason."""
     found = anatomy.head(model)
     before, embedding = _answers(model, found, _fed(pixels, how))
     if before.shape[1] != classes:
@@ -45,9 +38,7 @@ def adopt(model: onnx.ModelProto, spec: InputSpec, how: graph.Preprocessing, cla
     )
     content = graph.encode(graph.with_frames(shown, spec.height, spec.width, how))
     _check_unchanged(content, spec, pixels, before, found)
-    sums = np.abs(before.sum(axis=1) - 1.0).max() < 1e-3 and before.min() >= 0.0
-    probable = found.activation == "none" and bool(sums)
-    return Imported(content, spec, "probabilities" if probable else "logits")
+    return content
 
 
 def _fed(pixels: Sequence[Pixels], how: graph.Preprocessing) -> NDArray[np.float32]:
@@ -58,7 +49,8 @@ def _fed(pixels: Sequence[Pixels], how: graph.Preprocessing) -> NDArray[np.float
     if how.color == "gray":
         x = (x @ np.array([0.299, 0.587, 0.114]))[..., None]
     x = (x * how.scale - np.asarray(how.mean)) / np.asarray(how.std)
-    return np.ascontiguousarray(x.transpose(0, 3, 1, 2) if how.layout == "nchw" else x, dtype=np.float32)
+    with np.errstate(over="ignore"):  # infinities are found in the scores, and refused there
+        return np.ascontiguousarray(x.transpose(0, 3, 1, 2) if how.layout == "nchw" else x, dtype=np.float32)
 
 
 def _answers(

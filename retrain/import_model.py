@@ -25,8 +25,8 @@ from contracts.manifest import InputSpec, Lineage, Manifest, digest
 from contracts.quality import quality
 from contracts.repository import ModelRepository
 from retrain import anatomy, graph, reference
-from retrain.adoption import Imported, adopt
-from retrain.calibrate import probabilities, temperature
+from retrain.adoption import adopt
+from retrain.calibrate import softmax, temperature
 from retrain.dataset import Dataset, Datasets, Item, near_duplicates
 from retrain.dealing import BLOCK, BOOTSTRAP_SHARES, SETS, deal, joined
 from retrain.embed import Session, Views, views
@@ -85,12 +85,12 @@ def run(order: Order, now: float) -> str:
     spec = InputSpec(graph.IMAGE, *anatomy.size(taken, order.height, order.width), order.fit)
     how = replace(order.preprocessing, layout=taken.layout)
     pixels = [prepare(decode(gallery.frames[i].content), spec) for i in parity_frames(len(gallery.frames))]
-    imported = adopt(model, spec, how, len(order.labels), pixels)
-    return _publish(order, imported, gallery, now)
+    adopted = adopt(model, spec, how, len(order.labels), pixels)
+    return _publish(order, adopted, spec, gallery, now)
 
 
-def _publish(order: Order, imported: Imported, gallery: Gallery, now: float) -> str:
-    session = Session(imported.model, imported.spec, graph.EMBEDDING, graph.SCORES)
+def _publish(order: Order, model: bytes, spec: InputSpec, gallery: Gallery, now: float) -> str:
+    session = Session(model, spec, graph.EMBEDDING, graph.SCORES)
     seen = views(session, [frame.content for frame in gallery.frames], threads=order.threads)
     if not np.isfinite(seen.embedding).all():
         raise VersionError("the embedding is not finite on the reference frames: check --scale, --mean and --std")
@@ -100,12 +100,12 @@ def _publish(order: Order, imported: Imported, gallery: Gallery, now: float) -> 
         )
     truth = gallery.truth
     logits = seen.scores.astype(np.float64)
-    fitted = temperature(logits, truth) if truth is not None and imported.scores_are == "logits" else 1.0
-    p = probabilities(logits, imported.scores_are, fitted)
+    fitted = temperature(logits, truth) if truth is not None else 1.0
+    p = softmax(logits / fitted)
     benchmark = quality(order.labels, truth, p, order.positive) if truth is not None else None
     repository = ModelRepository(order.repository)
     version = order.version or repository.next_version(order.name)
-    dataset_digest, counts = _dataset(order, imported, gallery, seen, version)
+    dataset_digest, counts = _dataset(order, model, gallery, seen, version)
     lineage = Lineage(
         origin="import",
         dataset=dataset_digest,
@@ -121,10 +121,10 @@ def _publish(order: Order, imported: Imported, gallery: Gallery, now: float) -> 
         created_at=now,
         task="classification",
         labels=order.labels,
-        input=imported.spec,
+        input=spec,
         scores=graph.SCORES,
         embedding=graph.EMBEDDING,
-        scores_are=imported.scores_are,
+        scores_are="logits",
         temperature=fitted,
         positive=order.positive,
         benchmark=benchmark,
@@ -132,12 +132,12 @@ def _publish(order: Order, imported: Imported, gallery: Gallery, now: float) -> 
         files={},
     )
     baseline = reference.build(order.labels, seen, p, truth, [str(row // BLOCK) for row in range(len(seen))])
-    manifest = repository.publish(manifest, imported.model, baseline)
+    manifest = repository.publish(manifest, model, baseline)
     first_champion(repository, manifest, now, "import-model")
     return _summary(order, manifest, len(baseline), baseline.centre.shape[0], gallery, repository)
 
 
-def _dataset(order: Order, imported: Imported, gallery: Gallery, seen: Views, version: str) -> tuple[str, dict[str, int]]:
+def _dataset(order: Order, model: bytes, gallery: Gallery, seen: Views, version: str) -> tuple[str, dict[str, int]]:
     """Keep labelled references for replay: the digest and the counts by set; none without labels."""
     if gallery.truth is None:
         return "", {}
@@ -157,7 +157,7 @@ def _dataset(order: Order, imported: Imported, gallery: Gallery, seen: Views, ve
         for f, group, name in zip(gallery.frames, groups, sets, strict=True)
     )
     dataset = Dataset(model=order.name, labels=order.labels, items=items)
-    datasets.put_views(sha256(imported.model), seen)
+    datasets.put_views(sha256(model), seen)
     return datasets.put(dataset), {name: int(dataset.where(name).sum()) for name in SETS}
 
 

@@ -93,5 +93,14 @@ def test_a_frame_sent_again_at_another_quality_is_a_near_duplicate_and_others_ar
     assert near_duplicates(seen.rows(np.arange(0))) == []
 
 
+def test_hash_and_embedding_must_both_say_so() -> None:
+    embedding = np.array([[0, 0], [0, 0.01], [9, 9], [5, 0], [0, 5]], np.float32)
+    far = 0xFFFF_FFFF
+    seen = Views(np.zeros((5, 10), np.float32), np.array([0, far, 0, far, 0], np.uint64), embedding, np.zeros((5, 2), np.float32))
+    assert near_duplicates(seen) == []
+    same = Views(seen.statistics, np.zeros(5, np.uint64), embedding, seen.scores)
+    assert near_duplicates(same) == [(0, 1)]
+
+
 def test_conflicting_labels_are_named() -> None:
     assert conflicting(["x", "y", "x", "y"], ["a", "a", "b", "a"]) == {"x"}
