@@ -28,6 +28,9 @@ class SeenIncident(msgspec.Struct, frozen=True, kw_only=True):
 
     cause: str
     headline: str
+    """As it reads now, with all that was learnt since."""
+    first_headline: str
+    """As it read when the incident opened."""
     action: str
     cameras: tuple[str, ...]
     since_s: float

@@ -123,7 +123,7 @@ def story(facts: Facts) -> str:
         )
     if found := promises.drifts(facts):
         told.append(
-            f"Keepsight noticed {found[0].opened_at_s - (facts.moments.switched_s or 0):.0f} seconds later: “{found[0].headline}”."
+            f"Keepsight noticed {found[0].opened_at_s - (facts.moments.switched_s or 0):.0f} seconds later: “{found[0].first_headline}”."
         )
     if promises.faults(facts):
         told.append("Meanwhile one lens got dirty; that was told apart, as a camera to clean and not as a model to retrain.")

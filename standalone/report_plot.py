@@ -36,7 +36,7 @@ def marks(facts: Facts) -> tuple[Mark, ...]:
     if moments.switched_s is not None:
         found.append((moments.switched_s, "New product", "the line switches from mono- to poly-crystalline cells"))
     for incident in facts.incidents:
-        found.append((incident.opened_at_s, "Incident", f"{incident.headline} ({', '.join(incident.cameras)})"))
+        found.append((incident.opened_at_s, "Incident", incident.first_headline))
     if moments.smeared_s is not None:
         found.append((moments.smeared_s, "Dirty lens", "one camera goes out of focus"))
     if moments.cleaned_s is not None:

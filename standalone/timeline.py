@@ -57,6 +57,7 @@ def told(event: AnyEvent, started: float) -> Entry | None:
 def incidents(events: Iterable[AnyEvent], started: float, moments: Moments) -> tuple[SeenIncident, ...]:
     """Each incident by its newest state, in the order of opening."""
     newest: dict[str, Incident] = {}
+    first: dict[str, Incident] = {}
     evidence: dict[str, tuple[Evidence, ...]] = {}
     effects: dict[str, tuple[Estimate, ...]] = {}
     closed: dict[str, IncidentClosed] = {}
@@ -64,18 +65,28 @@ def incidents(events: Iterable[AnyEvent], started: float, moments: Moments) -> t
         if isinstance(event, IncidentOpened | IncidentUpdated | IncidentClosed):
             one = event.incident
             newest[one.incident_id] = one
+            first.setdefault(one.incident_id, one)
             evidence[one.incident_id] = one.evidence or evidence.get(one.incident_id, ())
             effects[one.incident_id] = one.estimates or effects.get(one.incident_id, ())
             if isinstance(event, IncidentClosed):
                 closed[one.incident_id] = event
     return tuple(
-        _seen(one, evidence[one.incident_id], effects[one.incident_id], closed.get(one.incident_id), started, moments)
+        _seen(
+            one,
+            first[one.incident_id],
+            evidence[one.incident_id],
+            effects[one.incident_id],
+            closed.get(one.incident_id),
+            started,
+            moments,
+        )
         for one in sorted(newest.values(), key=lambda incident: incident.opened_at)
     )
 
 
 def _seen(
     one: Incident,
+    first: Incident,
     evidence: Sequence[Evidence],
     effects: Sequence[Estimate],
     end: IncidentClosed | None,
@@ -86,6 +97,7 @@ def _seen(
     return SeenIncident(
         cause=one.cause,
         headline=one.headline,
+        first_headline=first.headline,
         action=one.action,
         cameras=one.cameras,
         since_s=round(one.since - started, 2),
@@ -115,7 +127,7 @@ def _where(incident: Incident) -> str:
 
 
 def _reason(proof: Evidence) -> str:
-    said = f"{proof.channel}: {proof.feature} {proof.value:.3g} against {proof.reference:.3g}"
+    said = f"{proof.channel}: {_plain(proof.feature)} {_short(proof.value)} against {_short(proof.reference)}"
     detail = f" ({proof.detail})" if proof.detail else ""
     return f"{said} on {proof.camera or 'all cameras'}, {proof.ratio:.1f} times its threshold{detail}"
 
@@ -123,5 +135,14 @@ def _reason(proof: Evidence) -> str:
 def _effect(estimate: Estimate) -> str:
     how = f"by {estimate.n} labels" if estimate.kind == "labels" else f"estimated without labels from {estimate.n} frames"
     doubt = "" if estimate.trusted else "; not to be trusted"
-    said = f"{estimate.metric} {estimate.before:.2f} → {estimate.now:.2f}"
+    said = f"{_plain(estimate.metric)} {estimate.before:.2f} → {estimate.now:.2f}"
     return f"{said} (95 %: {estimate.low:.2f} to {estimate.high:.2f}, {how}{doubt})"
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _short(value: float) -> str:
+    """Three digits; what rounding left of a zero is a zero."""
+    return "0" if abs(value) < 1e-6 else f"{value:.3g}"

@@ -16,7 +16,8 @@ def quality(accuracy: float, balanced: float, recall: float) -> Quality:
 
 DRIFT = SeenIncident(
     cause="population_change",
-    headline="Frames of line-3 look unlike the reference",
+    headline="Frames of line-3 look unlike the reference: accuracy .83 -> .45 by 80 labels",
+    first_headline="Frames of line-3 look unlike the reference",
     action="label the sampled frames",
     cameras=("cam-31", "cam-32", "cam-33"),
     since_s=71.0,
@@ -30,6 +31,7 @@ DRIFT = SeenIncident(
 FAULT = SeenIncident(
     cause="camera_fault",
     headline="cam-32 is out of focus",
+    first_headline="cam-32 is out of focus",
     action="clean the lens",
     cameras=("cam-32",),
     since_s=80.0,

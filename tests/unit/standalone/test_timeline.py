@@ -71,6 +71,7 @@ def test_the_newest_state_counts_and_evidence_is_never_forgotten() -> None:
         "now two",
         170.0,
     )
+    assert seen.first_headline == "something"
     assert seen.since_s == 72.0
     assert [line.split(":")[0] for line in seen.evidence] == ["softmax", "embedding"]  # the strongest first
     assert "not to be trusted" in seen.effect[0]
