@@ -35,6 +35,8 @@ from retrain.gallery import Gallery, read
 from retrain.publication import code_version, first_champion
 
 SEED: Final = 1
+_SHOWN: Final = 12
+"""Classes that the summary names."""
 _CHANNELS: Final = {"rgb": 3, "bgr": 3, "gray": 1}
 
 
@@ -165,7 +167,8 @@ def _summary(order: Order, manifest: Manifest, rows: int, width: int, gallery: G
     lines = [
         f"{manifest.model} version {manifest.version} is published in {order.repository} ({digest(manifest)[:12]})",
         f"  input      {manifest.input.width} x {manifest.input.height} RGB, {manifest.input.fit}; preprocessing is inside the graph",
-        f"  classes    {', '.join(manifest.labels)}" + (f" (positive: {manifest.positive})" if manifest.positive else ""),
+        f"  classes    {len(manifest.labels)}: {', '.join(manifest.labels[:_SHOWN])}{', …' if len(manifest.labels) > _SHOWN else ''}"
+        + (f" (positive: {manifest.positive})" if manifest.positive else ""),
         f"  answers    {manifest.scores_are}, temperature {manifest.temperature:.2f}; embedding of {width} dimensions",
         f"  baseline   {rows} frames; {gallery.excluded}",
     ]

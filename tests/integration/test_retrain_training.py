@@ -20,7 +20,7 @@ from contracts.files import Folder
 from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.ids import new_id
 from contracts.repository import ModelRepository, Version
-from retrain import graph
+from retrain import graph, import_model
 from retrain.calibrate import softmax
 from retrain.candidate import read_request, run
 from retrain.crossfit import Development, cross_fit
@@ -154,6 +154,36 @@ def test_what_cannot_be_imported_is_refused_in_one_line(
     assert done.stderr.count("\n") == 1
     assert reason in done.stderr
     assert not (tmp_path / "repository").exists()
+
+
+def test_pictures_without_labels_give_a_baseline_and_no_benchmark(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number, digit in enumerate(digits.mnist()[digits.TRAINED : digits.TRAINED + 70]):
+        (pictures / f"{number}.png").write_bytes(digit.content)
+    arguments = [
+        str(model),
+        "--name",
+        "digits",
+        "--labels",
+        ",".join(digits.LABELS),
+        "--reference",
+        str(pictures),
+        "--color",
+        "gray",
+    ]
+    stores = ["--repository", str(tmp_path / "repository"), "--frame-store", str(tmp_path / "frames")]
+    assert import_model.main([*arguments, *stores]) == 0
+    assert "benchmark  none: without labels" in capsys.readouterr().out
+    version = ModelRepository(str(tmp_path / "repository")).read("digits", "1")
+    assert (version.manifest.benchmark, version.manifest.lineage.dataset) == (None, "")
+    assert set(version.baseline.truth.tolist()) == {-1}
+    for path in list(pictures.iterdir())[:10]:
+        path.unlink()
+    assert import_model.main([*arguments, *stores]) == 2
+    assert "has 60 pictures that can be used, at least 64 are needed" in capsys.readouterr().err
 
 
 def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) -> None:
