@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["import-model"]:
         return import_model(arguments[1:])
     parsed = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job is started with it ignored
+        signal.signal(number, _as_interrupt)
     try:
         return int(parsed.run(parsed))
     except KeepsightError as error:
@@ -122,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM stops in order, as Ctrl-C does."""
+    """SIGTERM and Ctrl-C stop in order."""
     raise KeyboardInterrupt
 
 
