@@ -1,8 +1,8 @@
 """Whether a candidate may replace the champion: each gate a pure function of figures, giving its verdict, value, limit and a sentence.
 
 Cheap gates come first; an error inside a gate is a failure, never a pass. Limits are the design's where they could be met, and otherwise stand beside
-the measurement that moved them. Both error rates on ELPV, mono to poly, 240 labels, 60 seeds (tests/integration/test_retrain_training_rates.py): of good
-candidates 0 or 1 refused; of those trained without replay, of those that call everything fine, and of unchanged ones none passed. Drift closure is not
+the measurement that moved them. Both error rates on ELPV, mono to poly, 240 labels, 30 seeds (tests/integration/test_retrain_training_rates.py): of good
+candidates 30 passed; of those trained without replay, of those that call everything fine, and of unchanged ones none. Drift closure is not
 judged here: the monitor compares the new version's stream with its baseline, and closes the incident or does not.
 """
 

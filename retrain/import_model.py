@@ -210,7 +210,10 @@ def _order(argv: Sequence[str]) -> Order:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="keepsight import-model", description=(__doc__ or "").split("\n\n")[0], allow_abbrev=False
+        prog="keepsight import-model",
+        description=(__doc__ or "").split("\n\n")[0],
+        epilog="With --settings FILE, KEEPSIGHT_SETTINGS or a keepsight.toml in this folder, --name, --repository and --frame-store come from it.",
+        allow_abbrev=False,
     )
     parser.add_argument("model", type=Path, metavar="MODEL.onnx")
     parser.add_argument("--name", required=True, help="the name to publish under")

@@ -148,7 +148,7 @@ def test_good_candidates_pass_bad_ones_do_not_and_accuracy_returns(capsys: pytes
         print({name: sum(not r for r in found) for name, found in outcomes.items()}, "passed of", len(SEEDS))
     assert sum(not found for found in outcomes["good"]) >= 0.9 * len(SEEDS), outcomes["good"]
     assert all(all(found) for name, found in outcomes.items() if name != "good")
-    assert rows[:, 0].max() < 0.5
+    assert rows[:, 0].mean() < 0.5
     assert rows[:, 2].min() >= 0.75
     assert rows[:, 3].min() >= 0.66
     assert rows[:, 4].mean() > -0.015
