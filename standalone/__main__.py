@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
+from standalone import import_model
 
 DEMO_NEEDS: Final = (
     "elpv_dataset",
@@ -38,22 +38,15 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand. Returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] == ["import-model"]:
-        return import_model(arguments[1:])
-    parsed = _parser().parse_args(arguments)
+    parsed = None if arguments[:1] == ["import-model"] else _parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job is started with it ignored
         signal.signal(number, _as_interrupt)
     try:
-        return int(parsed.run(parsed))
+        return import_model.run(arguments[1:]) if parsed is None else int(parsed.run(parsed))
     except KeepsightError as error:
         return exit_with(error)
     except KeyboardInterrupt:
         return 130
-
-
-def import_model(arguments: Sequence[str]) -> int:
-    """Import an ONNX model as a version, in a process of its own: it needs ONNX Runtime, this command does not."""
-    return subprocess.run([sys.executable, "-m", "retrain.import_model", *arguments], check=False).returncode
 
 
 def _demo(parsed: argparse.Namespace) -> int:
@@ -71,11 +64,9 @@ def _init(parsed: argparse.Namespace) -> int:
     from standalone.settings_file import write_house
 
     path = write_house(parsed.folder, parsed.model, parsed.force)
-    house = _shown(path.parent)
     where = "" if path.parent == Path.cwd() else f" --settings {_shown(path)}"
     _say(f"wrote {_shown(path)}: name your cameras there. Then bring a model and start:")
-    _say(f"    keepsight import-model model.onnx --name {parsed.model} --labels a,b,c --reference FOLDER_OF_FRAMES \\")
-    _say(f"        --repository {house}/repository --frame-store {house}/frames")
+    _say(f"    keepsight import-model model.onnx --labels a,b,c --reference FOLDER{where}")
     _say(f"    keepsight up{where}")
     return 0
 

@@ -27,9 +27,7 @@ def run(settings: Path, say: Say) -> int:
     content = read(settings)
     logs = Path(_shared(content, "state")) / "logs"
     supervisor = Supervisor(services(settings, logs))
-    for hint in missing(
-        _shared(content, "repository"), _shared(content, "frame_store"), _shared(content, "model"), settings, content
-    ):
+    for hint in missing(_shared(content, "repository"), _shared(content, "model"), settings, content):
         say(hint)
     say(f"starting {', '.join(service.name for service in supervisor.services)}; logs in {logs}; Ctrl-C stops them in order")
     status = 0
@@ -52,7 +50,7 @@ def run(settings: Path, say: Say) -> int:
     return status or int(bool(troubles))
 
 
-def missing(repository: str, frame_store: str, model: str, settings: Path, content: dict[str, object]) -> list[str]:
+def missing(repository: str, model: str, settings: Path, content: dict[str, object]) -> list[str]:
     """What a user must still do before frames are answered."""
     hints = []
     try:
@@ -60,8 +58,7 @@ def missing(repository: str, frame_store: str, model: str, settings: Path, conte
     except VersionError:
         hints.append(
             f"there is no version of model {model!r} in {repository} yet. Bring yours:\n"
-            f"    keepsight import-model model.onnx --name {model} --labels a,b,c --reference FOLDER_OF_FRAMES \\\n"
-            f"        --repository {repository} --frame-store {frame_store}\n"
+            f"    keepsight import-model model.onnx --labels a,b,c --reference FOLDER_OF_FRAMES --settings {settings}\n"
             "serving takes it as soon as it is there"
         )
     except KeepsightError as error:

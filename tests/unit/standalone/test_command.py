@@ -28,7 +28,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_init_says_what_to_do_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["init", str(tmp_path / "house"), "--model", "doors"]) == 0
     said = capsys.readouterr().out
-    assert "keepsight import-model model.onnx --name doors" in said
+    assert f"--reference FOLDER --settings {tmp_path}/house/keepsight.toml" in said
     assert f"keepsight up --settings {tmp_path}/house/keepsight.toml" in said
     assert command.main(["init", str(tmp_path / "house")]) == 2
     assert "exists already" in capsys.readouterr().err

@@ -1,0 +1,48 @@
+"""`keepsight import-model`: fills in what the settings file knows, and hands over to retrain's import in a process of its own, which needs ONNX Runtime."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from contracts.errors import SettingsError
+from contracts.settings import ServiceSettings, read_toml
+
+FROM_SETTINGS: Final = {"--name": "model", "--repository": "repository", "--frame-store": "frame_store"}
+"""Options of the import that a settings file answers, and its keys."""
+DEFAULT: Final = "keepsight.toml"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Import a model as a version. Returns the exit status. Raises SettingsError when the settings file named cannot be read."""
+    return subprocess.run([sys.executable, "-m", "retrain.import_model", *completed(arguments)], check=False).returncode
+
+
+def completed(arguments: Sequence[str]) -> list[str]:
+    """The arguments with what they leave out taken from `--settings FILE`, KEEPSIGHT_SETTINGS, or a keepsight.toml in this folder."""
+    path, rest = _settings_file(list(arguments))
+    if path is None:
+        return rest
+    known = read_toml(ServiceSettings, path)
+    given = {one.partition("=")[0] for one in rest}
+    for option, key in FROM_SETTINGS.items():
+        if option not in given and key in known:
+            rest += [option, str(known[key])]
+    return rest
+
+
+def _settings_file(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    """The settings file that counts, and the arguments without its option."""
+    for at, one in enumerate(arguments):
+        name, equals, value = one.partition("=")
+        if name != "--settings":
+            continue
+        if equals:
+            return Path(value), arguments[:at] + arguments[at + 1 :]
+        if at + 1 == len(arguments):
+            raise SettingsError("--settings wants a file: keepsight import-model --settings keepsight.toml …")
+        return Path(arguments[at + 1]), arguments[:at] + arguments[at + 2 :]
+    path = Path(os.environ.get("KEEPSIGHT_SETTINGS", DEFAULT))
+    return (path if path.exists() else None), arguments
