@@ -74,7 +74,7 @@ def _blurred(camera: Camera, reference: Reference | None) -> bool:
 def sharpen(frame: FrameScored, camera: Camera) -> None:
     """Take a frame's sharpness into the newest run, before its symptom is told."""
     focus = math.log(1e-3 + max(0.0, frame.statistics.sharpness))
-    camera.focus_recent = [*camera.focus_recent[1 - FOCUS_RUN :], (frame.received_at, focus)]
+    camera.focus_recent = [*camera.focus_recent[1 - FOCUS_RUN :], (_taken_at(frame), focus)]
 
 
 def observe(frame: FrameScored, camera: Camera, symptom: str) -> None:
@@ -82,7 +82,7 @@ def observe(frame: FrameScored, camera: Camera, symptom: str) -> None:
     if symptom == camera.symptom:
         camera.symptom_run += 1
     else:
-        since = frame.received_at if symptom != "out_of_focus" else _blurred_since(camera)
+        since = _taken_at(frame) if symptom != "out_of_focus" else _blurred_since(camera)
         camera.symptom, camera.symptom_run, camera.symptom_since = symptom, 1, since
     camera.healthy_run = 0 if symptom else camera.healthy_run + 1
     camera.phash = frame.statistics.phash
@@ -95,6 +95,11 @@ def observe(frame: FrameScored, camera: Camera, symptom: str) -> None:
         camera.focus_frames += 1
         rate = 1 / min(camera.focus_frames, FOCUS_MEMORY)
         camera.focus += rate * (camera.focus_recent[-1][1] - camera.focus)
+
+
+def _taken_at(frame: FrameScored) -> float:
+    """When the camera took it: a fault began with its first frame's capture, and what was captured since is kept out of training. Never after receipt."""
+    return min(frame.captured_at, frame.received_at)
 
 
 def _blurred_since(camera: Camera) -> float:

@@ -87,6 +87,17 @@ def test_a_smeared_lens_is_out_of_focus_after_a_run_and_tells_since_when(line: L
         assert health.is_fault(camera, [], 12)
 
 
+def test_a_fault_begins_with_the_capture_of_its_first_frame_not_its_receipt(line: Line, reference: Reference) -> None:
+    """Retraining leaves out what was captured since: a frame is captured some milliseconds before it is received."""
+    for pool, symptom in ((smeared(), "out_of_focus"), (black(), "black")):
+        camera = settled(line, reference)
+        frames = [msgspec.structs.replace(one, captured_at=one.received_at - 0.05) for one in line.pass_by(("cam-1",), 40, pool)]
+        for frame in frames:
+            look(camera, frame, reference)
+        assert camera.symptom == symptom
+        assert camera.symptom_since <= frames[0].captured_at
+
+
 def test_focus_lost_with_the_peers_is_no_lens(line: Line, reference: Reference) -> None:
     camera, sharp, soft = (settled(line, reference) for _ in range(3))
     for frame in line.pass_by(("cam-1",), 40, smeared()):
