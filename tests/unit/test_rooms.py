@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 LOG_CLIENTS = {"kafka"}
 TRAINING = {"torch", "onnx"}
 RUNTIME = {"onnxruntime"}
@@ -51,3 +54,14 @@ def test_importing_a_room_writes_nothing_and_starts_nothing(room: str) -> None:
     script = f"import threading, {room}; print(threading.active_count())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=150, check=True)
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_every_room_is_placed() -> None:
+    """A new top-level package must be placed: in the layers, in mypy's packages and among what is installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    layers = project["importlinter"]["contracts"][0]["layers"]
+    assert {name.strip() for layer in layers for name in layer.split("|")} == packages
+    assert set(project["importlinter"]["root_packages"]) == packages
+    assert set(project["mypy"]["packages"]) == packages
+    assert {name.rstrip("*") for name in project["setuptools"]["packages"]["find"]["include"]} == packages
