@@ -48,7 +48,8 @@ class Memory:
         self.labels: dict[str, LabelChannel] = {}
         self.cases: dict[str, Case] = {}
         self.rollout = Rollout()
-        self.dirty: set[tuple[str, str]] = set()
+        self.dirty: dict[tuple[str, str], None] = {}
+        """What changed since it was saved, in that order: what is loaded again stands in the order in which it was met."""
         self._sites: dict[str, dict[str, None]] = {}
 
     def camera(self, name: str, site: str, audit: bool) -> Camera:
@@ -61,19 +62,19 @@ class Memory:
             self._sites[camera.site].pop(name, None)
             self._sites.setdefault(site, {})[name] = None
             camera.site = site
-        self.dirty.add(("camera", name))
+        self.dirty[("camera", name)] = None
         return camera
 
     def watch(self, camera: Camera, version: str) -> Watch:
         """A camera's watch under a version; the oldest but VERSIONS_KEPT are dropped."""
         key = (camera.name, version)
-        self.dirty.add(("watch", f"{camera.name}\x1f{version}"))
+        self.dirty[("watch", f"{camera.name}\x1f{version}")] = None
         watch = self.watches.get(key)
         if watch is None:
             watch = self.watches[key] = Watch(camera.name, version)
             for old in [other for other in self.watches if other[0] == camera.name][:-VERSIONS_KEPT]:
                 del self.watches[old]
-                self.dirty.add(("watch", "\x1f".join(old)))
+                self.dirty[("watch", "\x1f".join(old))] = None
         return watch
 
     def active(self, site: str, at: float) -> list[Camera]:
@@ -87,7 +88,7 @@ class Memory:
 
     def mark(self, kind: str, key: str) -> None:
         """Remember that a part changed."""
-        self.dirty.add((kind, key))
+        self.dirty[(kind, key)] = None
 
     def part(self, kind: str, key: str) -> msgspec.Struct | None:
         """A part by the name it is saved under; None when it is gone."""
