@@ -32,7 +32,7 @@ class Camera(msgspec.Struct):
     site: str
     stream: Stream
     seen: Recent = msgspec.field(default_factory=Recent)
-    labels_seen: Recent = msgspec.field(default_factory=lambda: Recent(KEPT_LABELS))
+    labels_seen: Recent = msgspec.field(default_factory=lambda: Recent(KEPT_LABELS, ordered=False))
     counts: Counts = msgspec.field(default_factory=Counts)
     version: str = ""
     """The champion version that last answered it."""

@@ -1,7 +1,9 @@
 """Which events of a camera were seen: an exact memory of the newest ids, and a high-water mark for everything older.
 
-Ids are UUIDv7, so they sort by the time they were made. An id of an earlier millisecond than a forgotten one is `late`: it may be a repeat, and is
-never counted. So no event counts twice, in constant memory, as long as no more than are kept bear one millisecond.
+Ids are UUIDv7. Those of frames grow as they come: one of an earlier millisecond than a forgotten one is `late`, it may be a repeat, and is never
+counted. So no frame counts twice, in constant memory, as long as no more than are kept bear one millisecond. A label's id bears its frame's time, and
+labels come in any order, last week's after today's: for them an id that is not remembered is new. A redelivery follows close behind and is told; only a
+label posted again after more than `kept` others of its camera would count twice.
 """
 
 from typing import Final, Literal
@@ -23,6 +25,8 @@ class Recent(msgspec.Struct):
     """
 
     kept: int = KEPT_FRAMES
+    ordered: bool = True
+    """Whether ids grow as they come."""
     ids: dict[bytes, None] = {}
     forgotten: bytes = b""
 
@@ -37,7 +41,7 @@ class Recent(msgspec.Struct):
         key = key[:6] + key[-4:]
         if key in self.ids:
             return "repeat"
-        if key[:6] < self.forgotten[:6]:
+        if self.ordered and key[:6] < self.forgotten[:6]:
             return "late"
         self.ids[key] = None
         if len(self.ids) > self.kept:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from monitor.identity import derived_id
-from monitor.recent import KEPT_FRAMES, Recent
+from monitor.recent import KEPT_FRAMES, KEPT_LABELS, Recent
 
 
 def ids(n: int) -> list[str]:
@@ -27,6 +27,13 @@ def test_what_is_older_than_the_memory_is_late_and_never_new() -> None:
 def test_many_ids_of_one_millisecond_are_all_new() -> None:
     recent = Recent()
     assert {recent.see(derived_id(1.0, i)) for i in range(3 * KEPT_FRAMES)} == {"new"}
+
+
+def test_labels_of_old_frames_are_new_after_those_of_younger_ones() -> None:
+    recent, stream = Recent(KEPT_LABELS, ordered=False), ids(KEPT_LABELS + 20)
+    assert {recent.see(one) for one in reversed(stream)} == {"new"}
+    assert {recent.see(one) for one in stream[:KEPT_LABELS]} == {"repeat"}
+    assert len(recent.ids) == KEPT_LABELS
 
 
 def test_it_survives_saving() -> None:
