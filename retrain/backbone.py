@@ -24,6 +24,8 @@ WIDTH: Final = 2560
 OPSET: Final = 17
 _MEAN: Final = (0.485, 0.456, 0.406)
 _STD: Final = (0.229, 0.224, 0.225)
+"""As the wheel's own example normalises. The weights come from TensorFlow's (x - 127) / 128; as features for a linear head that was no better: over the
+same 30 deals of ELPV, after a retraining poly accuracy .808 (least .764) against .811 (least .788)."""
 
 
 class Backbone(nn.Module):

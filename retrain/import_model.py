@@ -183,7 +183,7 @@ def _summary(order: Order, manifest: Manifest, rows: int, width: int, gallery: G
         )
     champion = repository.channels(order.name).champion
     if champion == manifest.version:
-        lines.append(f"It is the champion. Next: keepsight up --model {order.name}")
+        lines.append("It is the champion. Next: keepsight up")
     else:
         lines.append(f"The champion is still version {champion}.")
     return "\n".join(lines) + "\n"

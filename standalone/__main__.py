@@ -13,7 +13,7 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
-from standalone import import_model
+from standalone import import_model, operator
 
 DEMO_NEEDS: Final = (
     "elpv_dataset",
@@ -32,6 +32,7 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight init my-house              a settings file of your own
     keepsight import-model model.onnx …  your model as version 1
     keepsight up                         the services, until Ctrl-C
+    keepsight status                     who serves, what is under way, which incidents are open
 """
 
 
@@ -77,6 +78,10 @@ def _up(parsed: argparse.Namespace) -> int:
     return run(parsed.settings, _say)
 
 
+def _order(parsed: argparse.Namespace) -> int:
+    return operator.order(parsed.settings, parsed.order, getattr(parsed, "target", ""), parsed.by, parsed.reason, _say)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="keepsight", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"keepsight {version('keepsight')}")
@@ -99,18 +104,35 @@ def _parser() -> argparse.ArgumentParser:
     init.set_defaults(run=_init)
 
     up = commands.add_parser("up", help="run serving, monitor and retrain until Ctrl-C")
-    up.add_argument(
+    _takes_settings(up)
+    up.set_defaults(run=_up)
+
+    status = commands.add_parser("status", help="who serves, what is under way, which incidents are open")
+    _takes_settings(status)
+    status.set_defaults(run=lambda parsed: operator.status(parsed.settings, _say))
+
+    for name, meaning in operator.ORDERS.items():
+        one = commands.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
+        if target := operator.TARGETS.get(name):
+            one.add_argument("target", metavar=target, help="the id, or its beginning" if target == "INCIDENT" else "its number")
+        one.add_argument("--by", default="", metavar="NAME", help="who orders it (default: the user's name)")
+        one.add_argument("--reason", default="", metavar="TEXT", help="why; kept in the record")
+        _takes_settings(one)
+        one.set_defaults(run=_order, order=name)
+    commands.add_parser(
+        "import-model", add_help=False, help="make a version from an ONNX classifier; see keepsight import-model --help"
+    )
+    return parser
+
+
+def _takes_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--settings",
         type=Path,
         default=Path(os.environ.get("KEEPSIGHT_SETTINGS", "keepsight.toml")),
         metavar="FILE",
         help="the settings file (default: keepsight.toml here) [KEEPSIGHT_SETTINGS]",
     )
-    up.set_defaults(run=_up)
-    commands.add_parser(
-        "import-model", add_help=False, help="make a version from an ONNX classifier; see keepsight import-model --help"
-    )
-    return parser
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

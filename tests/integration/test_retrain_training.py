@@ -122,7 +122,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, model: Path, references: Pat
     folder = tmp_path_factory.mktemp("place")
     done = imported(folder, model, references, "--color", "gray")
     assert done.returncode == 0, done.stderr
-    assert "It is the champion. Next: keepsight up --model digits" in done.stdout
+    assert "It is the champion. Next: keepsight up\n" in done.stdout
     return Place(folder)
 
 
