@@ -13,7 +13,7 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
-from standalone import import_model, operator
+from standalone import import_model, orders
 
 DEMO_NEEDS: Final = (
     "elpv_dataset",
@@ -79,7 +79,7 @@ def _up(parsed: argparse.Namespace) -> int:
 
 
 def _order(parsed: argparse.Namespace) -> int:
-    return operator.order(parsed.settings, parsed.order, getattr(parsed, "target", ""), parsed.by, parsed.reason, _say)
+    return orders.order(parsed.settings, parsed.order, getattr(parsed, "target", ""), parsed.by, parsed.reason, _say)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,11 +109,11 @@ def _parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", help="who serves, what is under way, which incidents are open")
     _takes_settings(status)
-    status.set_defaults(run=lambda parsed: operator.status(parsed.settings, _say))
+    status.set_defaults(run=lambda parsed: orders.status(parsed.settings, _say))
 
-    for name, meaning in operator.ORDERS.items():
+    for name, meaning in orders.ORDERS.items():
         one = commands.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
-        if target := operator.TARGETS.get(name):
+        if target := orders.TARGETS.get(name):
             one.add_argument("target", metavar=target, help="the id, or its beginning" if target == "INCIDENT" else "its number")
         one.add_argument("--by", default="", metavar="NAME", help="who orders it (default: the user's name)")
         one.add_argument("--reason", default="", metavar="TEXT", help="why; kept in the record")

@@ -133,7 +133,8 @@ class Supervisor:
 
     def _spawn(self, service: Service) -> subprocess.Popen[bytes]:
         service.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-S", str(LEASH), str(os.getpid()), service.name, *service.arguments]
+        # -P: the folder of leash.py stays off the path, where a module of ours could pass for one of the standard library's
+        command = [sys.executable, "-S", "-P", str(LEASH), str(os.getpid()), service.name, *service.arguments]
         with service.log.open("ab") as log:
             return subprocess.Popen(
                 command,

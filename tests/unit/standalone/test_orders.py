@@ -23,7 +23,7 @@ from contracts.ids import new_id
 from contracts.log import open_bus
 from contracts.ports import Bus
 from standalone import __main__ as keepsight
-from standalone.operator import State, told
+from standalone.orders import State, told
 from standalone.settings_file import write_house
 from tests.small_model import publish_small_version, set_channels
 
