@@ -52,7 +52,8 @@ def test_a_killed_readers_places_move_to_another(log: Log) -> None:
     assert len(heir.places()) == 3
 
 
-def test_a_frozen_reader_loses_its_places_and_reads_nothing_of_them_when_it_wakes(log: Log) -> None:
+def test_a_frozen_reader_loses_its_places_and_comes_back_to_its_share(log: Log) -> None:
+    """On the embedded log it reads nothing when it wakes. A Kafka client may still hand out what its last fetch brought: readers fold duplicates."""
     topic, group = log.topic(partitions=2), log.name("group")
     process = log.process("consume", topic, group)
     while len(said(process)["places"]) < 2:
@@ -74,8 +75,8 @@ def test_a_frozen_reader_loses_its_places_and_reads_nothing_of_them_when_it_wake
     until(rejoined, "return of the frozen member")
     while len(places) != 1:
         news = said(process)
-        assert "n" not in news, news
-        places = news["places"]
+        assert "n" not in news or log.kind == "kafka", news
+        places = news.get("places", places)
 
 
 def test_while_the_log_is_away_publish_says_so_and_works_again_after(log: Log) -> None:
