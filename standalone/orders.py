@@ -193,7 +193,7 @@ def _waiting(state: State, name: str, version: str) -> str:
             if rollout
             else "there was no rollout yet"
         )
-        raise SettingsError(f"version {version!r} waits for no {name}: {now}")
+        raise SettingsError(f"version {version!r} waits for no {name}: {now}. See keepsight status")
     return version
 
 

@@ -98,6 +98,9 @@ def test_a_waiting_version_is_shown_and_approved(house: Path, bus: Bus, capsys: 
 def test_an_approval_that_nothing_waits_for_is_refused(house: Path, bus: Bus, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(house, "approve", "2") == 2
     assert "there was no rollout yet" in capsys.readouterr().err
+    tell(bus, rollout("awaiting_approval"))
+    assert run(house, "approve", "3") == 2
+    assert "version '3' waits for no approve: the last rollout is version 2, awaiting approval" in capsys.readouterr().err
     tell(bus, rollout("stable"))
     assert run(house, "approve", "2") == 2
     assert "the last rollout is version 2, stable" in capsys.readouterr().err
