@@ -9,7 +9,7 @@ from typing import Final
 
 from contracts.events import Evidence, FrameScored
 from monitor.camera import Camera
-from monitor.reference import FOCUS_RUN, Reference
+from monitor.items.reference import FOCUS_RUN, Reference
 
 BLACK_LUMA: Final = 16.0
 """Video black: luma below it, without contrast, holds no picture."""

@@ -11,14 +11,14 @@ from contracts.events import Acknowledge, AnyEvent, Evidence, FrameLabelled, Fra
 from contracts.predictions import Classification, ClassTruth, Scored
 from monitor import health
 from monitor.camera import Camera
-from monitor.casebook import Casebook
-from monitor.drift_desk import DriftDesk
-from monitor.fault_desk import DIFFERS, FaultDesk
-from monitor.features import IncompleteFrameError
-from monitor.label_desk import LabelDesk
-from monitor.labels import channel as label_channel
+from monitor.incidents.casebook import Casebook
+from monitor.incidents.drift_desk import DriftDesk
+from monitor.incidents.fault_desk import DIFFERS, FaultDesk
+from monitor.incidents.label_desk import LabelDesk
+from monitor.items.features import IncompleteFrameError
 from monitor.memory import Memory
 from monitor.policy import Policy
+from monitor.quality.labels import channel as label_channel
 from monitor.standard import Standard
 
 SETTLED_S: Final = 30.0

@@ -5,9 +5,9 @@ from typing import Final
 import msgspec
 
 from monitor.camera import Camera
-from monitor.cases import Case
-from monitor.labels import LabelChannel
-from monitor.watch import Watch
+from monitor.incidents.cases import Case
+from monitor.items.watch import Watch
+from monitor.quality.labels import LabelChannel
 
 ACTIVE_S: Final = 600.0
 """A camera that sent nothing for this long is no peer and holds no incident open."""

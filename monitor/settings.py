@@ -5,8 +5,8 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 
 from contracts.settings import ServiceSettings
+from monitor.items.watch import CHUNK
 from monitor.policy import Policy
-from monitor.watch import CHUNK
 
 
 class MonitorSettings(ServiceSettings):

@@ -11,8 +11,8 @@ from contracts.errors import VersionError
 from contracts.logs import Logger
 from contracts.manifest import Manifest
 from contracts.repository import ModelRepository
+from monitor.items.reference import Budget, Reference, UnfitBaselineError, calibrate
 from monitor.policy import Policy
-from monitor.reference import Budget, Reference, UnfitBaselineError, calibrate
 
 _LOG: Final = Logger("monitor")
 KEPT: Final = 8

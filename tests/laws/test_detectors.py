@@ -17,12 +17,12 @@ from contracts.baseline import Baseline, principal_axes
 from contracts.manifest import FileEntry, InputSpec, Lineage, Manifest
 from contracts.quality import wilson
 from contracts.statistics import NUMERIC
-from monitor import atc, cbpe, e_detector, ewma, mewma, mmd, softmax
-from monitor.confidence_sequence import interval
-from monitor.e_detector import EDetector
-from monitor.ewma import Floats
-from monitor.reference import Budget, Reference, UnfitBaselineError, calibrate
-from monitor.watch import CHUNK, Watch
+from monitor.detectors import atc, cbpe, e_detector, ewma, mewma, mmd, softmax
+from monitor.detectors.confidence_sequence import interval
+from monitor.detectors.e_detector import EDetector
+from monitor.detectors.ewma import Floats
+from monitor.items.reference import Budget, Reference, UnfitBaselineError, calibrate
+from monitor.items.watch import CHUNK, Watch
 
 AXES, CLASSES, REFERENCE = 6, 3, 600
 BUDGET = Budget(pages_a_month=1.0, frames_a_second=1.0, block_frames=32)

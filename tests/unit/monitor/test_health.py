@@ -9,8 +9,8 @@ from contracts.events import FrameScored
 from contracts.repository import ModelRepository
 from monitor import health
 from monitor.camera import Camera
+from monitor.items.reference import Reference
 from monitor.policy import Policy
-from monitor.reference import Reference
 from monitor.standard import Standards
 from tests.monitor_line import MODEL, Line, black, smeared, usual
 

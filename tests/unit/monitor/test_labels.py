@@ -6,9 +6,9 @@ import pytest
 
 from contracts.manifest import InputSpec, Lineage, Manifest
 from contracts.quality import Metric, Quality, quality
-from monitor.labels import LabelChannel, channel
 from monitor.policy import Policy
-from monitor.tally import Tally
+from monitor.quality.labels import LabelChannel, channel
+from monitor.quality.tally import Tally
 
 POLICY = Policy(label_tolerance=0.02, label_class_tolerance=0.05, label_arl=1000.0, labels_for_verdict=20)
 

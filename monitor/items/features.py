@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from contracts.events import FrameScored
 from contracts.predictions import Classification
 from contracts.statistics import NUMERIC, vector
-from monitor.ewma import Floats
+from monitor.detectors.ewma import Floats
 
 Rows = NDArray[np.float32]
 LOGARITHMIC: Final = ("sharpness", "noise")

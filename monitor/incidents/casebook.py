@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from contracts.events import AnyEvent, Cause, Incident, Severity
-from monitor.cases import Case, Kind, incident_id
+from monitor.incidents.cases import Case, Kind, incident_id
 from monitor.memory import Memory
 
 MOST_EXAMPLES = 12

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from monitor.ewma import Floats
-from monitor.reference import Reference
+from monitor.detectors.ewma import Floats
+from monitor.items.reference import Reference
 
 CHUNK: Final = 16
 """Rows folded into sums at once: numpy's cost per call is shared by them, and few enough to keep as they are."""

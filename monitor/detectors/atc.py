@@ -6,7 +6,7 @@ CBPE: where the two disagree, neither is to be trusted.
 
 import numpy as np
 
-from monitor.ewma import Floats
+from monitor.detectors.ewma import Floats
 
 
 def level(confidence: Floats, accuracy: float) -> float:

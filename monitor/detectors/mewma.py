@@ -6,7 +6,7 @@ whitened, and a few dozen blocks cannot estimate a 32 x 32 covariance of block m
 
 import numpy as np
 
-from monitor.ewma import Floats
+from monitor.detectors.ewma import Floats
 
 
 def distance(bank: Floats, scale: Floats) -> Floats:

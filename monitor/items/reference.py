@@ -14,9 +14,9 @@ from contracts import manifest as manifests
 from contracts.baseline import MIN_FRAMES, Baseline
 from contracts.manifest import Manifest
 from contracts.statistics import NUMERIC
-from monitor import atc, bootstrap, cbpe, ewma, mewma, mmd, softmax
-from monitor.ewma import Floats
-from monitor.features import SMALLEST_CHANGE, Layout, Rows, levelled
+from monitor.detectors import atc, bootstrap, cbpe, ewma, mewma, mmd, softmax
+from monitor.detectors.ewma import Floats
+from monitor.items.features import SMALLEST_CHANGE, Layout, Rows, levelled
 
 SCALES: Final = (1, 4, 16)
 MIN_LENGTHS: Final = 3

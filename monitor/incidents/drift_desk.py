@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from contracts.events import Cause, Estimate, Evidence, Severity
-from monitor import triage, wording
 from monitor.camera import Camera
-from monitor.casebook import Casebook
-from monitor.cases import Case
-from monitor.fault_desk import DIFFERS, FaultDesk
+from monitor.incidents import triage, wording
+from monitor.incidents.casebook import Casebook
+from monitor.incidents.cases import Case
+from monitor.incidents.fault_desk import DIFFERS, FaultDesk
+from monitor.incidents.triage import Finding
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
 from monitor.standard import Standard
-from monitor.triage import Finding
 
 MOST_EVIDENCE = 16
 

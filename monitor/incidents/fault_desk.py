@@ -3,9 +3,10 @@
 from typing import Any
 
 from contracts.events import Cause, Evidence
-from monitor import health, wording
+from monitor import health
 from monitor.camera import Camera
-from monitor.casebook import Casebook
+from monitor.incidents import wording
+from monitor.incidents.casebook import Casebook
 from monitor.memory import Memory
 
 DIFFERS = "differs"

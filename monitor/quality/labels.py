@@ -8,9 +8,9 @@ taken during a camera fault are counted and judge nothing.
 import msgspec
 
 from contracts.manifest import Manifest
-from monitor.e_detector import EDetector, detector
+from monitor.detectors.e_detector import EDetector, detector
 from monitor.policy import Policy
-from monitor.tally import Tally
+from monitor.quality.tally import Tally
 
 OVERALL_WEIGHT = 0.5
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.ewma import Floats, step
+from monitor.detectors.ewma import Floats, step
 
 REPLICATES: Final = 240
 BLOCKS: Final = 48

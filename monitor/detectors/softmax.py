@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from contracts.predictions import KEPT_CLASSES, KEPT_TOP
-from monitor.ewma import Floats
+from monitor.detectors.ewma import Floats
 
 
 def features(probabilities: Floats) -> Floats:

@@ -9,8 +9,8 @@ import msgspec
 
 from contracts.events import Cause, Estimate, Incident, IncidentClosed, IncidentOpened, IncidentUpdated, RetrainRequested
 from monitor.identity import derived_id, request_key
-from monitor.labels import LabelChannel
-from monitor.tally import Tally
+from monitor.quality.labels import LabelChannel
+from monitor.quality.tally import Tally
 
 Kind = Literal["drift", "labels", "fault"]
 FIRST_REPORT: Final = 10

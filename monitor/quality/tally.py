@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from contracts.quality import Metric
-from monitor.confidence_sequence import interval
+from monitor.detectors.confidence_sequence import interval
 
 
 class Tally(msgspec.Struct):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.ewma import Floats
+from monitor.detectors.ewma import Floats
 
 FEATURES = 64
 """The kernel's error falls as 1 / sqrt(2 x 64), about 0.09: small beside the shifts that matter, and the calibration sees the same error."""

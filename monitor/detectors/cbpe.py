@@ -7,7 +7,7 @@ confidence: on mono to poly solar cells it rises while the accuracy halves. So i
 
 import numpy as np
 
-from monitor.ewma import Floats
+from monitor.detectors.ewma import Floats
 
 
 def expected(probabilities: Floats) -> Floats:

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 
 from contracts.events import Cause, Estimate, Evidence
-from monitor import wording
 from monitor.camera import Camera
-from monitor.casebook import Casebook
-from monitor.cases import Case, label_estimates, retrain_request
-from monitor.drift_desk import MOST_EVIDENCE, DriftDesk
-from monitor.labels import LabelChannel
+from monitor.incidents import wording
+from monitor.incidents.casebook import Casebook
+from monitor.incidents.cases import Case, label_estimates, retrain_request
+from monitor.incidents.drift_desk import MOST_EVIDENCE, DriftDesk
 from monitor.memory import Memory
 from monitor.policy import Policy
+from monitor.quality.labels import LabelChannel
+from monitor.quality.tally import Tally
 from monitor.standard import Standard
-from monitor.tally import Tally
 
 
 class LabelDesk:

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from contracts.events import Cause, Estimate, Evidence
-from monitor import cbpe
-from monitor.reference import Reference
-from monitor.watch import Watch
+from monitor.detectors import cbpe
+from monitor.items.reference import Reference
+from monitor.items.watch import Watch
 
 LIGHT: Final = frozenset(
     {"luma_mean", "contrast", "saturation", "red_ratio", "blue_ratio", "clipped_dark", "clipped_bright", "noise"}

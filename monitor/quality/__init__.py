@@ -1,0 +1,1 @@
+"""Realised quality: labels counted, and what they guarantee."""
