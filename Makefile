@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format generate system-packages clean
+.PHONY: help demo test test-slow bench-monitor check format generate system-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,6 +23,9 @@ test: $(VENV)/.ready system-packages ## all tests but the slow ones
 
 test-slow: $(VENV)/.ready system-packages ## the slow tests
 	@$(BIN)/python -m pytest -q -m slow
+
+bench-monitor: $(VENV)/.ready ## how good the monitor is, beside its peers: QUICK=1 PARTS="labels cost"
+	@$(BIN)/python -m benchmarks.monitor $(if $(QUICK),--quick) $(PARTS)
 
 check: $(VENV)/.ready ## ruff, mypy strict, import-linter, generated files up to date
 	$(BIN)/ruff check .
@@ -52,7 +55,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed, found '$(PYTHON)'. Name it: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@echo "setting up $(VENV) (once, about two minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,train,demo,dev]' --config-settings editable_mode=compat
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,train,report,demo,dev]' --config-settings editable_mode=compat
 	@touch $@
 
 clean: ## remove the environment and everything generated outside git

@@ -12,6 +12,7 @@ import msgspec
 
 from contracts.errors import KeepsightError
 from contracts.ids import new_id
+from contracts.incidents import Evidence, Incident
 from contracts.ports import Outgoing, Record, TopicSpec
 from contracts.predictions import Prediction, Scored, Truth, Variant
 from contracts.statistics import ImageStatistics
@@ -34,17 +35,6 @@ TOPICS: Final = (
 
 Stream = Literal["items", "video"]
 Sample = Literal["uniform", "uncertain", "incident"]
-Cause = Literal[
-    "camera_fault",
-    "environment_change",
-    "population_change",
-    "new_class",
-    "concept_drift",
-    "pipeline_change",
-    "quality_decay",
-    "job_failed",
-]
-Severity = Literal["page", "ticket"]
 
 
 class BadEventError(KeepsightError):
@@ -121,60 +111,6 @@ class FrameLabelled(Event, frozen=True, tag="FrameLabelled"):
     audit: bool = False
 
 
-class Evidence(msgspec.Struct, frozen=True):
-    """One reason of a verdict. `ratio` is the statistic over its own threshold: 1 is the crossing."""
-
-    channel: str
-    """The test that speaks, for instance `drift` or `quality`."""
-    feature: str
-    """What it looked at."""
-    camera: str
-    """Empty: all cameras together."""
-    ratio: float
-    value: float
-    """Now, in the feature's unit."""
-    reference: float
-    """In the version's baseline, in the same unit."""
-    detail: str = ""
-
-
-class Estimate(msgspec.Struct, frozen=True):
-    """Quality before and now with a 95 % interval. `kind` says whether labels or an estimate without labels speak."""
-
-    metric: str
-    """For instance `accuracy`."""
-    kind: Literal["labels", "estimate"]
-    before: float
-    now: float
-    low: float
-    high: float
-    n: int
-    """Frames or labels that it rests on."""
-    trusted: bool = True
-    """False where the method's assumptions do not hold now."""
-
-
-class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole of an incident at one moment. `since` is when the change began as far as the evidence tells."""
-
-    incident_id: str
-    cause: Cause
-    severity: Severity
-    headline: str
-    action: str
-    """What a person should do next."""
-    site: str
-    cameras: tuple[str, ...]
-    version: str
-    """The champion at that time."""
-    since: float
-    opened_at: float
-    evidence: tuple[Evidence, ...] = ()
-    estimates: tuple[Estimate, ...] = ()
-    examples: tuple[str, ...] = ()
-    """Frame-store paths of frames that show it."""
-
-
 class IncidentOpened(Event, frozen=True, tag="IncidentOpened"):
     """Something is wrong, and this is what is known."""
 
@@ -185,6 +121,8 @@ class IncidentUpdated(Event, frozen=True, tag="IncidentUpdated"):
     """More cameras, another severity or cause, or new evidence."""
 
     incident: Incident
+    why: Literal["evidence", "acknowledged", "reminder"] = "evidence"
+    """What brought it: new evidence, a person who has seen it, or that it is still open a day after it was last said."""
 
 
 class IncidentClosed(Event, frozen=True, tag="IncidentClosed"):

@@ -7,7 +7,8 @@ and the camera's own past, never against absolute levels alone: a night shift's 
 import math
 from typing import Final
 
-from contracts.events import Evidence, FrameScored
+from contracts.events import FrameScored
+from contracts.incidents import Evidence
 from monitor.camera import Camera
 from monitor.items.reference import FOCUS_RUN, Reference
 

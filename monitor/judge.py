@@ -7,7 +7,8 @@ rebases; a command is obeyed. What the incident desk says of it is returned.
 from collections.abc import Callable
 from typing import Final
 
-from contracts.events import Acknowledge, AnyEvent, Evidence, FrameLabelled, FrameScored, MarkFalseAlarm, RolloutAdvanced
+from contracts.events import Acknowledge, AnyEvent, FrameLabelled, FrameScored, MarkFalseAlarm, RolloutAdvanced
+from contracts.incidents import Evidence
 from contracts.predictions import Classification, ClassTruth, Scored
 from monitor import health
 from monitor.camera import Camera

@@ -3,8 +3,9 @@
 import msgspec
 
 from contracts.channels import Channels
-from contracts.events import AnyEvent, Incident, IncidentClosed, IncidentOpened, JobAdvanced, ModelPublished, RolloutAdvanced
+from contracts.events import AnyEvent, IncidentClosed, IncidentOpened, JobAdvanced, ModelPublished, RolloutAdvanced
 from contracts.ids import new_id
+from contracts.incidents import Incident
 from contracts.logs import Logger
 from retrain.database import Database
 from retrain.jobs import Job

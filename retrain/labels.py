@@ -8,7 +8,8 @@ from collections.abc import Collection
 
 import msgspec
 
-from contracts.events import FrameLabelled, Incident
+from contracts.events import FrameLabelled
+from contracts.incidents import Incident
 from contracts.predictions import ClassTruth
 from retrain.database import Database
 from retrain.request import LabelledFrame

@@ -21,7 +21,6 @@ from contracts.events import (
     AnyEvent,
     Approve,
     BadEventError,
-    Incident,
     IncidentClosed,
     IncidentOpened,
     IncidentUpdated,
@@ -35,6 +34,7 @@ from contracts.events import (
     encode,
 )
 from contracts.ids import new_id
+from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.ports import Bus
 from contracts.repository import ModelRepository

@@ -6,9 +6,6 @@ from typing import Final
 from contracts.events import (
     AnyEvent,
     Dead,
-    Estimate,
-    Evidence,
-    Incident,
     IncidentClosed,
     IncidentOpened,
     IncidentUpdated,
@@ -17,6 +14,7 @@ from contracts.events import (
     RetrainRequested,
     RolloutAdvanced,
 )
+from contracts.incidents import Estimate, Evidence, Incident
 from standalone.facts import Entry, Moments, SeenIncident
 from standalone.scenario import SMEARED_CAMERA
 

@@ -21,7 +21,6 @@ from contracts.events import (
     AnyEvent,
     FrameLabelled,
     FrameScored,
-    Incident,
     IncidentOpened,
     RetrainRequested,
     decode,
@@ -29,6 +28,7 @@ from contracts.events import (
 )
 from contracts.frame_store import frame_path
 from contracts.ids import new_id
+from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.predictions import Classification, ClassTruth, Variant
 from contracts.repository import ModelRepository

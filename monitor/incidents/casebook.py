@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from contracts.events import AnyEvent, Cause, Incident, Severity
+from contracts.events import AnyEvent
+from contracts.incidents import Cause, Incident, Severity
 from monitor.incidents.cases import Case, Kind, incident_id
 from monitor.memory import Memory
 

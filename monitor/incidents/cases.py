@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from contracts.events import Cause, Estimate, Incident, IncidentClosed, IncidentOpened, IncidentUpdated, RetrainRequested
+from contracts.events import IncidentClosed, IncidentOpened, IncidentUpdated, RetrainRequested
+from contracts.incidents import Cause, Estimate, Incident
 from monitor.identity import derived_id, request_key
 from monitor.quality.labels import LabelChannel
 from monitor.quality.tally import Tally

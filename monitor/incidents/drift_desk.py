@@ -6,13 +6,13 @@ Input drift alone is a ticket, and never asks for retraining: inputs may change 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from contracts.events import Cause, Estimate, Evidence, Severity
+from contracts.incidents import Cause, Estimate, Evidence, Severity
 from monitor.camera import Camera
 from monitor.incidents import triage, wording
 from monitor.incidents.casebook import Casebook
 from monitor.incidents.cases import Case
 from monitor.incidents.fault_desk import DIFFERS, FaultDesk
-from monitor.incidents.triage import Finding
+from monitor.incidents.finding import Finding
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
 from monitor.standard import Standard
@@ -54,12 +54,12 @@ class DriftDesk:
                 continue
             reference = self._standards(camera.version).reference
             if reference is not None:
-                found.append(Finding(watch, reference))
+                found.append(watch.finding(reference))
         return found
 
     def open(self, site: str, version: str, findings: list[Finding], at: float) -> Case:
         """Open the site's drift case; a label case that the same version has on these cameras becomes it."""
-        for camera in (self._memory.cameras[f.watch.camera] for f in findings):
+        for camera in (self._memory.cameras[f.camera] for f in findings):
             if camera.fault == DIFFERS:
                 self._faults.healthy(camera, at, "its peers differ from the reference, too: see the site's drift incident")
         labelled = next((c for c in self._memory.open_cases("labels") if c.incident.version == version), None)
@@ -119,7 +119,7 @@ class DriftDesk:
         """The incident's fields as these findings tell them; `joined` cameras stay in it, and what labels said stays said."""
         cause: Cause = triage.cause_of(findings)
         severity: Severity = "page" if triage.is_page(findings) else "ticket"
-        cameras = tuple(sorted({*joined, *(f.watch.camera for f in findings)}))
+        cameras = tuple(sorted({*joined, *(f.camera for f in findings)}))
         since = sorted(f.since() for f in findings)[(len(findings) - 1) // 2]
         estimates = (*triage.estimates_of(findings), *labels)
         known = len({*cameras, *(c.name for c in self._memory.active(site, at))})

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contracts.events import Cause, Evidence
+from contracts.incidents import Cause, Evidence
 from monitor import health
 from monitor.camera import Camera
 from monitor.incidents import wording

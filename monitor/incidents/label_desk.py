@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from contracts.events import Cause, Estimate, Evidence
+from contracts.incidents import Cause, Estimate, Evidence
 from monitor.camera import Camera
 from monitor.incidents import wording
 from monitor.incidents.casebook import Casebook
@@ -85,7 +85,7 @@ class LabelDesk:
         known = [self._memory.cameras[name] for name in cameras]
         moved = self._drift.findings([c for c in known if c.version == channel.version], 1)
         if moved:
-            return self._drift.open(self._memory.cameras[moved[0].watch.camera].site, channel.version, moved, at)
+            return self._drift.open(self._memory.cameras[moved[0].camera].site, channel.version, moved, at)
         cause: Cause = "quality_decay" if all(camera.unjudged for camera in known) else "concept_drift"
         estimates = self._estimates(channel.version, channel.recent)
         return self._book.open(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from contracts.events import Cause, Estimate, Evidence
+from contracts.incidents import Cause, Estimate, Evidence
 from contracts.quality import Metric
 from monitor.health import WORDS
 

@@ -16,6 +16,7 @@ from contracts.manifest import Manifest
 from contracts.statistics import NUMERIC
 from monitor.detectors import atc, bootstrap, cbpe, ewma, mewma, mmd, softmax
 from monitor.detectors.ewma import Floats
+from monitor.incidents.finding import MOST_PARTS, Family, Part, Performance
 from monitor.items.features import SMALLEST_CHANGE, Layout, Rows, levelled
 
 SCALES: Final = (1, 4, 16)
@@ -24,6 +25,8 @@ MIN_LENGTHS: Final = 3
 DAYS: Final = 30.0
 FOCUS_RUN: Final = 12
 """Frames in a row whose mean sharpness tells a lens from a soft object: more than a group of ten neighbours."""
+
+Z_95: Final = 1.96
 
 Statistic = Callable[[Floats, Floats], Floats]
 """Bank [..., S, f] and standard errors [S, f] to [..., S]."""
@@ -38,7 +41,7 @@ class Channel:
     """One way of looking: its columns among the features, its statistic, and its family for triage (`image`, `embedding`, `softmax`, `performance`)."""
 
     name: str
-    family: str
+    family: Family
     columns: slice
     features: tuple[str, ...]
     statistic: Statistic
@@ -104,14 +107,24 @@ class Reference:
         """The channel of that name, if this reference has it."""
         return next((channel for channel in self.channels if channel.name == name), None)
 
-    def leading(self, bank: Floats, channel: Channel) -> tuple[str, float, float]:
-        """The feature that moved most on a channel's worst scale: its name, its value now and its normal level, as watched."""
-        c = self.channels.index(channel)
-        scale = int(self._by_scale(bank)[c].argmax())
-        moved = bank[scale, channel.columns]
-        worst = int(np.abs(moved / self.error[scale, channel.columns]).argmax())
-        normal = float(self.level[channel.columns][worst])
-        return channel.features[worst], normal + float(moved[worst]), normal
+    def parts(self, bank: Floats, channel: Channel) -> tuple[Part, ...]:
+        """The features that moved most on a channel's worst scale, largest first."""
+        scale = int(self._by_scale(bank)[self.channels.index(channel)].argmax())
+        moved, level = bank[scale, channel.columns], self.level[channel.columns]
+        errors = moved / self.error[scale, channel.columns]
+        whole = float(np.square(errors).sum()) or 1.0
+        largest = np.argsort(-np.abs(errors), kind="stable")[:MOST_PARTS]
+        return tuple(
+            Part(channel.features[i], float(level[i] + moved[i]), float(level[i]), float(errors[i]), float(errors[i] ** 2 / whole))
+            for i in largest
+        )
+
+    def performance(self, bank: Floats) -> Performance | None:
+        """How CBPE and ATC moved on the longest scale; None without an accuracy to start from."""
+        if self.accuracy is None:
+            return None
+        moved, half = bank[-1, -2:], Z_95 * self.error[-1, -2:]
+        return Performance(self.accuracy, float(moved[0]), float(half[0]), float(moved[1]), float(half[1]))
 
 
 def calibrate(manifest: Manifest, baseline: Baseline, budget: Budget) -> Reference:
@@ -188,7 +201,7 @@ def _channels(layout: Layout, with_accuracy: bool) -> tuple[Channel, ...]:
     """The channels over the columns that `_feature_map` lays out; those without a column are left out."""
     axes = tuple(f"embedding axis {i + 1}" for i in range(layout.axes))
     waves = tuple(f"kernel feature {i + 1}" for i in range(mmd.FEATURES))
-    plan: Sequence[tuple[str, str, tuple[str, ...], Statistic]] = (
+    plan: Sequence[tuple[str, Family, tuple[str, ...], Statistic]] = (
         ("image statistics", "image", NUMERIC, ewma.largest),
         ("embedding", "embedding", axes, mewma.distance),
         ("embedding kernel", "embedding", waves, lambda bank, _: mmd.discrepancy(bank)),

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from monitor.detectors.ewma import Floats
+from monitor.incidents.finding import Finding, Reading
 from monitor.items.reference import Reference
 
 CHUNK: Final = 16
@@ -68,6 +69,16 @@ class Watch(msgspec.Struct):
             return False
         self._close(reference)
         return True
+
+    def finding(self, reference: Reference) -> Finding:
+        """What the newest block says."""
+        bank = self.bank_of(reference)
+        began = self.since or (0.0,) * len(self.ratios)
+        readings = tuple(
+            Reading(channel.name, channel.family, "self", ratio, since if ratio >= 1 else 0.0, reference.parts(bank, channel))
+            for channel, ratio, since in zip(reference.channels, self.ratios, began, strict=False)
+        )
+        return Finding(self.camera, self.version, self.blocks, self.above, self.block_since, readings, reference.performance(bank))
 
     def bank_of(self, reference: Reference) -> Floats:
         """The bank [S, F], zeros while warming."""

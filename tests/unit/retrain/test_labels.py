@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.events import FrameLabelled, Incident
+from contracts.events import FrameLabelled
+from contracts.incidents import Incident
 from contracts.predictions import BoxesTruth, ClassTruth
 from retrain.database import Database
 from retrain.labels import Labels

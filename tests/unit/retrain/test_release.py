@@ -8,7 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from contracts.errors import StoreError
-from contracts.events import FrameLabelled, FrameScored, Incident, Rollback, RolloutAdvanced
+from contracts.events import FrameLabelled, FrameScored, Rollback, RolloutAdvanced
+from contracts.incidents import Incident
 from contracts.logs import Logger
 from contracts.predictions import Classification, ClassTruth, Scored, Variant
 from contracts.repository import ModelRepository, changed

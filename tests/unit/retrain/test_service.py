@@ -22,7 +22,6 @@ from contracts.events import (
     Approve,
     Dead,
     FrameLabelled,
-    Incident,
     IncidentClosed,
     JobAdvanced,
     RequestRetrain,
@@ -33,6 +32,7 @@ from contracts.events import (
     encode,
 )
 from contracts.ids import new_id
+from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.logs import Logger
 from contracts.ports import Outgoing

@@ -10,7 +10,6 @@ from contracts.events import (
     TOPICS,
     AnyEvent,
     Approve,
-    Incident,
     IncidentClosed,
     IncidentOpened,
     MarkFalseAlarm,
@@ -20,6 +19,7 @@ from contracts.events import (
     encode,
 )
 from contracts.ids import new_id
+from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.ports import Bus
 from standalone import __main__ as keepsight

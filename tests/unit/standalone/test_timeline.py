@@ -2,7 +2,8 @@
 
 import pytest
 
-from contracts.events import Cause, Estimate, Evidence, Incident, IncidentClosed, IncidentOpened, IncidentUpdated, RolloutAdvanced
+from contracts.events import IncidentClosed, IncidentOpened, IncidentUpdated, RolloutAdvanced
+from contracts.incidents import Cause, Estimate, Evidence, Incident
 from standalone.facts import Moments
 from standalone.timeline import incidents, told
 

@@ -1,0 +1,1 @@
+"""Reproducible measurements, peers beside us in one run."""

@@ -1,0 +1,43 @@
+"""`make bench-monitor`: runs the parts and writes benchmarks/results/monitor.json and monitor.md. QUICK=1 runs a smaller version of the same."""
+
+import argparse
+import importlib
+import sys
+import time
+from typing import Final
+
+from benchmarks import form
+
+PARTS: Final = ("streams", "camera_months", "labels", "injected", "cost")
+"""Modules of this folder. Each has `figures(quick: bool) -> list[Figure]` and `CAVEATS: tuple[str, ...]`."""
+PACKAGES: Final = ("numpy", "scipy", "river", "evidently", "alibi-detect", "onnxruntime", "scikit-learn")
+
+
+def main() -> int:
+    """Run the parts asked for, one after another."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.monitor", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smaller version of the same, in under ten minutes")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    parsed = parser.parse_args()
+    unknown = [part for part in parsed.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    for part in parsed.parts or PARTS:
+        began = time.monotonic()
+        module = importlib.import_module(f"benchmarks.monitor.{part}")
+        figures = module.figures(parsed.quick)
+        command = f"make bench-monitor{' QUICK=1' if parsed.quick else ''}"
+        result = form.Result(
+            "monitor-quick" if parsed.quick else "monitor", form.today(), command, form.machine(), form.versions(PACKAGES), parsed.quick, list(module.CAVEATS), figures
+        )  # fmt: skip
+        form.write(result)  # after each part: an interrupted run keeps what it measured
+        print(
+            f"{part}: {len(figures)} figures, {sum(f.ok is False for f in figures)} missed, {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+    print(f"written: {form.RESULTS}/{'monitor-quick' if parsed.quick else 'monitor'}.md")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
