@@ -120,6 +120,3 @@ def _short(value: float | None) -> str:
 
 def _lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines() if Path(path).exists() else []
-
-
-Verdict = Literal["page", "ticket"]

@@ -1,1 +1,1 @@
-"""How good the monitor is: false alarms, delays, triage, estimates and cost, each beside peers and beside two dummies, one that always alarms and one that never does."""
+"""How good the monitor is, beside its peers and beside two dummies: one that always alarms and one that never does."""

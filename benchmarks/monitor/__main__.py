@@ -22,20 +22,27 @@ def main() -> int:
     unknown = [part for part in parsed.parts if part not in PARTS]
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    name = "monitor-quick" if parsed.quick else "monitor"
     for part in parsed.parts or PARTS:
         began = time.monotonic()
         module = importlib.import_module(f"benchmarks.monitor.{part}")
         figures = module.figures(parsed.quick)
-        command = f"make bench-monitor{' QUICK=1' if parsed.quick else ''}"
         result = form.Result(
-            "monitor-quick" if parsed.quick else "monitor", form.today(), command, form.machine(), form.versions(PACKAGES), parsed.quick, list(module.CAVEATS), figures
-        )  # fmt: skip
+            name=name,
+            date=form.today(),
+            command=f"make bench-monitor{' QUICK=1' if parsed.quick else ''}",
+            machine=form.machine(),
+            versions=form.versions(PACKAGES),
+            quick=parsed.quick,
+            caveats=list(module.CAVEATS),
+            figures=figures,
+        )
         form.write(result)  # after each part: an interrupted run keeps what it measured
         print(
             f"{part}: {len(figures)} figures, {sum(f.ok is False for f in figures)} missed, {time.monotonic() - began:.0f} s",
             flush=True,
         )
-    print(f"written: {form.RESULTS}/{'monitor-quick' if parsed.quick else 'monitor'}.md")
+    print(f"written: {form.RESULTS}/{name}.md")
     return 0
 
 
