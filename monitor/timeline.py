@@ -14,7 +14,7 @@ from contracts.ports import Place, Record
 AHEAD_S: Final = 5.0
 """An event's time counts as at most this far after the log took it: one wrong clock must not carry the whole stream into the future."""
 MOST_WAITING: Final = 20_000
-"""Events held at most; beyond it the merge goes on without waiting for a place that does not deliver."""
+"""Events held at most, unless told otherwise; beyond it the merge goes on without waiting for a place that does not deliver."""
 
 
 class Waiting(NamedTuple):
@@ -28,15 +28,20 @@ class Waiting(NamedTuple):
 
 def time_of(event: AnyEvent, record: Record) -> float:
     """When an event happened, by serving's and the services' clocks, never by a camera's. Unix seconds."""
-    at = event.received_at if isinstance(event, FrameScored) else event.occurred_at
-    return min(at, record.time_ms / 1000 + AHEAD_S)
+    return min(happened_at(event), record.time_ms / 1000 + AHEAD_S)
+
+
+def happened_at(event: AnyEvent) -> float:
+    """The event's own time, where no log bounds it. Unix seconds."""
+    return event.received_at if isinstance(event, FrameScored) else event.occurred_at
 
 
 class Timeline:
-    """The events that wait for their turn."""
+    """The events that wait for their turn, `most_waiting` of them at most."""
 
-    def __init__(self, wait_s: float) -> None:
+    def __init__(self, wait_s: float, most_waiting: int = MOST_WAITING) -> None:
         self._wait_s = wait_s
+        self._most_waiting = most_waiting
         self._lines: dict[Place, deque[Waiting]] = {}
         self._count = 0
 
@@ -64,7 +69,7 @@ class Timeline:
         while self._count:
             place = min((p for p, line in self._lines.items() if line), key=lambda p: (self._lines[p][0].at, p))
             first = self._lines[place][0]
-            crowded = self._count > MOST_WAITING
+            crowded = self._count > self._most_waiting
             someone_empty = behind or len([1 for line in self._lines.values() if line]) < len(places)
             if someone_empty and not crowded and (behind or first.record.time_ms / 1000 > now - self._wait_s):
                 return
