@@ -36,7 +36,8 @@ def null_banks(
     features: Floats, rows: Sequence[NDArray[np.intp]], block_frames: int, weight: Floats, rng: np.random.Generator
 ) -> Floats:
     """Banks [REPLICATES, BLOCKS, S, F] of streams without drift, of frame features [N, F] in pieces of `rows`."""
-    deviations = np.stack([_stream(features, rows, block_frames, rng) for _ in range(REPLICATES)])
+    sums = running_sums(features)
+    deviations = np.stack([_deviations(sums, rows, block_frames, rng) for _ in range(REPLICATES)])
     bank = np.zeros((REPLICATES, len(weight), features.shape[1]))
     banks = np.empty((REPLICATES, BLOCKS, *bank.shape[1:]), np.float32)
     for block in range(BLOCKS):
@@ -45,20 +46,34 @@ def null_banks(
     return np.asarray(banks)
 
 
-def _stream(features: Floats, rows: Sequence[NDArray[np.intp]], block_frames: int, rng: np.random.Generator) -> Floats:
+def _deviations(sums: Floats, rows: Sequence[NDArray[np.intp]], block_frames: int, rng: np.random.Generator) -> Floats:
     """Block deviations [BLOCKS, F] of a stream over one half of the pieces from the mean of the other half."""
     order = rng.permutation(len(rows))
-    half = len(rows) // 2
-    level = features[np.concatenate([rows[i] for i in order[:half]])].mean(axis=0)
-    needed = BLOCKS * block_frames
-    taken: list[NDArray[np.intp]] = []
-    count = 0
-    while count < needed:
-        for i in rng.permutation(order[half:]):  # every piece once before any comes again, as along a line
-            taken.append(rows[i])
-            count += len(rows[i])
-    stream = features[np.concatenate(taken)[:needed]]
-    return np.asarray(stream.reshape(BLOCKS, block_frames, -1).mean(axis=1) - level)
+    half = [rows[i] for i in order[: len(rows) // 2]]
+    level = sum((sums[piece[-1] + 1] - sums[piece[0]] for piece in half), np.zeros(sums.shape[1])) / sum(map(len, half))
+    return stream(sums, [rows[i] for i in order[len(half) :]], BLOCKS, block_frames, rng) - level
+
+
+def running_sums(features: Floats) -> Floats:
+    """[N + 1, F]: the sums of the rows before each of `features` [N, F]."""
+    return np.concatenate([np.zeros((1, features.shape[1])), features.cumsum(axis=0)])
+
+
+def stream(sums: Floats, rows: Sequence[NDArray[np.intp]], blocks: int, block_frames: int, rng: np.random.Generator) -> Floats:
+    """Block means [blocks, F] of a stream over pieces of `rows`, every piece once before any comes again, as along a line.
+
+    A piece is a run of neighbouring rows, so what it brings to a block is the difference of two running `sums`.
+    """
+    first, length = np.array([piece[0] for piece in rows]), np.array([len(piece) for piece in rows])
+    frames = blocks * block_frames
+    order = np.concatenate([rng.permutation(len(rows)) for _ in range(-(-frames // int(length.sum())))])
+    begins = np.cumsum(length[order]) - length[order]
+    cuts = np.union1d(begins[begins < frames], np.arange(blocks) * block_frames)  # where a piece or a block begins
+    ends = np.append(cuts[1:], frames)
+    piece = np.searchsorted(begins, cuts, side="right") - 1
+    at = first[order[piece]] + cuts - begins[piece]
+    brought = sums[at + ends - cuts] - sums[at]
+    return np.asarray(np.add.reduceat(brought, np.searchsorted(cuts, np.arange(blocks) * block_frames)) / block_frames)
 
 
 def lowest_run(values: Floats, rows: Sequence[NDArray[np.intp]], length: int, rng: np.random.Generator) -> float:

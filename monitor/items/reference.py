@@ -55,10 +55,14 @@ class Budget:
     frames_a_second: float
     block_frames: int
 
+    @property
+    def blocks_a_month(self) -> float:
+        """Blocks of one camera, at least 1."""
+        return max(1.0, DAYS * 86_400 * self.frames_a_second / self.block_frames)
+
     def tail(self, looks: int) -> float:
         """The probability that one of `looks` statistics of a block may cross its limit without drift."""
-        blocks_a_month = DAYS * 86_400 * self.frames_a_second / self.block_frames
-        return min(0.01, self.pages_a_month / max(1.0, blocks_a_month) / looks)
+        return min(0.01, self.pages_a_month / self.blocks_a_month / looks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +99,12 @@ class Reference:
 
     def ratios(self, bank: Floats) -> Floats:
         """[C]: each channel's statistic over its limit, the worst scale's."""
-        return np.array([ratio.max() for ratio in self._by_scale(bank)])
+        return np.array([ratio.max() for ratio in self.by_scale(bank)])
 
-    def _by_scale(self, bank: Floats) -> list[Floats]:
+    def by_scale(self, bank: Floats) -> list[Floats]:
+        """C times [..., S]: each channel's statistics over their limits, of a bank [..., S, F]."""
         return [
-            channel.statistic(bank[:, channel.columns], self.error[:, channel.columns]) / self.limits[c]
+            channel.statistic(bank[..., channel.columns], self.error[:, channel.columns]) / self.limits[c]
             for c, channel in enumerate(self.channels)
         ]
 
@@ -109,7 +114,7 @@ class Reference:
 
     def parts(self, bank: Floats, channel: Channel) -> tuple[Part, ...]:
         """The features that moved most on a channel's worst scale, largest first."""
-        scale = int(self._by_scale(bank)[self.channels.index(channel)].argmax())
+        scale = int(self.by_scale(bank)[self.channels.index(channel)].argmax())
         moved, level = bank[scale, channel.columns], self.level[channel.columns]
         errors = moved / self.error[scale, channel.columns]
         whole = float(np.square(errors).sum()) or 1.0
@@ -132,14 +137,26 @@ def calibrate(manifest: Manifest, baseline: Baseline, budget: Budget) -> Referen
     if len(baseline) < MIN_FRAMES:
         raise UnfitBaselineError(f"its baseline has {len(baseline)} frames, {MIN_FRAMES} are needed to calibrate limits")
     rng = np.random.default_rng(int(manifests.digest(manifest)[:16], 16))
+    scales = tuple(s for s in SCALES if s == 1 or len(baseline) >= MIN_LENGTHS * s * budget.block_frames)
+    return fit(manifest, baseline, budget, scales, _accuracy(manifest, baseline), rng)
+
+
+def rows_of(baseline: Baseline) -> Rows:
+    """The reference frames as rows [N, width], probabilities as events carry them."""
     probabilities = softmax.as_sent(baseline.probabilities.astype(np.float64))
+    return np.column_stack([baseline.statistics, baseline.embedding, probabilities]).astype(np.float32)
+
+
+def fit(
+    manifest: Manifest, baseline: Baseline, budget: Budget, scales: tuple[int, ...], accuracy: float | None, rng: np.random.Generator
+) -> Reference:
+    """The reference that these rows make, on these scales, starting estimates from `accuracy`."""
     layout = Layout(baseline.labels, baseline.embedding.shape[1])
-    accuracy = _accuracy(manifest, baseline)
+    rows = rows_of(baseline)
+    probabilities = layout.split(rows)[2]
     features = _feature_map(layout, baseline, probabilities, accuracy, rng)
     channels = _channels(layout, accuracy is not None)
-    rows = np.column_stack([baseline.statistics, baseline.embedding, probabilities]).astype(np.float32)
     values = features(rows)
-    scales = tuple(s for s in SCALES if s == 1 or len(baseline) >= MIN_LENGTHS * s * budget.block_frames)
     weight = ewma.weights(scales)
     pieces = bootstrap.pieces(baseline.group)
     banks = bootstrap.null_banks(values, pieces, budget.block_frames, weight, rng)
