@@ -1,0 +1,95 @@
+"""The calibrated limits put to the test: what would they have raised on recordings that they were not calibrated on?
+
+The reference's recordings are dealt into four folds. Each fold is judged by a reference made of the other three, limits and all, in streams that pass
+its recordings along in random order for days, and what would have opened an incident is counted by the rules that the desks follow. Four folds,
+because a quarter is as far from the other three (1/4 of the rows against 3/4) as the calibration's halves of those three are from each other: the
+sampling variances, 4 + 4/3 and twice 8/3 of one row's over N, are the same.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+from scipy.stats import chi2
+
+from contracts import manifest as manifests
+from contracts.baseline import Baseline
+from contracts.manifest import Manifest
+from monitor.detectors import bootstrap
+from monitor.detectors.ewma import Floats
+from monitor.items.features import Rows
+from monitor.items.reference import Budget, Reference, fit, rows_of
+
+FOLDS: Final = 4
+STREAMS: Final = 4
+"""Streams of each fold."""
+BLOCKS: Final = 3000
+"""Blocks of a stream, so that an incident that stays open counts once in days, as it would: 48,000 in all, about a camera-month at a frame a second."""
+
+
+class Replay(NamedTuple):
+    """Incidents that held-out recordings would have opened by their inputs alone, over so many camera-months, tickets counted as pages."""
+
+    alarms: int
+    camera_months: float
+
+    @property
+    def rate(self) -> float:
+        """Alarms per camera-month."""
+        return self.alarms / self.camera_months
+
+    def interval(self) -> tuple[float, float]:
+        """Its exact 95 % interval (Garwood 1936)."""
+        low = float(chi2.ppf(0.025, 2 * self.alarms)) / 2 if self.alarms else 0.0
+        return low / self.camera_months, float(chi2.ppf(0.975, 2 * self.alarms + 2)) / 2 / self.camera_months
+
+
+def held_out(manifest: Manifest, baseline: Baseline, whole: Reference, budget: Budget, confirm: int, recover: int) -> Replay:
+    """Replay a version's own recordings. A camera without peers is taken, the strictest case: `confirm` blocks in a row above a limit open an
+    incident, `recover` quiet ones close it."""
+    rng = np.random.default_rng([int(manifests.digest(manifest)[:16], 16), FOLDS])
+    rows, pieces = rows_of(baseline), bootstrap.pieces(baseline.group)
+    order = rng.permutation(len(pieces))
+    alarms = 0
+    for fold in range(FOLDS):
+        out = [pieces[i] for i in order[fold::FOLDS]]
+        kept = np.ones(len(baseline), bool)
+        kept[np.concatenate(out)] = False
+        reference = fit(manifest, _only(baseline, kept), budget, whole.scales, whole.accuracy, rng)
+        sums = bootstrap.running_sums(reference.features(rows))
+        for _ in range(STREAMS):
+            ratios = _ratios(reference, bootstrap.stream(sums, out, BLOCKS, budget.block_frames, rng))
+            alarms += openings(ratios >= 1, confirm, recover)
+    return Replay(alarms, FOLDS * STREAMS * BLOCKS / budget.blocks_a_month)
+
+
+def openings(above: NDArray[np.bool_], confirm: int, recover: int) -> int:
+    """How often an incident opens on blocks [B] that are `above` a limit or not: at `confirm` of them in a row, again only after `recover` quiet ones."""
+    count = run = quiet = 0
+    is_open = False
+    for loud in above.tolist():
+        run, quiet = (run + 1, 0) if loud else (0, quiet + 1)
+        if not is_open and run >= confirm:
+            is_open, count = True, count + 1
+        elif is_open and quiet >= recover:
+            is_open = False
+    return count
+
+
+def _ratios(reference: Reference, means: Floats) -> Floats:
+    """The highest ratio of any channel and scale [B] along block means [B, F]."""
+    moved = means - reference.level
+    bank = np.stack([lfilter([weight], [1, weight - 1], moved, axis=0) for weight in reference.weight], axis=1)
+    return np.asarray(np.max([ratio.max(axis=-1) for ratio in reference.by_scale(bank)], axis=0))
+
+
+def _only(baseline: Baseline, kept: NDArray[np.bool_]) -> Baseline:
+    """Some of a baseline's rows."""
+    return Baseline(
+        baseline.labels,
+        *(getattr(baseline, name)[kept] for name in ("statistics", "embedding", "probabilities", "truth", "group")),
+        baseline.centre,
+        baseline.axes,
+    )
