@@ -1,9 +1,8 @@
 """Which events of a camera were seen: an exact memory of the newest ids, and a high-water mark for everything older.
 
 Ids are UUIDv7. Those of frames grow as they come: one of an earlier millisecond than a forgotten one is `late`, it may be a repeat, and is never
-counted. So no frame counts twice, in constant memory, as long as no more than are kept bear one millisecond. A label's id bears its frame's time, and
-labels come in any order, last week's after today's: for them an id that is not remembered is new. A redelivery follows close behind and is told; only a
-label posted again after more than `kept` others of its camera would count twice.
+counted. So no frame counts twice, in constant memory, as long as no more than are kept bear one millisecond. Labels come in any order: see
+quality/labelled.py.
 """
 
 from typing import Final, Literal
@@ -11,41 +10,47 @@ from typing import Final, Literal
 import msgspec
 
 KEPT_FRAMES: Final = 128
-"""Frame events remembered for a camera: a redelivered batch of so many of its frames is told apart exactly; 1.5 kB saved."""
-KEPT_LABELS: Final = 256
-"""Labels come in bulk: a whole shift's for one camera in one request, all with ids of the same few milliseconds."""
+"""Frame events remembered for a camera: a redelivered batch of so many of its frames is told apart exactly; 1.3 kB saved."""
+WIDTH: Final = 10
+"""Bytes kept of an id: 48 bits of time and 32 random ones. Two ids of one millisecond are taken for one with a chance of 2^-32."""
+_TIME: Final = 6
 
 Seen = Literal["new", "repeat", "late"]
 
 
 class Recent(msgspec.Struct):
-    """The newest `kept` ids in the order of arrival, and the newest id that was forgotten.
+    """The newest KEPT_FRAMES ids in the order of arrival, and the newest id that was forgotten."""
 
-    Ten bytes of each are kept: the 48 bits of time and 32 random ones. Two ids of one millisecond are taken for one with a chance of 2^-32.
-    """
-
-    kept: int = KEPT_FRAMES
-    ordered: bool = True
-    """Whether ids grow as they come."""
-    ids: dict[bytes, None] = {}
+    ids: bytes = b""
+    """One after another, WIDTH bytes each: searched as they are, as fast as a dict in a thirtieth of its memory."""
     forgotten: bytes = b""
 
     def see(self, event_id: str) -> Seen:
         """Remember an id. Raises ValueError when it is none."""
-        try:
-            key = bytes.fromhex(event_id.replace("-", ""))
-        except ValueError:
-            key = b""
-        if len(key) != 16:
-            raise ValueError(f"the event id is {event_id!r}, expected a UUIDv7")
-        key = key[:6] + key[-4:]
-        if key in self.ids:
+        key = key_of(event_id)
+        if self._has(key):
             return "repeat"
-        if self.ordered and key[:6] < self.forgotten[:6]:
+        if key[:_TIME] < self.forgotten[:_TIME]:
             return "late"
-        self.ids[key] = None
-        if len(self.ids) > self.kept:
-            oldest = next(iter(self.ids))
-            del self.ids[oldest]
-            self.forgotten = max(self.forgotten, oldest)
+        self.ids += key
+        if len(self.ids) > KEPT_FRAMES * WIDTH:
+            self.forgotten = max(self.forgotten, self.ids[:WIDTH])
+            self.ids = self.ids[WIDTH:]
         return "new"
+
+    def _has(self, key: bytes) -> bool:
+        found = self.ids.find(key)
+        while found >= 0 and found % WIDTH:
+            found = self.ids.find(key, found + 1)
+        return found >= 0
+
+
+def key_of(event_id: str) -> bytes:
+    """What is kept of an id. Raises ValueError when it is none."""
+    try:
+        whole = bytes.fromhex(event_id.replace("-", ""))
+    except ValueError:
+        whole = b""
+    if len(whole) != 16:
+        raise ValueError(f"the event id is {event_id!r}, expected a UUIDv7")
+    return whole[:_TIME] + whole[_TIME - WIDTH :]

@@ -4,6 +4,7 @@ Each place (partition) keeps its own order; the places are merged by the time of
 it has records to deliver, and for `wait_s` after a record was written: so much later may the writer of another partition be.
 """
 
+import heapq
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
@@ -43,6 +44,8 @@ class Timeline:
         self._wait_s = wait_s
         self._most_waiting = most_waiting
         self._lines: dict[Place, deque[Waiting]] = {}
+        self._first: list[tuple[float, Place]] = []
+        """A heap: the time of the first event of each line that is not empty."""
         self._count = 0
 
     def __len__(self) -> int:
@@ -51,29 +54,44 @@ class Timeline:
     def add(self, record: Record, event: AnyEvent | None, reason: str = "") -> None:
         """Put a record in its place's line."""
         at = record.time_ms / 1000 if event is None else time_of(event, record)
-        self._lines.setdefault(record.place, deque()).append(Waiting(at, record, event, reason))
+        line = self._lines.setdefault(record.place, deque())
+        if not line:
+            heapq.heappush(self._first, (at, record.place))
+        line.append(Waiting(at, record, event, reason))
         self._count += 1
+
+    def forget(self, place: Place) -> None:
+        """Drop a place's line: its records will be read again, here or elsewhere."""
+        line = self._lines.pop(place, None)
+        if line:
+            self._count -= len(line)
+            self._first = [(at, other) for at, other in self._first if other != place]
+            heapq.heapify(self._first)
 
     def keep(self, places: frozenset[Place]) -> None:
         """Forget the lines of places that are no longer held: their new holder reads them again."""
-        for place in [p for p in self._lines if p not in places]:
-            self._count -= len(self._lines.pop(place))
+        for place in [place for place in self._lines if place not in places]:
+            self.forget(place)
 
     def empty(self, places: frozenset[Place]) -> list[Place]:
         """The places that have nothing waiting."""
         return [place for place in places if not self._lines.get(place)]
 
     def due(self, now: float, undelivered: Mapping[Place, int], places: frozenset[Place]) -> Iterator[Waiting]:
-        """Take what may be judged now, in order. `undelivered`: records that the log still has for each place."""
+        """Take what may be judged now, in order; what was not finished with stays. `undelivered`: records that the log still has for each place."""
         behind = any(undelivered.get(place, 0) > 0 for place in self.empty(places))
-        while self._count:
-            place = min((p for p, line in self._lines.items() if line), key=lambda p: (self._lines[p][0].at, p))
-            first = self._lines[place][0]
-            crowded = self._count > self._most_waiting
-            someone_empty = behind or len([1 for line in self._lines.values() if line]) < len(places)
-            if someone_empty and not crowded and (behind or first.record.time_ms / 1000 > now - self._wait_s):
+        while self._first:
+            _, place = self._first[0]
+            line = self._lines[place]
+            someone_empty = behind or len(self._first) < len(places)
+            fresh = line[0].record.time_ms / 1000 > now - self._wait_s
+            if someone_empty and self._count <= self._most_waiting and (behind or fresh):
                 return
-            yield first
-            self._lines[place].popleft()
+            yield line[0]
+            line.popleft()
             self._count -= 1
-            behind = behind or (not self._lines[place] and undelivered.get(place, 0) > 0)
+            if line:
+                heapq.heapreplace(self._first, (line[0].at, place))
+            else:
+                heapq.heappop(self._first)
+                behind = behind or undelivered.get(place, 0) > 0
