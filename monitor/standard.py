@@ -4,14 +4,19 @@ A version that cannot be judged (damaged, unknown, baseline too small) says why:
 does not answer is no such verdict: StoreError goes up, and the service waits.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
+from contracts.baseline import Baseline
 from contracts.errors import VersionError
 from contracts.logs import Logger
 from contracts.manifest import Manifest
 from contracts.repository import ModelRepository
+from monitor.items import replay
 from monitor.items.reference import Budget, Reference, UnfitBaselineError, calibrate
+from monitor.items.replay import Replay
 from monitor.policy import Policy
 
 _LOG: Final = Logger("monitor")
@@ -19,13 +24,34 @@ KEPT: Final = 8
 """References kept in memory, about 1 MB each: champion, candidate, shadow, previous and some to spare."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Standard:
     """A version's manifest and reference; None with the reason in `unjudged` where there is none."""
 
     manifest: Manifest | None
     reference: Reference | None
     unjudged: str = ""
+    pages_a_month: float = 0.0
+    """The budget that the reference's limits were calibrated to."""
+    rehearse: Callable[[], Replay] | None = None
+    """Makes `replay`."""
+
+    @cached_property
+    def replay(self) -> Replay | None:
+        """What held-out recordings would have raised at these limits; takes a second or two, at first need. None without a reference."""
+        return self.rehearse() if self.rehearse is not None else None
+
+    @property
+    def demoted(self) -> str:
+        """Why drift on this version's reference is told as tickets only; "" when it may page."""
+        return overspent(self.pages_a_month, self.replay.rate) if self.replay is not None else ""
+
+
+def overspent(pages_a_month: float, rate: float) -> str:
+    """Why a camera whose calibration raises `rate` false alarms a month out of fold is demoted to tickets; "" when it keeps its budget."""
+    if rate <= pages_a_month:
+        return ""
+    return f"this camera cannot keep its budget of {pages_a_month:g} pages a month (replay: {rate:.2g}), so it writes tickets"
 
 
 class Standards:
@@ -34,6 +60,7 @@ class Standards:
     def __init__(self, repository: ModelRepository, model: str, policy: Policy) -> None:
         self._repository = repository
         self._model = model
+        self._policy = policy
         self._budget = Budget(policy.pages_per_camera_month, policy.frames_per_second, policy.block_frames)
         self._known: dict[str, Standard] = {}
 
@@ -60,9 +87,30 @@ class Standards:
         if manifest.task != "classification":
             return Standard(manifest, None, f"{manifest.task} models are judged by camera health only")
         try:
-            return Standard(manifest, calibrate(manifest, baseline, self._budget))
+            reference = calibrate(manifest, baseline, self._budget)
         except UnfitBaselineError as error:
             return Standard(manifest, None, f"version {version} cannot be judged for drift: {error}")
+        return Standard(
+            manifest,
+            reference,
+            pages_a_month=self._budget.pages_a_month,
+            rehearse=lambda: self._rehearse(manifest, baseline, reference),
+        )
+
+    def _rehearse(self, manifest: Manifest, baseline: Baseline, reference: Reference) -> Replay:
+        policy = self._policy
+        told = replay.held_out(manifest, baseline, reference, self._budget, policy.confirm_blocks, policy.recovered_blocks)
+        low, high = told.interval()
+        _LOG.info(
+            "calibrated_replay",
+            version=manifest.version,
+            false_alarms_per_camera_month=round(told.rate, 3),
+            low=round(low, 3),
+            high=round(high, 3),
+            budget=self._budget.pages_a_month,
+            demoted=overspent(self._budget.pages_a_month, told.rate),
+        )
+        return told
 
 
 def _facts(reference: Reference | None) -> dict[str, object]:

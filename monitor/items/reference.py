@@ -148,7 +148,12 @@ def rows_of(baseline: Baseline) -> Rows:
 
 
 def fit(
-    manifest: Manifest, baseline: Baseline, budget: Budget, scales: tuple[int, ...], accuracy: float | None, rng: np.random.Generator
+    manifest: Manifest,
+    baseline: Baseline,
+    budget: Budget,
+    scales: tuple[int, ...],
+    accuracy: float | None,
+    rng: np.random.Generator,
 ) -> Reference:
     """The reference that these rows make, on these scales, starting estimates from `accuracy`."""
     layout = Layout(baseline.labels, baseline.embedding.shape[1])
