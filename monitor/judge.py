@@ -26,6 +26,7 @@ SETTLED_S: Final = 30.0
 """A frame of another champion this long after the last change of champions shows a change that no event told: then the frame is believed."""
 CHECK_EVERY_S: Final = 5.0
 """Silence is looked for so often in event time."""
+HOUR_S: Final = 3600.0
 
 
 class Judge:
@@ -59,7 +60,7 @@ class Judge:
             case MarkFalseAlarm():
                 self._false_alarm(event, at)
             case Acknowledge():
-                self._acknowledge(event)
+                self._book.acknowledge(event.incident_id, event.by, at)
         self._count(type(event).__name__)
         said = self._out[:]
         self._out.clear()
@@ -183,12 +184,6 @@ class Judge:
             case, at, f"{command.by} marked it as a false alarm: {command.reason or 'no reason given'}", false_alarm=True
         )
 
-    def _acknowledge(self, command: Acknowledge) -> None:
-        case = self._memory.cases.get(command.incident_id)
-        if case is not None:
-            case.acknowledged_by = command.by
-            self._memory.mark("case", command.incident_id)
-
     def _pass_time(self, at: float) -> None:
         """Event time goes on: who has fallen silent? A gap in which nobody sent was serving's, not the cameras'."""
         rollout, silence_s = self._memory.rollout, self._policy.silence_s
@@ -198,6 +193,7 @@ class Judge:
         if rollout.watermark < rollout.checked_at + CHECK_EVERY_S:
             return
         rollout.checked_at = rollout.watermark
+        self._book.remind(rollout.watermark, self._policy.reminder_hours * HOUR_S)
         for camera in list(self._memory.cameras.values()):
             last = max(camera.last_at, rollout.resumed_at)
             used_to_send = camera.counts.frames >= health.USUAL_FRAMES and not camera.audit

@@ -51,7 +51,7 @@ def overview(model: str, policy: Policy, memory: Memory, standards: Callable[[st
         watermark=memory.rollout.watermark,
         versions={version: _version(version, memory, policy, standards) for version in versions},
         cameras=cameras,
-        incidents=[{**msgspec.to_builtins(case.incident), "acknowledged_by": case.acknowledged_by} for case in cases],
+        incidents=[msgspec.to_builtins(case.incident) for case in cases],
         events=dict(memory.rollout.counts),
     )
 

@@ -18,7 +18,13 @@ class Policy:
     healthy_frames: int = 32
     silence_s: float = 120.0
     clock_skew_s: float = 60.0
+    reminder_hours: float = 24.0
+    away_days: float = 7.0
+    false_alarm_days: float = 90.0
     label_tolerance: float = 0.02
     label_class_tolerance: float = 0.05
     label_arl: float = 6000.0
     labels_for_verdict: int = 20
+    label_frame_loss: float = 0.0
+    burst_labels: int = 200
+    burst_alpha: float = 0.01

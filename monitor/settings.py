@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from contracts.settings import ServiceSettings
 from monitor.items.watch import CHUNK
 from monitor.policy import Policy
+from monitor.quality import burst
 
 
 class MonitorSettings(ServiceSettings):
@@ -18,7 +19,7 @@ class MonitorSettings(ServiceSettings):
     port: int = Field(8081, ge=0, le=65_535, description="Port of them; 0 takes a free one.")
     block_frames: int = Field(
         64,
-        ge=CHUNK,
+        ge=2 * CHUNK,
         le=4096,
         description=f"Frames of a camera that are judged together; a multiple of {CHUNK}. Smaller answers sooner, larger sees less.",
     )
@@ -40,12 +41,23 @@ class MonitorSettings(ServiceSettings):
         6, ge=1, description="Quiet blocks of every affected camera that close an incident after another version took over."
     )
     recovered_blocks: int = Field(30, ge=1, description="Quiet blocks that close a drift incident when the version stayed.")
-    fault_frames: int = Field(12, ge=3, le=CHUNK, description="Frames in a row with one symptom that make it a camera fault.")
+    fault_frames: int = Field(12, ge=3, le=2 * CHUNK, description="Frames in a row with one symptom that make it a camera fault.")
     healthy_frames: int = Field(32, ge=3, description="Frames in a row without a symptom that close a camera fault.")
     silence_s: float = Field(
         120.0, gt=0, description="Seconds without a frame, while other cameras send, that make a camera silent."
     )
     clock_skew_s: float = Field(60.0, gt=0, description="Seconds between capture and receipt that make a camera's clock wrong.")
+    reminder_hours: float = Field(
+        24.0, gt=0, description="Hours after which an open incident that nobody has acknowledged is told again, in event time."
+    )
+    away_days: float = Field(
+        7.0, gt=0, description="Days without a frame of any of its cameras that close an incident: nothing can be said of it any more."
+    )
+    false_alarm_days: float = Field(
+        90.0,
+        gt=0,
+        description="Days for which what a person marked as a false alarm keeps the limits of its channels raised above it, in event time.",
+    )
     label_tolerance: float = Field(
         0.02, ge=0, lt=1, description="Error above the benchmark's upper bound that is accepted, in [0, 1): 0.02 is two points."
     )
@@ -62,6 +74,23 @@ class MonitorSettings(ServiceSettings):
         description="Labels between false label alarms, on average and at least (guaranteed): labels a day x days of budget.",
     )
     labels_for_verdict: int = Field(20, ge=1, description="Labels of a version before the label channel gives a verdict.")
+    label_frame_loss: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="For detection models, whose manifests have no benchmark of frames: the mean loss of a frame (1 - F1 of its boxes at IoU 0.5 and "
+        "scores of 0.5) that is tolerated; above it the label channel alarms. 0 counts labels and judges none.",
+    )
+    burst_labels: int = Field(
+        200,
+        ge=50,
+        le=burst.MOST,
+        description="Labels of uniformly sampled frames that a drift incident asks for when an estimate of accuracy is over its limit: they confirm "
+        "the harm, or not. 200 show a rise of the error by ten points, 500 one by five.",
+    )
+    burst_alpha: float = Field(
+        0.01, gt=0, lt=1, description="Probability at most that such a burst confirms a harm that is not there (guaranteed)."
+    )
     merge_wait_s: float = Field(
         1.0, ge=0, description="Seconds that an event waits for earlier ones of other partitions. Verdicts come so much later."
     )

@@ -6,7 +6,7 @@ import msgspec
 
 from contracts.events import AnyEvent
 from contracts.incidents import Cause, Incident, Severity
-from monitor.incidents.cases import Case, Kind, incident_id
+from monitor.incidents.cases import Case, Kind, Why, incident_id
 from monitor.memory import Memory
 
 MOST_EXAMPLES = 12
@@ -36,10 +36,24 @@ class Casebook:
         self._out.append(case.opened(self.model))
         return case
 
-    def update(self, case: Case, at: float, **changes: Any) -> None:
-        """Change what is known of a case."""
-        self._out.append(case.updated(self.model, at, msgspec.structs.replace(case.incident, **changes)))
+    def update(self, case: Case, at: float, why: Why = "evidence", **changes: Any) -> None:
+        """Change what is known of a case. Who had seen a ticket has not yet seen the page that it becomes."""
+        if case.incident.severity == "ticket" and changes.get("severity") == "page":
+            changes["acknowledged_by"] = ""
+        self._out.append(case.updated(self.model, at, msgspec.structs.replace(case.incident, **changes), why))
         self._memory.mark("case", case.incident.incident_id)
+
+    def acknowledge(self, number: str, by: str, at: float) -> None:
+        """A person has seen a case: the first one counts, and reminders end."""
+        case = self._memory.cases.get(number)
+        if case is not None and not case.incident.acknowledged_by:
+            self.update(case, at, "acknowledged", acknowledged_by=by)
+
+    def remind(self, at: float, after_s: float) -> None:
+        """Tell again of what nobody has seen and nothing was said of for `after_s`."""
+        for case in list(self._memory.cases.values()):
+            if not case.incident.acknowledged_by and at >= case.said_at + after_s:
+                self.update(case, at, "reminder")
 
     def close(self, case: Case, at: float, resolution: str, false_alarm: bool = False) -> None:
         """It is over. A label alarm's episode ends with its case."""

@@ -10,10 +10,14 @@ import msgspec
 from contracts.events import IncidentClosed, IncidentOpened, IncidentUpdated, RetrainRequested
 from contracts.incidents import Cause, Estimate, Incident
 from monitor.identity import derived_id, request_key
+from monitor.quality.burst import Burst
 from monitor.quality.labels import LabelChannel
 from monitor.quality.tally import Tally
 
 Kind = Literal["drift", "labels", "fault"]
+Why = Literal["evidence", "acknowledged", "reminder"]
+FIRST_UPDATE: Final = 8
+"""Blocks above a limit after which an open drift incident is first told anew; then at every doubling."""
 FIRST_REPORT: Final = 10
 """Labels after which an open drift incident first tells the realised quality; then at every doubling."""
 
@@ -25,23 +29,35 @@ class Case(msgspec.Struct):
     incident: Incident
     fault: str = ""
     sequence: int = 0
-    acknowledged_by: str = ""
+    said_at: float = 0.0
+    """When it was last told, whatever brought it."""
+    blocks: int = 0
+    """Blocks above a limit that its cameras closed since it was opened."""
+    tell_at: int = FIRST_UPDATE
+    """Such blocks at which it is told anew."""
+    crossed: dict[str, float] = {}
+    """When channels of each family were last above their limits on one of its cameras."""
+    worst: dict[str, list[float]] = {}
+    """The highest ratio of each channel by scale among its cameras, over the limits as they were calibrated."""
     tally: Tally = msgspec.field(default_factory=Tally)
     """Uniform labels of frames that the case's cameras took since it began."""
     report_at: int = FIRST_REPORT
     label_alarm: bool = False
+    """Labels said that it is harm: by the version's alarm or by the case's own burst."""
+    burst: Burst | None = None
+    """The labels that it asked for, where an estimate was over its limit."""
     replaced_by: str = ""
     replaced_at: float = 0.0
 
     def opened(self, model: str) -> IncidentOpened:
         """The event that it was opened."""
-        at = self.incident.opened_at
+        at = self.said_at = self.incident.opened_at
         return IncidentOpened(event_id=self._next_id(at), occurred_at=at, model=model, incident=self.incident)
 
-    def updated(self, model: str, at: float, incident: Incident) -> IncidentUpdated:
-        """The event that it changed to `incident`."""
-        self.incident = incident
-        return IncidentUpdated(event_id=self._next_id(at), occurred_at=at, model=model, incident=incident)
+    def updated(self, model: str, at: float, incident: Incident, why: Why = "evidence") -> IncidentUpdated:
+        """The event that it changed to `incident`, or that it is told again."""
+        self.incident, self.said_at = incident, at
+        return IncidentUpdated(event_id=self._next_id(at), occurred_at=at, model=model, incident=incident, why=why)
 
     def closed(self, model: str, at: float, resolution: str, false_alarm: bool = False) -> IncidentClosed:
         """The event that it is over."""

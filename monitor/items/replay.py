@@ -6,7 +6,7 @@ because a quarter is as far from the other three (1/4 of the rows against 3/4) a
 sampling variances, 4 + 4/3 and twice 8/3 of one row's over N, are the same.
 """
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,7 +19,6 @@ from contracts.baseline import Baseline
 from contracts.manifest import Manifest
 from monitor.detectors import bootstrap
 from monitor.detectors.ewma import Floats
-from monitor.items.features import Rows
 from monitor.items.reference import Budget, Reference, fit, rows_of
 
 FOLDS: Final = 4
@@ -96,9 +95,5 @@ def worst_ratios(reference: Reference, means: Floats) -> Floats:
 
 def _only(baseline: Baseline, kept: NDArray[np.bool_]) -> Baseline:
     """Some of a baseline's rows."""
-    return Baseline(
-        baseline.labels,
-        *(getattr(baseline, name)[kept] for name in ("statistics", "embedding", "probabilities", "truth", "group")),
-        baseline.centre,
-        baseline.axes,
-    )
+    columns = ("statistics", "embedding", "probabilities", "truth", "group")
+    return replace(baseline, **{name: getattr(baseline, name)[kept] for name in columns})
