@@ -1,4 +1,5 @@
-"""The `keepsight` command: parses the command line and hands over. `demo` and `up` run the loop here, `init` and `import-model` prepare a house."""
+"""The `keepsight` command: parses the command line and hands over. `demo` and `up` run the loop here, `init` and `import-model` prepare a house,
+`backtest` replays what was recorded."""
 
 import argparse
 import os
@@ -13,7 +14,7 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
-from standalone import import_model, orders
+from standalone import backtest, import_model, orders
 
 DEMO_NEEDS: Final = (
     "elpv_dataset",
@@ -33,17 +34,22 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight import-model model.onnx …  your model as version 1
     keepsight up                         the services, until Ctrl-C
     keepsight status                     who serves, what is under way, which incidents are open
+    keepsight backtest --events …        what the monitor would have said of recorded events
 """
+HANDED_OVER: Final = {"import-model": import_model.run, "backtest": backtest.run}
+"""Commands that another service's process parses and runs."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand. Returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parsed = None if arguments[:1] == ["import-model"] else _parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job is started with it ignored
         signal.signal(number, _as_interrupt)
     try:
-        return import_model.run(arguments[1:]) if parsed is None else int(parsed.run(parsed))
+        if arguments and (handed_over := HANDED_OVER.get(arguments[0])):
+            return handed_over(arguments[1:])
+        parsed = _parser().parse_args(arguments)
+        return int(parsed.run(parsed))
     except KeepsightError as error:
         return exit_with(error)
     except KeyboardInterrupt:
@@ -121,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(run=_order, order=name)
     commands.add_parser(
         "import-model", add_help=False, help="make a version from an ONNX classifier; see keepsight import-model --help"
+    )
+    commands.add_parser(
+        "backtest", add_help=False, help="replay recorded events at several budgets of pages; see keepsight backtest --help"
     )
     return parser
 

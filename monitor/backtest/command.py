@@ -1,0 +1,82 @@
+"""The command line of `keepsight backtest`."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+ABOUT: Final = """\
+Replays recorded events through the production monitor, as fast as they can be read, and says what it would have told you at each budget:
+pages, tickets, false pages per camera-month with their 95 % interval, and the delay to each change that you mark.
+
+    keepsight backtest --events frames.*.ndjson.gz --labels labels.ndjson.gz --baseline repository/models/parts/3 \\
+        --budget 0.25,1,4 --truth changes.csv --out out/october
+    keepsight backtest --log kafka://host:9092 --since 2026-10-01 --until 2026-11-01 --baseline repository/models/parts/3 --out out/october
+"""
+MORE: Final = """\
+Any setting of [monitor] may be tried, too: `--confirm-blocks 6 --frames-per-second 5` (keepsight-monitor --help lists them); they win over --settings.
+
+DIR/incidents.ndjson has one line an incident and one more where a ticket became a page; DIR/summary.json the figures. The same events and settings
+give the same files, but for the speed. Exit status: 0 done, 2 it could not be done. docs/backtest.md tells how to tune a budget with it.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Knows the backtest's own options; what it does not know are settings of the monitor."""
+    parser = argparse.ArgumentParser(
+        prog="keepsight backtest",
+        description=ABOUT,
+        epilog=MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add: Callable[..., object] = parser.add_argument
+    add(
+        "--events",
+        nargs="+",
+        metavar="FILE",
+        help="FrameScored events: NDJSON (the log's values, or `kcat -J`) or Parquet, gzip allowed; other events in them are used, too; - is standard input",
+    )
+    add("--labels", nargs="+", metavar="FILE", help="FrameLabelled events, likewise")
+    add(
+        "--log",
+        metavar="URL",
+        help="read the past from the log instead: kafka://host:port or embedded:///folder; nothing on it is changed",
+    )
+    add("--since", metavar="TIME", help="with --log: from this time on (ISO 8601 or Unix seconds; default: the earliest record)")
+    add("--until", metavar="TIME", help="with --log: up to this time (default: now)")
+    add(
+        "--baseline",
+        required=True,
+        metavar="VERSION_DIR",
+        help="the folder of the version that served (manifest.json, baseline.npz); other versions in the events are looked for beside it",
+    )
+    add("--settings", metavar="FILE", type=Path, help="the settings file; its section [monitor] counts [KEEPSIGHT_SETTINGS]")
+    add(
+        "--budget",
+        default="",
+        metavar="N[,N...]",
+        help="pages per camera-month to try, all in one pass (default: the settings' pages_per_camera_month)",
+    )
+    add(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help="what truly changed, as JSON, NDJSON or CSV: at, and optionally until, cameras, site, cause, type, name",
+    )
+    add(
+        "--window-h",
+        type=_positive,
+        default=24.0,
+        metavar="HOURS",
+        help="an incident within so many hours of a marked change without `until` tells of it (default 24)",
+    )
+    add("--out", type=Path, required=True, metavar="DIR", help="where incidents.ndjson and summary.json go")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value

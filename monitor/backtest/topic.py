@@ -1,0 +1,57 @@
+"""Events out of a log's past: every place from its earliest record, merged by the timeline that the live monitor uses. The log is read, never changed."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from contracts import events
+from contracts.errors import LogAwayError
+from contracts.ports import Bus
+from monitor.backtest.recorded import Recorded, Source, recorded
+from monitor.service import TOPICS
+from monitor.timeline import Timeline
+
+BATCH: Final = 5_000
+POLL_S: Final = 1.0
+PATIENCE: Final = 60
+"""Polls in a row that may bring nothing while the log says that it has more."""
+MOST_WAITING: Final = 100_000
+"""Events held while a place that has more does not deliver: at most some 400 MB, and only where brokers are of very different speed."""
+
+
+class LogPast:
+    """The records that a log took from `since` to `until` (Unix seconds)."""
+
+    def __init__(self, bus: Bus, name: str, since: float, until: float) -> None:
+        self.source = Source(name)
+        self._bus = bus
+        self._since, self._until = since, until
+
+    def read(self) -> Iterator[Recorded]:
+        """All events in the order in which the live monitor judges them. Raises LogAwayError or LogRefusedError."""
+        reader = self._bus.reader(None, TOPICS)
+        timeline = Timeline(0.0, MOST_WAITING)
+        idle = 0
+        try:
+            while True:
+                records = reader.poll(POLL_S, BATCH)
+                for record in records:
+                    if not self._since <= record.time_ms / 1000 <= self._until:
+                        continue
+                    try:
+                        timeline.add(record, events.decode(record))
+                    except events.BadEventError as error:
+                        self.source.bury(f"{record.place.topic}[{record.place.partition}]@{record.offset}", error)
+                places, left = reader.places(), reader.lag()
+                for waiting in timeline.due(float("inf"), left, places):
+                    if waiting.event is not None:
+                        self.source.events += 1
+                        yield recorded(waiting.event, waiting.record.time_ms / 1000, 0, self.source.events)
+                if not any(left.values()) and not records and places:
+                    return
+                idle = 0 if records else idle + 1
+                if idle >= PATIENCE:
+                    raise LogAwayError(
+                        f"{self.source.name} has {sum(left.values())} more records, but delivered none in {PATIENCE} polls"
+                    )
+        finally:
+            reader.close()
