@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from contracts.incidents import Evidence
+from monitor.incidents.history import Course
 
 Family = Literal["image", "embedding", "softmax", "performance"]
 Scope = Literal["self", "peer"]
@@ -46,6 +47,24 @@ class Performance(NamedTuple):
     atc_half: float
 
 
+class Shape(NamedTuple):
+    """How the frames of the newest blocks lie beside the reference one by one; lengths in standard deviations of single frames."""
+
+    moved: float
+    """Squared length of the means' movement."""
+    explained: float
+    """The share of it that another mix of the known classes explains, 0 to 1."""
+    mixture: float
+    """Of what that leaves: 0 when all frames moved together, (1 - p) / p when a share p of them did and the others stayed."""
+    image: float
+    """The largest movement left among the image statistics, that of `statistic`."""
+    embedding: float
+    """The length of the movement left in the embedding."""
+    statistic: str
+    mix: tuple[tuple[str, float, float], ...]
+    """Each class's share in the reference and in the mix that comes nearest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One camera under one version. `above` counts blocks in a row with a channel at its limit; `blocks` all that were judged."""
@@ -57,6 +76,9 @@ class Finding:
     block_since: float
     readings: tuple[Reading, ...]
     performance: Performance | None = None
+    shape: Shape | None = None
+    course: Course | None = None
+    """How it came about, block by block."""
 
     def ratio(self, family: Family, scope: Scope | None = None) -> float:
         """The highest ratio among a family's channels, 0 without one."""

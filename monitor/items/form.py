@@ -1,0 +1,154 @@
+"""The form of blocks: where their frames lie beside the reference one by one, for what the means of the channels cannot tell.
+
+A frame is taken as F standardised values: its image statistics, then its embedding. Of a block their means, mean squares and the length of twelve fixed
+directions are kept, all additive. Three things follow. The mean is fitted by another mix of the reference's classes (weights at or above zero that sum to
+one, by least squares): what such a mix explains is a change of population and no other. What it leaves, the residual, lies in the image statistics or in
+the embedding. And the variance along the residual tells a mixture from a shift: when a share p of the frames has moved by D, the mean moves by p D and
+the variance grows by p (1 - p) |D|^2, (1 - p) / p times the squared residual; when all frames move together it grows by nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from contracts.statistics import NUMERIC
+from monitor.detectors.ewma import Floats
+from monitor.incidents.finding import Shape
+from monitor.items.features import SMALLEST_CHANGE, Layout, Rows, levelled
+
+DIRECTIONS: Final = 12
+"""Of the course: enough to keep a shift's length within 40 %, few enough to store."""
+WIDEST: Final = 6.0
+"""Standard deviations at which a single frame's value is cut."""
+LENGTH: Final = 4
+"""Blocks over which a form is averaged before it is read, exponentially."""
+PROBABILITY_WEIGHT: Final = 3.0
+"""A class probability's deviation is about a third: so it weighs as much as the other values."""
+MOST_CLASSES: Final = 64
+MIN_ROWS: Final = 5
+"""Of a class in the reference, for its mean to count."""
+SUM_WEIGHT: Final = 100.0
+"""Of the condition that the mix sums to one."""
+REPLICATES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Calibrated on one reference: F values, K classes."""
+
+    layout: Layout
+    centre: Floats
+    """[F]"""
+    deviation: Floats
+    """[F]"""
+    directions: Floats
+    """[F, DIRECTIONS], orthonormal"""
+    kept: NDArray[np.intp]
+    """[K]: the labels with MIN_ROWS reference rows at least, MOST_CLASSES of them at most"""
+    classes: Floats
+    """[K, F + K]: each class's mean values and weighted mean probabilities"""
+    squares: Floats
+    """[K, F]: each class's mean squared values"""
+    shares: Floats
+    """[K], of the reference"""
+    usual: Floats
+    """[2 F]: the reference's means and mean squares, what an average begins with"""
+    course_spread: float
+    """The reference's variance along a direction of the course, on average."""
+    noise: float
+    """The squared residual of LENGTH blocks without drift, on average."""
+
+    def columns(self, rows: Rows) -> Floats:
+        """What is summed of each frame, [n, 2 F + 1]: values, squares, squared length along the directions."""
+        statistics, embedding, _ = self.layout.split(rows)
+        values = _standardised(np.hstack([levelled(statistics), embedding]), self.centre, self.deviation)
+        along = values @ self.directions
+        return np.hstack([values, values**2, np.square(along).sum(axis=1, keepdims=True)])
+
+    def average(self, before: Floats | None, block: Floats) -> Floats:
+        """The average [2 F] after a block whose mean columns are `block` [2 F + 1]; None before the first."""
+        start = self.usual if before is None else before
+        return np.asarray(start + 2 / (LENGTH + 1) * (block[:-1] - start))
+
+    def point(self, block: Floats) -> tuple[Floats, float]:
+        """A block's point in a course: deviation [DIRECTIONS] and spread (see History.push)."""
+        moved = block[: len(self.centre)] @ self.directions
+        spread = (float(block[-1]) - float(moved @ moved)) / DIRECTIONS
+        return moved, spread / self.course_spread
+
+    def read(self, average: Floats, probabilities: Floats) -> Shape:
+        """What an average [2 F] says, with the mean probabilities [labels] of the same blocks."""
+        width = len(self.centre)
+        now = np.concatenate([average[:width], PROBABILITY_WEIGHT * probabilities[self.kept]])
+        mix, left = self.mixed(now)
+        moved = now - self.shares @ self.classes
+        residual = left[:width]
+        expected = mix @ self.squares - (mix @ self.classes[:, :width]) ** 2
+        excess = average[width:] - average[:width] ** 2 - expected
+        statistics = np.abs(residual[: len(NUMERIC)])
+        return Shape(
+            moved=float(moved @ moved),
+            explained=min(1.0, max(0.0, 1 - max(0.0, float(left @ left) - self.noise) / max(float(moved @ moved), 1e-12))),
+            mixture=float(residual**2 @ excess) / max(float((residual**4).sum()), 1e-12),
+            image=float(statistics.max()),
+            embedding=float(np.linalg.norm(residual[len(NUMERIC) :])),
+            statistic=NUMERIC[int(statistics.argmax())],
+            mix=tuple(
+                (self.layout.labels[k], float(was), float(share)) for k, was, share in zip(self.kept, self.shares, mix, strict=True)
+            ),
+        )
+
+    def mixed(self, now: Floats) -> tuple[Floats, Floats]:
+        """The mix [K] of classes that comes nearest to `now` [F + K] (values and weighted probabilities), and what it leaves [F + K]."""
+        mix, _ = nnls(np.vstack([self.classes.T, np.full(len(self.classes), SUM_WEIGHT)]), np.append(now, SUM_WEIGHT))
+        return np.asarray(mix), np.asarray(now - mix @ self.classes)
+
+
+def calibrate(
+    layout: Layout, rows: Rows, truth: NDArray[np.int32], pieces: Sequence[NDArray[np.intp]], frames: int, rng: np.random.Generator
+) -> Form:
+    """The form of a reference: `rows` [N, width] with `truth` [N] (-1 unknown: the model's answer stands for it), recordings as `pieces` of row numbers.
+
+    `frames`: of a block. The noise is the squared residual of LENGTH blocks of frames out of half the recordings, the other half being the reference.
+    """
+    statistics, embedding, said = layout.split(rows)
+    values = np.hstack([levelled(statistics), embedding])
+    floor = np.array([SMALLEST_CHANGE[name] for name in NUMERIC] + [1e-3] * layout.axes)
+    centre, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), floor)
+    values = _standardised(values, centre, deviation)
+    answer = np.where(truth >= 0, truth, said.argmax(axis=1))
+    counts = np.bincount(answer, minlength=len(layout.labels))
+    kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
+    kept = kept[counts[kept] >= MIN_ROWS]
+    seen = np.hstack([values, PROBABILITY_WEIGHT * said[:, kept]])
+    directions = np.linalg.qr(rng.standard_normal((values.shape[1], min(DIRECTIONS, values.shape[1]))))[0]
+    form = Form(
+        layout=layout,
+        centre=centre,
+        deviation=deviation,
+        directions=directions,
+        kept=kept,
+        classes=np.stack([seen[answer == k].mean(axis=0) for k in kept]),
+        squares=np.stack([np.square(values[answer == k]).mean(axis=0) for k in kept]),
+        shares=counts[kept] / counts[kept].sum(),
+        usual=np.concatenate([values.mean(axis=0), np.square(values).mean(axis=0)]),
+        course_spread=max(float((values @ directions).var(axis=0).mean()), 1e-6),
+        noise=0.0,
+    )
+    return replace(form, noise=float(np.mean([_noise(form, seen, pieces, LENGTH * frames, rng) for _ in range(REPLICATES)])))
+
+
+def _noise(form: Form, seen: Floats, pieces: Sequence[NDArray[np.intp]], frames: int, rng: np.random.Generator) -> float:
+    order = rng.permutation(len(pieces))
+    half = len(pieces) // 2
+    level, drawn = (np.concatenate([pieces[i] for i in part]) for part in (order[:half], order[half:]))
+    _, left = form.mixed(seen[drawn[:frames]].mean(axis=0) - seen[level].mean(axis=0) + seen.mean(axis=0))
+    return float(left @ left)
+
+
+def _standardised(values: Floats, centre: Floats, deviation: Floats) -> Floats:
+    return np.asarray(np.clip((values - centre) / deviation, -WIDEST, WIDEST))
