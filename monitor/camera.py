@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from contracts.events import Stream
-from monitor.recent import KEPT_LABELS, Recent
+from monitor.quality.labelled import Labelled
+from monitor.recent import Recent
 
 PAST_FAULTS: Final = 4
 """Ended faults remembered, so that labels that come late for frames taken during one are still left out."""
@@ -32,7 +33,7 @@ class Camera(msgspec.Struct):
     site: str
     stream: Stream
     seen: Recent = msgspec.field(default_factory=Recent)
-    labels_seen: Recent = msgspec.field(default_factory=lambda: Recent(KEPT_LABELS, ordered=False))
+    labelled: Labelled = msgspec.field(default_factory=Labelled)
     counts: Counts = msgspec.field(default_factory=Counts)
     version: str = ""
     """The champion version that last answered it."""
@@ -55,8 +56,10 @@ class Camera(msgspec.Struct):
     fault: str = ""
     fault_since: float = 0.0
     past_faults: list[tuple[float, float]] = []
-    muted: bool = False
-    """A person called its drift a false alarm: no drift is reported until a block is quiet."""
+    muted: int = 0
+    """A person called its drift a false alarm: blocks for which none is reported, ended by a quiet one."""
+    accepted: str = ""
+    """A symptom that a person called no fault: it is not reported while it lasts."""
     unjudged: str = ""
     """Why there is no verdict on its drift; "" when there is one."""
 

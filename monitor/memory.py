@@ -6,13 +6,17 @@ import msgspec
 
 from monitor.camera import Camera
 from monitor.incidents.cases import Case
+from monitor.incidents.mark import Mark
 from monitor.items.watch import Watch
 from monitor.quality.labels import LabelChannel
+from monitor.quality.segments import CameraLabels
 
 ACTIVE_S: Final = 600.0
 """A camera that sent nothing for this long is no peer and holds no incident open."""
-VERSIONS_KEPT: Final = 2
-"""Watches kept for a camera: its version and the one before, whose last frames may trail a swap."""
+LABELLED_VERSIONS_KEPT: Final = 3
+"""Of a camera's labels: they come late, and a version may be gone by then."""
+CHANNELS_KEPT: Final = 8
+"""Versions whose label channels are kept: those with the newest labelled frames, and the champion."""
 
 
 class Rollout(msgspec.Struct):
@@ -33,7 +37,9 @@ KINDS: Final[dict[str, type[msgspec.Struct]]] = {
     "camera": Camera,
     "watch": Watch,
     "labels": LabelChannel,
+    "labelled": CameraLabels,
     "case": Case,
+    "mark": Mark,
     "rollout": Rollout,
 }
 """What is saved, one row each."""
@@ -46,11 +52,20 @@ class Memory:
         self.cameras: dict[str, Camera] = {}
         self.watches: dict[tuple[str, str], Watch] = {}
         self.labels: dict[str, LabelChannel] = {}
+        self.labelled: dict[str, dict[str, CameraLabels]] = {}
+        """By version, then camera."""
         self.cases: dict[str, Case] = {}
+        self.marks: dict[str, Mark] = {}
+        """False alarms that people marked, by incident, oldest first."""
         self.rollout = Rollout()
         self.dirty: dict[tuple[str, str], None] = {}
         """What changed since it was saved, in that order: what is loaded again stands in the order in which it was met."""
         self._sites: dict[str, dict[str, None]] = {}
+        self._watched: dict[str, list[Watch]] = {}
+
+    def become(self, other: "Memory") -> None:
+        """Hold what `other` holds, for all who hold this one; `other` is not used again."""
+        self.__dict__.update(other.__dict__)
 
     def camera(self, name: str, site: str, audit: bool) -> Camera:
         """A camera, made when it is met."""
@@ -66,16 +81,55 @@ class Memory:
         return camera
 
     def watch(self, camera: Camera, version: str) -> Watch:
-        """A camera's watch under a version; the oldest but VERSIONS_KEPT are dropped."""
-        key = (camera.name, version)
+        """A camera's watch under a version. Frames of the version before may trail a swap: its watch is kept until the new one has judged a block."""
         self.dirty[("watch", f"{camera.name}\x1f{version}")] = None
-        watch = self.watches.get(key)
+        watch = self.watches.get((camera.name, version))
         if watch is None:
-            watch = self.watches[key] = Watch(camera.name, version)
-            for old in [other for other in self.watches if other[0] == camera.name][:-VERSIONS_KEPT]:
-                del self.watches[old]
-                self.dirty[("watch", "\x1f".join(old))] = None
+            watch = self.watches[(camera.name, version)] = Watch(camera.name, version)
+            self._watched.setdefault(camera.name, []).append(watch)
+            for other in self.watches_of(camera.name):
+                if other is not watch:
+                    other.rest()
+                    self.mark("watch", f"{other.camera}\x1f{other.version}")
+        if len(self._watched[camera.name]) > 1:
+            self._settle(watch)
         return watch
+
+    def watches_of(self, camera: str) -> list[Watch]:
+        """The watches of a camera: one, or two for the first block after a swap."""
+        return self._watched.get(camera, [])
+
+    def _settle(self, watch: Watch) -> None:
+        """Drop the camera's other watches when this one has judged a block, and those that have judged none themselves."""
+        for other in [w for w in self.watches_of(watch.camera) if w is not watch and (watch.blocks or not w.blocks)]:
+            del self.watches[(other.camera, other.version)]
+            self.mark("watch", f"{other.camera}\x1f{other.version}")
+        self._watched[watch.camera] = [w for w in self.watches_of(watch.camera) if (w.camera, w.version) in self.watches]
+
+    def channel(self, fresh: LabelChannel) -> LabelChannel:
+        """The version's label channel, else the `fresh` one; the ones with the oldest labels but CHANNELS_KEPT are dropped."""
+        known = self.labels.setdefault(fresh.version, fresh)
+        self.mark("labels", fresh.version)
+        while len(self.labels) > CHANNELS_KEPT:
+            others = [channel for channel in self.labels.values() if channel.version not in (fresh.version, self.rollout.champion)]
+            gone = min(others, key=lambda channel: channel.last_at).version
+            del self.labels[gone]
+            self.mark("labels", gone)
+            for camera in self.labelled.pop(gone, {}):
+                self.mark("labelled", f"{camera}\x1f{gone}")
+        return known
+
+    def camera_labels(self, camera: str, version: str) -> CameraLabels:
+        """A camera's labels under a version, made when they are met; those of the oldest frames but LABELLED_VERSIONS_KEPT are dropped."""
+        of_version = self.labelled.setdefault(version, {})
+        self.mark("labelled", f"{camera}\x1f{version}")
+        if camera not in of_version:
+            others = [each[camera] for each in self.labelled.values() if camera in each]
+            of_version[camera] = CameraLabels(camera, version)
+            for old in sorted(others, key=lambda each: -each.last_at)[LABELLED_VERSIONS_KEPT - 1 :]:
+                del self.labelled[old.version][camera]
+                self.mark("labelled", f"{camera}\x1f{old.version}")
+        return of_version[camera]
 
     def active(self, site: str, at: float) -> list[Camera]:
         """The site's cameras that sent lately, audit cameras left out."""
@@ -95,9 +149,17 @@ class Memory:
         if kind == "watch":
             camera, _, version = key.partition("\x1f")
             return self.watches.get((camera, version))
+        if kind == "labelled":
+            camera, _, version = key.partition("\x1f")
+            return self.labelled.get(version, {}).get(camera)
         if kind == "rollout":
             return self.rollout
-        parts: dict[str, dict[str, msgspec.Struct]] = {"camera": self.cameras, "labels": self.labels, "case": self.cases}  # type: ignore[dict-item]  # read only
+        parts: dict[str, dict[str, msgspec.Struct]] = {
+            "camera": self.cameras,
+            "labels": self.labels,
+            "case": self.cases,
+            "mark": self.marks,
+        }  # type: ignore[dict-item]  # read only
         return parts[kind].get(key)
 
     def restore(self, part: msgspec.Struct) -> None:
@@ -108,9 +170,14 @@ class Memory:
                 self._sites.setdefault(part.site, {})[part.name] = None
             case Watch():
                 self.watches[(part.camera, part.version)] = part
+                self._watched.setdefault(part.camera, []).append(part)
             case LabelChannel():
                 self.labels[part.version] = part
+            case CameraLabels():
+                self.labelled.setdefault(part.version, {})[part.camera] = part
             case Case():
                 self.cases[part.incident.incident_id] = part
+            case Mark():
+                self.marks[part.incident_id] = part
             case Rollout():
                 self.rollout = part

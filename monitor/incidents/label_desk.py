@@ -1,18 +1,32 @@
-"""What labels do to cases: they tell open ones the realised quality, and their guaranteed alarm makes a page and asks for retraining, once an episode."""
+"""What labels do: they feed their version's channel and tell open cases the realised quality; the guaranteed alarm, or a case's burst that confirms the
+harm, makes a page and asks for retraining, once an episode.
+"""
 
 from collections.abc import Callable
+from typing import Any, Final
 
+from contracts.events import FrameLabelled
 from contracts.incidents import Cause, Estimate, Evidence
+from contracts.manifest import Manifest
+from contracts.predictions import BoxesTruth, Classification, ClassTruth, Detections, Scored
 from monitor.camera import Camera
 from monitor.incidents import wording
+from monitor.incidents.burst_desk import BurstDesk
 from monitor.incidents.casebook import Casebook
-from monitor.incidents.cases import Case, label_estimates, retrain_request
+from monitor.incidents.cases import Case, label_estimates
 from monitor.incidents.drift_desk import MOST_EVIDENCE, DriftDesk
 from monitor.memory import Memory
 from monitor.policy import Policy
-from monitor.quality.labels import LabelChannel
+from monitor.quality import segments
+from monitor.quality.detections import match
+from monitor.quality.labelled import UNUSED
+from monitor.quality.labels import Answer, LabelChannel, channel, count
+from monitor.quality.segments import CLASSES_OF_A_CAMERA
 from monitor.quality.tally import Tally
 from monitor.standard import Standard
+
+UNJOINED: Final = "labels unjoined"
+"""Counted: labels of frames that no version we know had answered."""
 
 
 class LabelDesk:
@@ -26,71 +40,170 @@ class LabelDesk:
         self._standards = standards
         self._book = book
         self._drift = drift
+        self._bursts = BurstDesk(policy, memory, book)
 
-    def labelled(self, camera: Camera, channel: LabelChannel, truth: str, said: str, taken_at: float, at: float) -> None:
-        """A label that judges was taken by its channel."""
-        for case in self._memory.cases.values():
-            concerned = case.kind != "fault" and case.incident.version == channel.version and camera.name in case.incident.cameras
+    def take(self, label: FrameLabelled, at: float) -> None:
+        """Take a label at its time. It judges the version that had answered the frame; what a shadow said beside it does not count here.
+
+        Raises ValueError for a label that cannot be used, and what `standards` raises, before anything changed.
+        """
+        said = next((scored for scored in label.predictions if scored.variant != "shadow"), None)
+        manifest = self._standards(said.version).manifest if said else None
+        camera = self._memory.camera(label.camera, label.site, label.audit)
+        if said is None or manifest is None:
+            if camera.labelled.see(label.frame_id, UNUSED) is None:
+                counts = self._memory.rollout.counts
+                counts[UNJOINED] = counts.get(UNJOINED, 0) + 1
+            return
+        reason = _unused(label, said, camera)
+        answer = None if reason else _answer(label, said)
+        of_version = self._memory.channel(channel(manifest, self._policy))
+        before = camera.labelled.see(label.frame_id, _number(answer, manifest))
+        if before is not None:
+            self._again(of_version, camera, answer, before, manifest)
+        elif answer is None:
+            of_version.skip(reason)
+        else:
+            of_version.aged(label.occurred_at - label.captured_at)
+            self._new(of_version, camera, answer, label.captured_at, at)
+
+    def _new(self, of_version: LabelChannel, camera: Camera, answer: Answer, taken_at: float, at: float) -> None:
+        of_version.take(answer, taken_at)
+        own = self._memory.camera_labels(camera.name, of_version.version)
+        tolerated = of_version.camera_tolerated if of_version.overall else None
+        own.take(answer.loss, tolerated, of_version.episode, taken_at)
+        count(own.tally, answer, CLASSES_OF_A_CAMERA)
+        of_version.share(self._memory.labelled[of_version.version].values())
+        for case in list(self._memory.cases.values()):
+            concerned = (
+                case.kind != "fault" and case.incident.version == of_version.version and camera.name in case.incident.cameras
+            )
             if concerned and taken_at >= case.incident.since:
-                case.tally.add(truth, said)
-                self._memory.mark("case", case.incident.incident_id)
-                if case.tally.n >= case.report_at:
-                    case.report_at = 2 * case.tally.n
-                    self._tell(case, case.tally, at)
-        if channel.version == self._memory.rollout.champion and channel.alarms(self._policy):
-            channel.alarmed_at = at
-            self._alarm(channel, at)
+                self._of_case(case, of_version, answer, at)
+        if of_version.version == self._memory.rollout.champion and of_version.alarms(self._policy):
+            of_version.alarmed_at = at
+            self._alarm(of_version, at)
 
-    def _tell(self, case: Case, tally: Tally, at: float, **changes: object) -> None:
-        """Bring a case's realised quality up to date."""
+    def _again(self, of_version: LabelChannel, camera: Camera, answer: Answer | None, before: int, manifest: Manifest) -> None:
+        """A frame that was labelled before: the same truth changes nothing, another one the figures. The alarm's evidence stays as it was weighed."""
+        known = answer is not None and answer.matches is None and 0 <= before < len(manifest.labels)
+        if answer is None or not known or manifest.labels[before] == answer.truth:
+            of_version.again += 1
+            return
+        was = manifest.labels[before]
+        of_version.corrected += 1
+        of_version.tally.correct(was, answer.truth, answer.said)
+        own = self._memory.camera_labels(camera.name, of_version.version)
+        own.tally.correct(was, answer.truth, answer.said, CLASSES_OF_A_CAMERA)
+
+    def _of_case(self, case: Case, of_version: LabelChannel, answer: Answer, at: float) -> None:
+        count(case.tally, answer)
+        self._memory.mark("case", case.incident.incident_id)
+        due = case.tally.n >= case.report_at
+        verdict = self._bursts.take(case, of_version, answer.loss)
+        if due:
+            case.report_at = 2 * case.tally.n
+        if verdict:
+            self._tell(case, case.tally, at, **self._bursts.told(case, verdict))
+        elif due:
+            self._tell(case, case.tally, at)
+        if verdict == "confirmed":
+            self._bursts.confirmed(case, of_version, at)
+
+    def _tell(self, case: Case, tally: Tally, at: float, **changes: Any) -> None:
+        """Bring a case's realised quality up to date, and whom the labels blame."""
         old = case.incident
         estimates = (*(e for e in old.estimates if e.kind == "estimate"), *self._estimates(old.version, tally))
-        self._book.update(case, at, estimates=estimates, headline=wording.with_effect(old.headline, estimates), **changes)
+        changes.setdefault("headline", wording.with_effect(old.headline, estimates))
+        if case.label_alarm and case.incident.version in self._memory.labels:
+            changes.setdefault("evidence", self._with_blame(old.evidence, self._memory.labels[old.version]))
+        have = case.burst.have if case.burst else old.labels_have
+        self._book.update(case, at, estimates=estimates, labels_have=have, **changes)
 
     def _estimates(self, version: str, tally: Tally) -> tuple[Estimate, ...]:
-        manifest = self._standards(version).manifest
-        if manifest is None or manifest.benchmark is None:
+        manifest, of_version = self._standards(version).manifest, self._memory.labels.get(version)
+        if manifest is None or of_version is None or of_version.overall is None:
             return ()
-        known = {name: getattr(manifest.benchmark, name) for name in ("accuracy", "balanced_accuracy", "recall", "precision")}
-        return label_estimates(
-            tally, {name: metric.value for name, metric in known.items() if metric is not None}, manifest.positive
-        )
+        known = {"frame_f1": 1 - of_version.overall.tolerated}
+        if manifest.benchmark is not None:
+            of_benchmark = {
+                name: getattr(manifest.benchmark, name) for name in ("accuracy", "balanced_accuracy", "recall", "precision")
+            }
+            known |= {name: metric.value for name, metric in of_benchmark.items() if metric is not None}
+        return label_estimates(tally, known, manifest.positive)
 
-    def _alarm(self, channel: LabelChannel, at: float) -> None:
+    def _alarm(self, of_version: LabelChannel, at: float) -> None:
         """The version's drift cases become pages; without one, a case opens. Then retraining is requested."""
-        said = self._evidence(channel)
-        cases = [c for c in self._memory.open_cases("drift") if c.incident.version == channel.version]
-        cases = cases or [self._open(channel, said, at)]
+        said = self._evidence(of_version)
+        cases = [c for c in self._memory.open_cases("drift") if c.incident.version == of_version.version]
+        cases = cases or [self._open(of_version, said, at)]
         for case in cases:
             case.label_alarm = True
             if said not in case.incident.evidence:
-                tally = case.tally if case.tally.n >= self._policy.labels_for_verdict else channel.recent
-                evidence = (said, *case.incident.evidence)[:MOST_EVIDENCE]
+                tally = case.tally if case.tally.n >= self._policy.labels_for_verdict else of_version.recent
+                evidence = self._with_blame((said, *case.incident.evidence), of_version)
                 self._tell(case, tally, at, severity="page", evidence=evidence, action=wording.RETRAINING)
-        since = cases[0].incident.since
-        excluded = tuple(sorted(c.name for c in self._memory.cameras.values() if c.fault or c.faulted_since(since)))
-        self._book.say(retrain_request(cases[0], channel, self._book.model, at, excluded))
+        self._bursts.ask_for_retraining(cases[0], of_version, at)
 
-    def _evidence(self, channel: LabelChannel) -> Evidence:
-        assert channel.overall is not None  # a channel without a benchmark never alarms
-        accuracy = channel.recent.accuracy()
-        detail = f"e-detector {min(channel.value, 1e12):.4g}, alarm at {self._policy.label_arl:g} (guaranteed average run length in labels)"
-        ratio = min(1e6, channel.value / self._policy.label_arl)
-        now, least = accuracy.value if accuracy else 0.0, 1 - channel.overall.tolerated
+    def _evidence(self, of_version: LabelChannel) -> Evidence:
+        assert of_version.overall is not None  # a channel without a benchmark never alarms
+        accuracy = of_version.recent.accuracy()
+        detail = f"e-detector {min(of_version.value, 1e12):.4g}, alarm at {self._policy.label_arl:g} (guaranteed average run length in labels)"
+        ratio = min(1e6, of_version.value / self._policy.label_arl)
+        now, least = accuracy.value if accuracy else 0.0, 1 - of_version.overall.tolerated
         return Evidence("labels", "accuracy", "", round(ratio, 3), round(now, 4), round(least, 4), detail)
 
-    def _open(self, channel: LabelChannel, said: Evidence, at: float) -> Case:
+    def _with_blame(self, evidence: tuple[Evidence, ...], of_version: LabelChannel) -> tuple[Evidence, ...]:
+        """The evidence with the cameras and classes that labels name by now, after the labels' own line."""
+        rest = [e for e in evidence if not (e.channel == "labels" and (e.camera or e.feature.startswith("recall of ")))]
+        lead = [e for e in rest if e.channel == "labels"]
+        named = segments.blame(of_version, self._memory.labelled.get(of_version.version, {}), self._policy.label_arl)
+        return (*lead, *named, *(e for e in rest if e.channel != "labels"))[:MOST_EVIDENCE]
+
+    def _open(self, of_version: LabelChannel, said: Evidence, at: float) -> Case:
         """With inputs above a limit, though not yet confirmed, it is drift; with quiet inputs the concept changed; with unjudged ones nobody knows."""
-        cameras = tuple(sorted(channel.cameras))
+        labelled = self._memory.labelled[of_version.version]
+        cameras = tuple(sorted(name for name, own in labelled.items() if own.last_at >= of_version.since))
         known = [self._memory.cameras[name] for name in cameras]
-        moved = self._drift.findings([c for c in known if c.version == channel.version], 1)
+        moved = self._drift.findings([c for c in known if c.version == of_version.version], 1)
         if moved:
-            return self._drift.open(self._memory.cameras[moved[0].camera].site, channel.version, moved, at)
+            return self._drift.open(self._memory.cameras[moved[0].camera].site, of_version.version, moved, at)
         cause: Cause = "quality_decay" if all(camera.unjudged for camera in known) else "concept_drift"
-        estimates = self._estimates(channel.version, channel.recent)
+        estimates = self._estimates(of_version.version, of_version.recent)
         return self._book.open(
-            "labels", cause, "page", ", ".join(sorted({camera.site for camera in known})), channel.version, at,
-            cameras=cameras, since=channel.since, evidence=(said,), estimates=estimates, examples=self._book.examples(cameras),
-            headline=wording.label_headline(cause, channel.version, channel.since, cameras) + wording.effect(estimates),
+            "labels", cause, "page", ", ".join(sorted({camera.site for camera in known})), of_version.version, at,
+            cameras=cameras, since=of_version.since, evidence=self._with_blame((said,), of_version), estimates=estimates,
+            examples=self._book.examples(cameras), contributions=segments.shares(of_version, labelled),
+            headline=wording.label_headline(cause, of_version.version, of_version.since, cameras) + wording.effect(estimates),
             action=wording.ACTIONS[cause],
         )  # fmt: skip
+
+
+def _unused(label: FrameLabelled, said: Scored, camera: Camera) -> str:
+    """Why a label judges nothing; "" when it does."""
+    if label.audit:
+        return "audit camera"
+    if label.sample != "uniform":
+        return f"sample {label.sample or 'none'}"
+    if camera.faulted_at(label.captured_at):
+        return "camera fault"
+    if isinstance(label.truth, ClassTruth) is not isinstance(said.prediction, Classification):
+        return "truth of another task"
+    return ""
+
+
+def _answer(label: FrameLabelled, said: Scored) -> Answer:
+    if isinstance(label.truth, ClassTruth) and isinstance(said.prediction, Classification):
+        truth, answer = label.truth.label, said.prediction.label
+        return Answer(float(truth != answer), truth, answer)
+    assert isinstance(label.truth, BoxesTruth)  # _unused saw to it
+    assert isinstance(said.prediction, Detections)
+    matches = match(label.truth.boxes, said.prediction.boxes)
+    return Answer(matches.loss, matches=matches)
+
+
+def _number(answer: Answer | None, manifest: Manifest) -> int:
+    """What a truth is remembered as."""
+    if answer is None:
+        return UNUSED
+    return manifest.labels.index(answer.truth) if answer.truth in manifest.labels else len(manifest.labels)

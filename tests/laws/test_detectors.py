@@ -11,15 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, norm
+from scipy.stats import binom
 
 from contracts.baseline import Baseline, principal_axes
 from contracts.manifest import FileEntry, InputSpec, Lineage, Manifest
-from contracts.quality import wilson
 from contracts.statistics import NUMERIC
-from monitor.detectors import atc, cbpe, e_detector, ewma, mewma, mmd, softmax
-from monitor.detectors.confidence_sequence import interval
-from monitor.detectors.e_detector import EDetector
+from monitor.detectors import atc, cbpe, ewma, mewma, mmd, softmax
 from monitor.detectors.ewma import Floats
 from monitor.items.reference import Budget, Reference, UnfitBaselineError, calibrate
 from monitor.items.watch import CHUNK, Watch
@@ -250,116 +247,6 @@ def test_principal_axes_of_the_reference_have_unit_variance_on_them() -> None:
     embeddings = np.random.default_rng(0).normal(size=(200, 40)).astype(np.float32)
     centre, axes = principal_axes(embeddings)
     assert np.allclose(((embeddings - centre) @ axes.T).std(axis=0, ddof=1), 1, atol=1e-3)
-
-
-# The e-detector.
-
-
-def direct(losses: list[float], p0: float, bets: tuple[float, ...]) -> float:
-    """The definition: for each bet, the sum over start points of the product of the bets' outcomes since."""
-    return sum(
-        sum(math.prod(1 + bet * (loss - p0) for loss in losses[start:]) for start in range(len(losses))) for bet in bets
-    ) / len(bets)
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.01, 0.9))
-def test_e_detector_agrees_with_the_direct_formula(losses: list[float], p0: float) -> None:
-    detector = e_detector.detector(p0)
-    for loss in losses:
-        detector.update(loss)
-    assert detector.value == pytest.approx(direct(losses, p0, detector.bets), rel=1e-9)
-
-
-@given(st.floats(0, 0.999))
-def test_e_detector_bets_stay_below_one_over_p0(p0: float) -> None:
-    assert all(bet * p0 < 1 for bet in e_detector.detector(p0).bets)
-
-
-def run_length(p0: float, error: float, line: float, rng: np.random.Generator, most: int) -> int:
-    detector = e_detector.detector(p0)
-    for n, wrong in enumerate(rng.random(most) < error, 1):
-        detector.update(float(wrong))
-        if detector.value >= line:
-            return n
-    return most + 1
-
-
-def test_e_detector_keeps_its_average_run_length_under_the_worst_null() -> None:
-    """At exactly p0 the mean run length is at least A; runs are cut at 4 A, which only lowers the mean."""
-    rng = np.random.default_rng(0)
-    lengths = [run_length(0.1, 0.1, 200.0, rng, 800) for _ in range(200)]
-    assert np.mean(lengths) > 200
-
-
-def test_e_detector_finds_fifteen_per_cent_errors_at_six_thousand_labels_budget() -> None:
-    """Tolerated 10 %, A = 6,000: measured 286 labels (median of 201 runs that begin with the change); the design asks for 249."""
-    rng = np.random.default_rng(0)
-    assert float(np.median([run_length(0.1, 0.15, 6000.0, rng, 3000) for _ in range(201)])) <= 330
-
-
-@pytest.mark.parametrize("loss", [math.nan, -0.1, 1.1, math.inf])
-def test_e_detector_refuses_what_is_no_loss(loss: float) -> None:
-    with pytest.raises(ValueError, match="a loss is"):
-        e_detector.detector(0.1).update(loss)
-
-
-def test_e_detector_refuses_an_impossible_tolerance_and_stays_finite() -> None:
-    with pytest.raises(ValueError, match="tolerated error"):
-        e_detector.detector(1.0)
-    detector = e_detector.detector(0.1)
-    for _ in range(5000):
-        detector.update(1.0)
-    assert math.isfinite(detector.value)
-    detector.reset()
-    assert detector.value == 0
-
-
-def test_e_detector_saves_and_loads() -> None:
-    detector = e_detector.detector(0.2)
-    for loss in (1.0, 0.0, 1.0):
-        detector.update(loss)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(detector), type=EDetector) == detector
-
-
-# Intervals.
-
-
-@pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (87, 100), (1, 1)])
-def test_wilson_agrees_with_its_quadratic(hits: int, n: int) -> None:
-    """Wilson's bounds are the roots of (p - x)^2 = z^2 x (1 - x) / n."""
-    z = float(norm.ppf(0.975))
-    roots = np.sort(np.roots([1 + z * z / n, -(2 * hits / n + z * z / n), (hits / n) ** 2]).real)
-    metric = wilson(hits, n)
-    assert (metric.low, metric.high) == pytest.approx((max(0, roots[0]), min(1, roots[1])), abs=1e-6)
-
-
-@pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (870, 1000), (1, 1)])
-def test_confidence_sequence_bounds_are_where_the_martingale_reaches_twenty(hits: int, n: int) -> None:
-    def wealth(p: float) -> float:
-        log_beta = math.lgamma(1 + hits) + math.lgamma(1 + n - hits) - math.lgamma(2 + n)
-        return math.exp(log_beta - (hits * math.log(p) if hits else 0) - ((n - hits) * math.log1p(-p) if n > hits else 0))
-
-    metric = interval(hits, n)
-    for bound in (metric.low, metric.high):
-        if 0 < bound < 1:
-            assert wealth(bound) == pytest.approx(20, rel=1e-6)
-    assert metric.low <= hits / n <= metric.high
-
-
-def test_confidence_sequence_covers_at_every_look() -> None:
-    """200 streams of 400 labels, looked at after every label: at most 5 % ever leave the truth outside (binomial bound at 99.99 %)."""
-    rng = np.random.default_rng(0)
-    missed = 0
-    for _ in range(200):
-        hits = np.cumsum(rng.random(400) < 0.8)
-        looks = [interval(int(hits[n - 1]), n) for n in range(1, 401, 7)]
-        missed += any(not metric.low <= 0.8 <= metric.high for metric in looks)
-    assert missed <= binom.ppf(0.9999, 200, 0.05)
-
-
-def test_an_interval_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="hits <= n"):
-        interval(0, 0)
 
 
 SPLITS: list[Callable[[int], list[int]]] = [lambda n: [n], lambda n: [1] * n, lambda n: [CHUNK, n - CHUNK]]

@@ -7,7 +7,7 @@ import pytest
 from contracts.manifest import InputSpec, Lineage, Manifest
 from contracts.quality import Metric, Quality, quality
 from monitor.policy import Policy
-from monitor.quality.labels import LabelChannel, channel
+from monitor.quality.labels import Answer, LabelChannel, channel
 from monitor.quality.tally import Tally
 
 POLICY = Policy(label_tolerance=0.02, label_class_tolerance=0.05, label_arl=1000.0, labels_for_verdict=20)
@@ -33,10 +33,14 @@ def test_tolerated_errors_come_from_the_benchmark_s_bounds() -> None:
     assert {label: each.tolerated for label, each in made.classes.items()} == pytest.approx({"ok": 0.15, "bad": 0.35})
 
 
+def answer(truth: str, said: str) -> Answer:
+    return Answer(float(truth != said), truth, said)
+
+
 def test_without_a_benchmark_it_counts_and_never_alarms() -> None:
     made = channel(manifest(None), POLICY)
     for i in range(500):
-        made.take("ok", "bad", float(i), "cam")
+        made.take(answer("ok", "bad"), float(i))
         assert not made.alarms(POLICY)
     assert made.tally.n == 500
 
@@ -45,8 +49,7 @@ def feed(made: LabelChannel, n: int, error: float, seed: int, start: float = 0.0
     rng = np.random.default_rng(seed)
     for i in range(n):
         truth = "bad" if rng.random() < 0.3 else "ok"
-        wrong = rng.random() < error
-        made.take(truth, truth if not wrong else ("ok" if truth == "bad" else "bad"), start + i, "cam")
+        made.take(answer(truth, truth if rng.random() >= error else ("ok" if truth == "bad" else "bad")), start + i)
         if made.alarms(POLICY):
             return i + 1
     return None
@@ -69,7 +72,7 @@ def test_the_loss_of_one_class_alone_is_found() -> None:
     alarmed = False
     for i in range(600):
         truth = "bad" if rng.random() < 0.1 else "ok"  # overall error stays near 10 %, below what is tolerated
-        made.take(truth, "ok", float(i), "cam")
+        made.take(answer(truth, "ok"), float(i))
         alarmed = alarmed or made.alarms(POLICY)
     assert alarmed
 
