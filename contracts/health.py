@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -19,12 +20,33 @@ Pages = Mapping[str, Callable[[], bytes]]
 """JSON documents by path, made when asked for, on the answering thread."""
 
 
+class Answer(NamedTuple):
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: str
+
+
+Folders = Mapping[str, Callable[[str], Answer]]
+"""What answers below a path that ends in a slash: given the rest of the path with its query, as the client wrote them."""
+
+
 class HealthServer:
     """Answers on an open listener until closed. `/readyz` is 200 or 503 with the reason."""
 
-    def __init__(self, listener: socket.socket, registry: CollectorRegistry, ready: Ready, pages: Pages | None = None) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        registry: CollectorRegistry,
+        ready: Ready,
+        pages: Pages | None = None,
+        folders: Folders | None = None,
+    ) -> None:
         listener.setblocking(True)
-        self._server = _Server(listener.getsockname()[:2], _handler(registry, ready, pages or {}), bind_and_activate=False)
+        self._server = _Server(
+            listener.getsockname()[:2], _handler(registry, ready, pages or {}, folders or {}), bind_and_activate=False
+        )
         self._server.socket.close()
         self._server.socket = listener
         self._thread = threading.Thread(
@@ -53,7 +75,7 @@ class _Server(ThreadingHTTPServer):
             _log.error("health_request_failed", trace=True)
 
 
-def _handler(registry: CollectorRegistry, ready: Ready, pages: Pages) -> type[BaseHTTPRequestHandler]:
+def _handler(registry: CollectorRegistry, ready: Ready, pages: Pages, folders: Folders) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # seconds without a byte: a silent client holds a thread no longer
 
@@ -69,8 +91,10 @@ def _handler(registry: CollectorRegistry, ready: Ready, pages: Pages) -> type[Ba
                 self._answer(200 if reason is None else 503, json.dumps(body).encode(), "application/json")
             elif path in pages:
                 self._answer(200, pages[path](), "application/json")
+            elif (folder := next((name for name in folders if path.startswith(name)), None)) is not None:
+                self._answer(*folders[folder](self.path.removeprefix(folder)))
             else:
-                known = ", ".join(("/livez", "/readyz", "/metrics", *pages))
+                known = ", ".join(("/livez", "/readyz", "/metrics", *pages, *folders))
                 body = {"type": "about:blank", "title": "Not Found", "detail": f"known: {known}"}
                 self._answer(404, json.dumps(body).encode(), "application/problem+json")
 

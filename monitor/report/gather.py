@@ -1,0 +1,126 @@
+"""The events of an incident, read back from the log: its cameras' frames and labels while it lasted, with a bound on how much is read.
+
+A topic is read by nobody's group, near its end: at most MOST_RECORDS of the newest records, shared out over the partitions. Records of other cameras are
+passed over by their key, undecoded. What the bound or the time left out is said.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Final, TypeVar
+
+from contracts.errors import LogAwayError
+from contracts.events import (
+    FRAMES,
+    INCIDENTS,
+    LABELS,
+    AnyEvent,
+    BadEventError,
+    FrameLabelled,
+    FrameScored,
+    IncidentClosed,
+    IncidentOpened,
+    IncidentUpdated,
+    decode,
+)
+from contracts.incidents import Incident
+from contracts.ports import Bus, Place, Reader, Record
+
+MOST_RECORDS: Final = 500_000
+"""Of one topic. About 0.5 GB at 1 kB a frame: ten seconds from the embedded log, half a minute from Kafka."""
+POLL_S: Final = 0.5
+BATCH: Final = 5000
+Over = Callable[[], bool]
+"""Whether the time for reading is over."""
+E = TypeVar("E", FrameScored, FrameLabelled)
+Told = IncidentOpened | IncidentUpdated | IncidentClosed
+
+
+class Reading:
+    """Reads an incident's events of one model. `notes` then says what was left out."""
+
+    def __init__(self, bus: Bus, model: str, over: Over, most: int = MOST_RECORDS) -> None:
+        self._bus = bus
+        self._model = model
+        self._over = over
+        self._most = most
+        self.notes: list[str] = []
+
+    def incidents(self) -> dict[str, Told]:
+        """The newest word on every incident of the model that the log still knows, by id, in the order in which they were last spoken of."""
+        told: dict[str, Told] = {}
+        for record in self._newest(INCIDENTS):
+            event = _decoded(record)
+            if isinstance(event, Told) and event.model == self._model:
+                told.pop(event.incident.incident_id, None)
+                told[event.incident.incident_id] = event
+        return told
+
+    def frames(self, incident: Incident, until: float) -> Iterator[FrameScored]:
+        """The frames that the incident's version answered on its cameras from its beginning to `until`, each once, in no particular order."""
+        for frame in self._events(FRAMES, FrameScored, incident):
+            mine = frame.version == incident.version and frame.variant == "champion" and not frame.audit
+            if mine and incident.since <= frame.received_at <= until:
+                yield frame
+
+    def labels(self, incident: Incident, until: float) -> Iterator[FrameLabelled]:
+        """The labels of frames that its cameras took from its beginning to `until`, each once, in no particular order."""
+        for label in self._events(LABELS, FrameLabelled, incident):
+            if incident.since <= label.captured_at <= until:
+                yield label
+
+    def _events(self, topic: str, kind: type[E], incident: Incident) -> Iterator[E]:
+        keys = {f"{self._model}/{camera}" for camera in incident.cameras}
+        seen: set[str] = set()
+        for record in self._newest(topic):
+            if record.key not in keys:
+                continue
+            event = _decoded(record)
+            if isinstance(event, kind) and event.event_id not in seen:
+                seen.add(event.event_id)
+                yield event
+
+    def _newest(self, topic: str) -> Iterator[Record]:
+        """The newest records of a topic as long as it is when the reading begins."""
+        with closing(self._bus.reader(None, [topic])) as reader:
+            spans = self._spans(reader, topic)
+        share = self._most // max(1, len(spans))
+        start = {place: max(first, end - share) for place, (first, end) in spans.items()}
+        cut = sum(start[place] - first for place, (first, _) in spans.items())
+        if cut:
+            self.notes.append(
+                f"of {topic} only the newest {self._most:,} records were looked at; about {cut:,} older ones were not"
+            )
+        left = {place for place, (first, end) in spans.items() if first < end}
+        with closing(self._bus.reader(None, [topic], start.get)) as reader:
+            while left:
+                if self._over():
+                    self.notes.append(f"the time for reading {topic} ran out: some of the newest records were not looked at")
+                    return
+                records = reader.poll(POLL_S, BATCH)
+                for record in records:
+                    if record.place in left:
+                        yield record
+                    if record.offset >= spans[record.place][1] - 1:
+                        left.discard(record.place)
+                if not records and not any(reader.lag().values()):
+                    return  # the last offsets were no records (compacted away, or a transaction's marks)
+
+    def _spans(self, reader: Reader, topic: str) -> dict[Place, tuple[int, int]]:
+        """Each place's first offset and its end."""
+        first: dict[Place, int] = {}
+        after: dict[Place, int] = {}
+        while not self._over():
+            for record in reader.poll(POLL_S):
+                first.setdefault(record.place, record.offset)
+                after[record.place] = record.offset + 1
+            places, lag = reader.places(), reader.lag()
+            if places and all(place in first or not lag.get(place, 0) for place in places):
+                return {place: (first.get(place, 0), after.get(place, 0) + lag.get(place, 0)) for place in sorted(places)}
+        raise LogAwayError(f"{topic} was not reached in the time for reading")
+
+
+def _decoded(record: Record) -> AnyEvent | None:
+    try:
+        return decode(record)
+    except BadEventError:
+        return None  # the services have put it among the dead letters

@@ -1,0 +1,207 @@
+"""The page of a report: what is wrong and by how much, in our words and figures, around Evidently's own page. One file, that loads nothing from anywhere.
+
+Everything that a camera, a label or a person named is data: it is escaped here. Evidently's page stands in a sandboxed frame of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import Final
+
+from contracts.incidents import Contribution, Estimate, Evidence
+from monitor.report.figures import Figure
+from monitor.report.paths import path_of
+from monitor.report.task import Task
+
+STYLE: Final = """
+:root { --ink: #1f2933; --soft: #52606d; --line: #e1e6eb; --paper: #ffffff; --ground: #f5f7f9; --good: #0b7285; --bad: #b7410e; }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.55
+  system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
+main { max-width: 1180px; margin: 0 auto; padding: 36px 24px 64px; }
+h1 { font-size: 26px; line-height: 1.25; margin: 0 0 10px; overflow-wrap: anywhere; }
+h2 { font-size: 19px; margin: 36px 0 8px; }
+p { margin: 0 0 10px; max-width: 96ch; overflow-wrap: anywhere; }
+.soft, caption { color: var(--soft); }
+.kind { text-transform: uppercase; letter-spacing: .08em; font-size: 12.5px; font-weight: 600; color: var(--soft); }
+.kind b { color: var(--bad); }
+.card { background: var(--paper); border: 1px solid var(--line); border-radius: 12px; padding: 16px 20px; overflow-x: auto; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 14px 0 0; }
+dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+table { border-collapse: collapse; width: 100%; font-size: 14.5px; font-variant-numeric: tabular-nums; }
+caption { text-align: left; font-size: 14.5px; padding-bottom: 8px; }
+th, td { text-align: left; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+thead th { color: var(--soft); font-weight: 600; border-bottom: 2px solid var(--line); }
+tr:last-child > * { border-bottom: 0; }
+.number { text-align: right; white-space: nowrap; }
+iframe { width: 100%; height: 900px; border: 0; display: block; background: #fff; }
+a { color: var(--good); }
+""".strip()
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:; img-src data: blob:"
+"""Nothing may be loaded: the page looks the same on a machine without a network, and tells nobody that it was opened."""
+_GROW: Final = """
+addEventListener("message", event => {
+  const frame = document.querySelector("iframe");
+  if (event.source === frame.contentWindow && event.data > 0) frame.style.height = Math.min(event.data + 24, 60000) + "px";
+});
+"""
+_TELL: Final = '<script>setInterval(() => parent.postMessage(document.body.scrollHeight, "*"), 250)</script>'
+"""A timer: a ResizeObserver sleeps in a frame that is not on the screen yet."""
+_RIGHT: Final = ' class="number"'
+Cells = Sequence[str | float | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a page shows. Counts are rows; `evidently` is Evidently's page, "" without one."""
+
+    task: Task
+    closed_at: float | None
+    """When the incident was over; None while it is open."""
+    made_at: float
+    figures: Sequence[Figure]
+    reference_rows: int
+    current_rows: int
+    frames: int
+    """Frames of the incident that were read; `current_rows` of them are laid out."""
+    answers: int
+    """Labelled frames behind the classification quality."""
+    notes: Sequence[str]
+    evidently: str
+
+
+def render(content: Content) -> str:
+    """The whole page as HTML."""
+    incident = content.task.incident
+    again = f' · <a href="{path_of(incident.incident_id)}?again">make it anew</a>' if content.task.served else ""
+    body = f"""<header>
+<p class="kind"><b>{escape(incident.severity)}</b> · {escape(content.task.model)} · incident {escape(incident.incident_id)}</p>
+<h1>{escape(incident.headline)}</h1>
+<p>{escape(incident.action)}</p>
+<dl class="card" id="facts">{_facts(content)}</dl>
+</header>
+{_evidence(incident.evidence)}
+{_contributions(incident.contributions)}
+{_estimates(incident.estimates)}
+{_figures(content)}
+{_notes(content.notes)}
+{_frame(content.evidently)}
+<footer class="soft"><p>Made by Keepsight at {_clock(content.made_at)}, for reading: no verdict rests on this page{again}.</p></footer>"""
+    return document(f"Incident: {incident.headline}", body)
+
+
+def document(title: str, body: str, head: str = "") -> str:
+    """A page of ours; `body` and `head` are HTML, `title` is text."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+{head}<title>{escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _facts(content: Content) -> str:
+    incident = content.task.incident
+    ended = "still open" if content.closed_at is None else f"closed {_clock(content.closed_at)}"
+    facts = {
+        "Since": f"{_clock(incident.since)}, {ended}",
+        "Opened": _clock(incident.opened_at),
+        "Site": incident.site,
+        "Cameras": ", ".join(incident.cameras),
+        "Cause": incident.cause.replace("_", " "),
+        "Type": (incident.drift_type or "not told yet")
+        + (f": version {incident.recurs} served this regime" if incident.recurs else ""),
+        "Version": incident.version,
+        "Reference": f"{content.reference_rows:,} frames of version {incident.version}'s baseline",
+        "Current": f"{content.current_rows:,} frames laid out, of {content.frames:,} that these cameras sent while it lasted",
+        "Labels": f"{content.answers:,} of uniformly sampled frames" if content.answers else "none that count yet",
+    }
+    return "".join(f"<dt>{name}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items() if fact)
+
+
+def _evidence(evidence: Sequence[Evidence]) -> str:
+    rows = [(e.channel, e.feature, e.camera or "all", e.ratio, e.value, e.reference, e.detail) for e in evidence]
+    head = ("channel", "led by", "camera", "times its limit", "now", "reference", "")
+    return _section("evidence", "Evidence", "What crossed its limit; 1 is the crossing.", head, rows)
+
+
+def _contributions(contributions: Sequence[Contribution]) -> str:
+    rows = [(c.kind, c.name, f"{c.share:.0%}") for c in contributions]
+    return _section("contributions", "Where it comes from", "Shares of the whole deviation.", ("kind", "name", "share"), rows)
+
+
+def _estimates(estimates: Sequence[Estimate]) -> str:
+    rows = [
+        (e.metric, e.kind, e.before, e.now, f"{e.low:.3g} to {e.high:.3g}", e.n, "" if e.trusted else "not to be trusted")
+        for e in estimates
+    ]
+    head = ("metric", "by", "before", "now", "95 %", "n", "")
+    return _section("estimates", "What it costs", "", head, rows)
+
+
+def _figures(content: Content) -> str:
+    rows = [
+        (f.column, f.reference, f.current, f.wasserstein, f.jensen_shannon, f.evidently, f.psi, f.psi_all) for f in content.figures
+    ]
+    head = (
+        "column", "reference", "now", "Wasserstein", "Jensen-Shannon", "Evidently", "PSI", "PSI, all frames",
+    )  # fmt: skip
+    text = (
+        "How far the frames lie from the reference, farthest first; medians, and distances over the reference's standard deviation. Evidently's figure is "
+        f"the Wasserstein distance for numbers and Jensen-Shannon for classes, on the same rows as ours. The last column is over all {content.frames:,} frames."
+    )
+    return _section("distances", "Distances", text, head, rows)
+
+
+def _notes(notes: Sequence[str]) -> str:
+    if not notes:
+        return ""
+    return (
+        f'<section id="notes"><h2>What was left out</h2><ul>{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul></section>'
+    )
+
+
+def _frame(evidently: str) -> str:
+    if not evidently:
+        return ""
+    before, end, after = evidently.rpartition("</body>")
+    inner = escape(f"{before}{_TELL}{end}{after}", quote=True)
+    return (
+        '<section id="evidently"><h2>Evidently’s report</h2>'
+        f'<iframe title="Evidently’s report" sandbox="allow-scripts" srcdoc="{inner}"></iframe></section><script>{_GROW}</script>'
+    )
+
+
+def _section(name: str, title: str, caption: str, head: Sequence[str], rows: Iterable[Cells]) -> str:
+    cells = list(rows)
+    if not cells:
+        return ""
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in cells)
+    numbers = [all(not isinstance(row[i], str) for row in cells) for i in range(len(head))]
+    top = "".join(f'<th scope="col"{_RIGHT * right}>{escape(one)}</th>' for one, right in zip(head, numbers, strict=True))
+    told = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<section><h2>{escape(title)}</h2><div class="card"><table id="{name}">{told}<thead><tr>{top}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div></section>"
+    )
+
+
+def _cell(value: str | float | int | None) -> str:
+    if isinstance(value, str):
+        return f"<td>{escape(value)}</td>"
+    return f"<td{_RIGHT}>{'' if value is None else f'{value:,}' if isinstance(value, int) else f'{value:.4g}'}</td>"
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
