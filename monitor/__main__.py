@@ -21,6 +21,8 @@ from monitor.exports import Exports
 from monitor.judge import Judge
 from monitor.overview import overview
 from monitor.panel import Panel
+from monitor.report.desk import desk_of
+from monitor.report.paths import PREFIX
 from monitor.service import Service
 from monitor.settings import MonitorSettings
 from monitor.standard import Standards
@@ -61,11 +63,18 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         panel = Panel(
             Exports(registry, settings.model, standards.families), lambda: overview(settings.model, policy, memory, standards)
         )
-        server = HealthServer(listener, registry, service.ready, {"/v1/state": panel.page})
+        reports = desk_of(settings)
+        open_things.callback(reports.close)
+        server = HealthServer(listener, registry, service.ready, {"/v1/state": panel.page}, {PREFIX: reports.answer})
         open_things.callback(server.close)
+
+        def beat() -> None:
+            panel.beat(service, time.time())
+            reports.keep_up(case.incident for case in memory.cases.values())
+
         _LOG.info("started", model=settings.model, port=server.port, cameras=len(memory.cameras), open_incidents=len(memory.cases))
         if wait_for_log(bus, TOPICS, timeout_s=float("inf"), stop=stop):
-            service.run(stop, lambda: panel.beat(service, time.time()))
+            service.run(stop, beat)
         _LOG.info("stopped", unsent=len(store.unsent()[0]))
     return 0
 
