@@ -16,6 +16,7 @@ from contracts.logs import log_to_stderr
 from contracts.settings import exit_with, load
 from monitor.backtest import command, table
 from monitor.backtest.inputs import Inputs, recording_files
+from monitor.backtest.ledger import Line
 from monitor.backtest.ordering import OutOfOrderError
 from monitor.backtest.progress import Progress
 from monitor.backtest.recorded import RecordingError
@@ -49,9 +50,11 @@ def _run(parsed: argparse.Namespace, settings: MonitorSettings) -> int:
     with ExitStack() as open_things:
         scratch = Path(open_things.enter_context(tempfile.TemporaryDirectory(prefix=".sorting-", dir=out)))
         inputs = _inputs(parsed, settings, scratch, open_things)
-        began = time.monotonic()
         while True:
             trials = [Trial(model, policy, versions) for policy in policies]
+            for trial in trials:
+                trial.standards(versions.given.version)  # seconds of calibration that are not the stream's
+            began = time.monotonic()
             progress = Progress(sys.stderr, time.monotonic, inputs.done)
             try:
                 seen = replay(inputs.read(), model, trials, inputs.place, progress)
@@ -67,8 +70,9 @@ def _run(parsed: argparse.Namespace, settings: MonitorSettings) -> int:
         model=model, baseline=f"{parsed.baseline} (version {versions.given.version})", policy=policies[0], seen=seen, trials=trials,
         changes=changes, window_s=parsed.window_h * 3600.0, sources=inputs.sources(), seconds=seconds,
     )  # fmt: skip
-    _write(out, trials, summary)
-    sys.stdout.write(table.text(summary) + f"\nwritten: {out / 'incidents.ndjson'}, {out / 'summary.json'}\n")
+    lines = [line for trial in trials for line in trial.ledger.lines(trial.budget)]
+    _write(out, lines, summary)
+    sys.stdout.write(table.text(summary, lines) + f"\nwritten: {out / 'incidents.ndjson'}, {out / 'summary.json'}\n")
     return 0
 
 
@@ -121,8 +125,7 @@ def _check(seen: Seen, model: str) -> None:
         )
 
 
-def _write(out: Path, trials: list[Trial], summary: Summary) -> None:
-    lines = [line for trial in trials for line in trial.ledger.lines(trial.budget)]
+def _write(out: Path, lines: list[Line], summary: Summary) -> None:
     files = {
         "incidents.ndjson": b"".join(msgspec.json.encode(line) + b"\n" for line in lines),
         "summary.json": msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n",

@@ -4,7 +4,6 @@ Files are streamed. A line that is no event is counted with its number and passe
 """
 
 import gzip
-import io
 import shutil
 import sys
 import tempfile
@@ -66,14 +65,14 @@ class EventFile:
             self._raw = raw
             for line, content in self._contents(raw):
                 try:
-                    event, logged_s = self.event_of(content)
-                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                    event = recorded(*self.event_of(content), self._number, line)
+                except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                     self.source.bury(str(line), error)
                     if not self.source.events and self.source.broken >= GIVE_UP:
                         raise self._nothing(f"the first {GIVE_UP} lines are none") from None
                     continue
                 self.source.events += 1
-                yield recorded(event, logged_s, self._number, line)
+                yield event
         self._done = float(self.size)
         if self.source.broken and not self.source.events:
             raise self._nothing("no line is one")
@@ -107,7 +106,7 @@ class EventFile:
     def _contents(self, raw: IO[bytes]) -> "Iterator[tuple[int, bytes | dict[str, object]]]":
         start = _peek(raw)
         if start.startswith(_GZIP):
-            stream: Any = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18)
+            stream: Any = gzip.GzipFile(fileobj=raw)
             try:
                 start = _peek(stream)
             except _CUT_OFF as error:
@@ -115,7 +114,10 @@ class EventFile:
                 return
             if start.startswith(_PARQUET):  # it is read from its end: it must lie on a disk
                 with tempfile.TemporaryFile() as unpacked:
-                    shutil.copyfileobj(stream, unpacked)
+                    try:
+                        shutil.copyfileobj(stream, unpacked)
+                    except _CUT_OFF as error:
+                        raise RecordingError(f"{self.source.name} cannot be unpacked: {error}") from None
                     yield from self._rows(unpacked)
             else:
                 yield from self._lines(stream)
@@ -132,7 +134,7 @@ class EventFile:
             yield number, content
 
     def _lines(self, stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-        number = 0
+        number, too_long = 0, False
         while True:
             try:
                 line = stream.readline(LONGEST_LINE)
@@ -141,14 +143,15 @@ class EventFile:
                 return
             if not line:
                 return
-            number += 1
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                self.source.bury(str(number), f"longer than {LONGEST_LINE} bytes")
-                while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-                    pass
+            ends = line.endswith(b"\n")
+            if too_long:
+                too_long = not ends
                 continue
-            line = line.removeprefix(b"\xef\xbb\xbf").strip()
-            if line:
+            number += 1
+            if len(line) == LONGEST_LINE and not ends:
+                too_long = True
+                self.source.bury(str(number), f"longer than {LONGEST_LINE} bytes")
+            elif line := line.removeprefix(b"\xef\xbb\xbf").strip():
                 yield number, line
 
     def _nothing(self, why: str) -> RecordingError:

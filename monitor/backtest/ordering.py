@@ -32,8 +32,9 @@ class OutOfOrderError(Exception):
 
 def merged(files: Sequence[EventFile], scratch: Callable[[], Path]) -> Iterator[Recorded]:
     """The events of all files by time. `scratch` gives a new path for a run. Raises OutOfOrderError for a file not marked to be sorted."""
-    window = max(LEAST_WINDOW, WINDOW // max(1, len(files)))
-    return heapq.merge(*(on_disk(file.read(), scratch) if file.source.sorted else in_window(file, window) for file in files))
+    window = max(LEAST_WINDOW, WINDOW // len(files))
+    streams = [on_disk(file.read(), scratch) if file.source.sorted else in_window(file, window) for file in files]
+    return heapq.merge(*streams) if len(streams) > 1 else streams[0]
 
 
 def in_window(file: EventFile, window: int) -> Iterator[Recorded]:

@@ -1,5 +1,6 @@
 """A recorded event as the replay orders it, and the account of where events came from."""
 
+import math
 from typing import Final, NamedTuple
 
 import msgspec
@@ -51,6 +52,12 @@ class Source(msgspec.Struct):
 
 
 def recorded(event: AnyEvent, logged_s: float, source: int, line: int) -> Recorded:
-    """The event at its time; `logged_s` is when the log took it (infinity where unknown), which bounds a wrong clock as in the live monitor."""
+    """The event at its time; `logged_s` is when the log took it (infinity where unknown), which bounds a wrong clock as in the live monitor.
+
+    Raises ValueError for a time that is no number: Parquet may hold such, and nothing can be sorted by it.
+    """
+    at = min(happened_at(event), logged_s + AHEAD_S)
+    if not math.isfinite(at):
+        raise ValueError(f"its time is {at}")
     captured_at = event.captured_at if isinstance(event, FrameScored | FrameLabelled) else 0.0
-    return Recorded(min(happened_at(event), logged_s + AHEAD_S), captured_at, event.event_id, source, line, event)
+    return Recorded(at, captured_at, event.event_id, source, line, event)

@@ -5,20 +5,20 @@ from typing import Final
 
 import msgspec
 
-from contracts import events
 from contracts.errors import StoreError
-from contracts.events import AnyEvent, FrameScored
+from contracts.events import AnyEvent, Dead, FrameScored, IncidentClosed, IncidentOpened, IncidentUpdated
 from contracts.repository import ModelRepository
 from monitor.backtest.ledger import Ledger
 from monitor.backtest.recorded import MOST_REASONS, Recorded
 from monitor.judge import Judge
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
-from monitor.service import TOPICS
 from monitor.standard import Standards
 
 EVERY: Final = 4096
 """Events between two looks at the progress; marks of what changed are dropped then, since nothing is saved."""
+UNREAD: Final = (IncidentOpened, IncidentUpdated, IncidentClosed, Dead)
+"""What stands on topics that the monitor writes and does not read."""
 
 
 class Trial:
@@ -74,7 +74,7 @@ def replay(
     """Judge a stream to its end. `place` says where an event came from, `progress` hears how many events were taken. Raises StoreError."""
     seen = Seen()
     for number, one in enumerate(stream, 1):
-        if events.place_of(one.event)[0] not in TOPICS:
+        if isinstance(one.event, UNREAD):
             kind = type(one.event).__name__
             seen.unused[kind] = seen.unused.get(kind, 0) + 1
             continue

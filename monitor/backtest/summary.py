@@ -146,7 +146,7 @@ def summarise(
         budgets=figures,
         sources=sources,
         policy=policy,
-        notes=_notes(seen, speed, policy, changes, inside, unjudged, sources, model),
+        notes=_notes(seen, speed, policy, changes, inside, unjudged, sources, model) + _doubts(figures, months),
         broken_reasons=[reason for source in sources for reason in source.reasons] + seen.reasons,
     )
 
@@ -157,6 +157,17 @@ def rate(count: int, months: float) -> Rate:
         return Rate(0.0, 0.0, 0.0)
     low = float(gammaincinv(count, 0.025)) if count else 0.0
     return Rate(count / months, low / months, float(gammaincinv(count + 1, 0.975)) / months)
+
+
+def _doubts(figures: list[BudgetFigures], months: float) -> list[str]:
+    """Where the events are too few to tell whether a budget is kept: even no false page leaves 3.7 over the camera-months possible."""
+    least = min(one.budget for one in figures)
+    if months and rate(0, months).high <= least:
+        return []
+    needed = rate(0, 1.0).high / least
+    return [
+        f"{months:.3g} camera-months are too few to show that a budget of {least:g} is kept: it takes {needed:.3g} without a false page."
+    ]
 
 
 def _figures(trial: Trial, changes: list[Change], window_s: float, months: float) -> BudgetFigures:

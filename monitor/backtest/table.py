@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
+from monitor.backtest.ledger import Line
 from monitor.backtest.summary import Kind, Rate, Summary
 
 _BUDGET_HEAD = ("budget", "incidents", "pages", "tickets", "retrain", "false pages", "per camera-month", "95 % interval", "missed")
 _KIND_HEAD = ("budget", "kind of change", "marked", "found", "missed", "paged", "median delay", "worst", "median to page")
 
 
-def text(summary: Summary) -> str:
+MOST_PAGES: Final = 10
+"""Pages shown a budget; all stand in incidents.ndjson."""
+
+
+def text(summary: Summary, lines: Sequence[Line]) -> str:
     """The whole answer."""
     parts = [_heading(summary), _aligned([_BUDGET_HEAD, *(_budget_row(summary, i) for i in range(len(summary.budgets)))])]
     kinds = [(f"{one.budget:g}", *_kind_row(kind)) for one in summary.budgets for kind in one.kinds]
@@ -24,6 +30,7 @@ def text(summary: Summary) -> str:
     ]
     if missed:
         parts.append("\n".join(missed))
+    parts += [pages for one in summary.budgets if (pages := _pages(one.budget, lines, summary.has_truth))]
     if summary.notes:
         parts.append("\n".join(f"- {note}" for note in summary.notes))
     if summary.broken_reasons:
@@ -59,6 +66,14 @@ def _budget_row(summary: Summary, number: int) -> tuple[str, ...]:
         f"{one.budget:g}", str(one.incidents), str(one.pages), str(one.tickets), str(one.retrain_requests), false_pages,
         f"{bound}{found.value:.3g}", _interval(found), missed,
     )  # fmt: skip
+
+
+def _pages(budget: float, lines: Sequence[Line], has_truth: bool) -> str:
+    """The pages that no marked change explains; all of them where none is marked."""
+    pages = [line for line in lines if line.kind == "page" and line.budget == budget and not line.change]
+    shown = [f"  {_clock(line.at)}  {line.told.headline}" for line in pages[:MOST_PAGES]]
+    more = [f"  and {len(pages) - MOST_PAGES} more"] if len(pages) > MOST_PAGES else []
+    return "\n".join([f"{'false pages' if has_truth else 'pages sent'} at budget {budget:g}:", *shown, *more]) if pages else ""
 
 
 def _kind_row(kind: Kind) -> tuple[str, ...]:

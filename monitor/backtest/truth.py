@@ -5,8 +5,11 @@ that was true when it opened is true. Everything else is false.
 """
 
 import csv
+import difflib
 import json
+import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -141,9 +144,10 @@ def _entries(text: str, path: Path) -> list[Mapping[str, Any]]:
 def _change(entry: Mapping[str, Any], where: str, number: int) -> Change:
     if "at" not in entry:
         raise RecordingError(f"{where} has no `at` (it has {', '.join(map(str, entry)) or 'nothing'}); known: {', '.join(KNOWN)}")
-    unknown = [key for key in entry if key not in KNOWN]
-    if unknown:
-        raise RecordingError(f"{where} has the unknown field {unknown[0]!r}; known: {', '.join(KNOWN)}")
+    for key in entry:
+        meant = [] if key in KNOWN else difflib.get_close_matches(str(key), KNOWN, n=1, cutoff=0.75)
+        if meant:  # a mistyped `cameras` would mean all of them; what is none of ours may stand beside
+            raise RecordingError(f"{where} has the field {key!r}; did you mean {meant[0]!r}? Known: {', '.join(KNOWN)}")
     at = time_of(entry["at"], f"{where}: at")
     until = time_of(entry["until"], f"{where}: until") if entry.get("until") not in (None, "") else None
     if until is not None and until < at:
@@ -155,10 +159,10 @@ def _change(entry: Mapping[str, Any], where: str, number: int) -> Change:
 
 def time_of(value: object, where: str) -> float:
     """Unix seconds of a number or an ISO 8601 time; one without a zone is UTC. Raises RecordingError saying `where`."""
-    try:
-        return float(value)  # type: ignore[arg-type]  # what is no number is tried as a time
-    except (TypeError, ValueError):
-        pass
+    with suppress(TypeError, ValueError):
+        seconds = float(value)  # type: ignore[arg-type]  # what is no number is tried as a time
+        if math.isfinite(seconds):
+            return seconds
     try:
         moment = datetime.fromisoformat(str(value).strip())
     except ValueError:
