@@ -4,6 +4,7 @@
 import argparse
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -34,6 +35,7 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight import-model model.onnx …  your model as version 1
     keepsight up                         the services, until Ctrl-C
     keepsight status                     who serves, what is under way, which incidents are open
+    keepsight report INCIDENT            the data behind an incident, laid out on a page
     keepsight backtest --events …        what the monitor would have said of recorded events
 """
 HANDED_OVER: Final = {"import-model": import_model.run, "backtest": backtest.run}
@@ -84,6 +86,12 @@ def _up(parsed: argparse.Namespace) -> int:
     return run(parsed.settings, _say)
 
 
+def _report(parsed: argparse.Namespace) -> int:
+    page = parsed.out or Path(f"report-{parsed.incident}.html")
+    command = [sys.executable, "-m", "monitor.report", parsed.incident, str(page), "--settings", str(parsed.settings)]
+    return subprocess.run(command, check=False).returncode
+
+
 def _order(parsed: argparse.Namespace) -> int:
     return orders.order(parsed.settings, parsed.order, getattr(parsed, "target", ""), parsed.by, parsed.reason, _say)
 
@@ -116,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="who serves, what is under way, which incidents are open")
     _takes_settings(status)
     status.set_defaults(run=lambda parsed: orders.status(parsed.settings, _say))
+
+    report = commands.add_parser("report", help="lay out the data behind an incident, open or over, on a page")
+    report.add_argument("incident", metavar="INCIDENT", help="the id, or its beginning")
+    report.add_argument("--out", type=Path, metavar="FILE", help="the page (default: report-INCIDENT.html here)")
+    _takes_settings(report)
+    report.set_defaults(run=_report)
 
     for name, meaning in orders.ORDERS.items():
         one = commands.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")

@@ -1,7 +1,7 @@
 """The desk for reports: which are wanted, one process at a time that makes them, and what the monitor's server answers for each.
 
-An open drift or label incident gets its report when it opens, and anew when it becomes a page. Nothing here is judged and nobody waits: the monitor's loop
-only says which incidents are open, and a thread does the rest. A failure is logged and shown in the report's place.
+An open drift or label incident gets its report when it opens, and anew when it becomes a page or another version takes it over. Nothing here is judged
+and nobody waits: the monitor's loop only says which incidents are open, and a thread does the rest. A failure is logged and shown in the report's place.
 """
 
 import re
@@ -61,7 +61,7 @@ class Desk:
             self._open = now
             for number, incident in now.items():
                 known = self._wanted.get(number) or self._known.get(number)
-                if known is None or (known.severity == "ticket" and incident.severity == "page"):
+                if known is None or known.version != incident.version or (known.severity, incident.severity) == ("ticket", "page"):
                     self._want(incident)
 
     def answer(self, name: str) -> Answer:
