@@ -9,24 +9,24 @@ from typing import Final
 
 from contracts.events import Acknowledge, AnyEvent, FrameLabelled, FrameScored, MarkFalseAlarm, RolloutAdvanced
 from contracts.incidents import Evidence
-from contracts.predictions import Classification, ClassTruth, Scored
 from monitor import health
 from monitor.camera import Camera
+from monitor.incidents import wording
 from monitor.incidents.casebook import Casebook
 from monitor.incidents.drift_desk import DriftDesk
 from monitor.incidents.fault_desk import DIFFERS, FaultDesk
 from monitor.incidents.label_desk import LabelDesk
+from monitor.incidents.marks import Marks
+from monitor.incidents.severity import BLIND
 from monitor.items.features import IncompleteFrameError
 from monitor.memory import Memory
 from monitor.policy import Policy
-from monitor.quality.labels import channel as label_channel
 from monitor.standard import Standard
 
 SETTLED_S: Final = 30.0
 """A frame of another champion this long after the last change of champions shows a change that no event told: then the frame is believed."""
 CHECK_EVERY_S: Final = 5.0
 """Silence is looked for so often in event time."""
-HOUR_S: Final = 3600.0
 
 
 class Judge:
@@ -38,9 +38,10 @@ class Judge:
         self._memory = memory
         self._standards = standards
         self._out: list[AnyEvent] = []
-        self._book = Casebook(model, memory, self._out)
+        self._book = Casebook(model, memory, self._out, policy.reports)
         self._faults = FaultDesk(memory, self._book)
-        self._drift = DriftDesk(policy, memory, standards, self._book, self._faults)
+        self._marks = Marks(memory, policy.false_alarm_days)
+        self._drift = DriftDesk(policy, memory, standards, self._book, self._faults, self._marks)
         self._labels = LabelDesk(policy, memory, standards, self._book, self._drift)
 
     def apply(self, event: AnyEvent, at: float) -> list[AnyEvent]:
@@ -52,7 +53,7 @@ class Judge:
             case FrameScored():
                 self._frame(event, at)
             case FrameLabelled():
-                self._label(event, at)
+                self._labels.take(event, at)
             case RolloutAdvanced(state="champion"):
                 self._champion(event.version, at)
             case RolloutAdvanced(state="rolled_back"):
@@ -62,6 +63,16 @@ class Judge:
             case Acknowledge():
                 self._book.acknowledge(event.incident_id, event.by, at)
         self._count(type(event).__name__)
+        return self.rest()
+
+    def prepare(self, event: AnyEvent) -> None:
+        """Fetch what the event's version is judged by: a StoreError here changes nothing, one in `apply` may leave memory half-changed."""
+        if event.model == self._model and isinstance(event, FrameScored | FrameLabelled):
+            for version in [event.version] if isinstance(event, FrameScored) else [s.version for s in event.predictions]:
+                self._standards(version)
+
+    def rest(self) -> list[AnyEvent]:
+        """What an event that could not be handled to its end had to say until then: memory holds it."""
         said = self._out[:]
         self._out.clear()
         return said
@@ -103,7 +114,7 @@ class Judge:
         self._follow_champion(frame.version, at)
         if camera.version != frame.version:
             camera.version = frame.version
-        if camera.fault not in ("", DIFFERS):
+        if camera.fault not in ("", DIFFERS) or camera.accepted in BLIND:
             camera.counts.faulted += 1
             return
         self._watch(frame, camera, standard, at)
@@ -113,8 +124,10 @@ class Judge:
         health.sharpen(frame, camera)
         symptom = health.symptom_of(frame, camera, standard.reference, self._policy.clock_skew_s)
         health.observe(frame, camera, symptom)
+        if symptom != camera.accepted:
+            camera.accepted = ""
         if camera.fault in ("", DIFFERS):
-            if not symptom:
+            if not symptom or symptom == camera.accepted:
                 return
             peers = [c for c in self._memory.active(camera.site, at) if c.name != camera.name]
             if health.is_fault(camera, peers, self._policy.fault_frames):
@@ -137,26 +150,9 @@ class Judge:
             return
         camera.counts.judged += 1
         watch = self._memory.watch(camera, frame.version)
-        if watch.take(row, at, frame.stored, standard.reference, self._policy.block_frames):
+        reference = self._marks.reference(camera, standard.reference)
+        if watch.take(row, at, frame.stored, reference, self._policy.block_frames):
             self._drift.block(camera, at)
-
-    def _label(self, label: FrameLabelled, at: float) -> None:
-        said = next((s for s in label.predictions if s.variant == "champion"), None)
-        standard = self._standards(said.version) if said else None
-        camera = self._memory.camera(label.camera, label.site, label.audit)
-        if camera.labels_seen.see(label.event_id) != "new" or said is None or standard is None or standard.manifest is None:
-            return
-        channel = self._memory.labels.get(said.version)
-        if channel is None:
-            channel = self._memory.labels[said.version] = label_channel(standard.manifest, self._policy)
-        self._memory.mark("labels", said.version)
-        reason = _unused(label, said, camera)
-        if reason or not isinstance(label.truth, ClassTruth) or not isinstance(said.prediction, Classification):
-            channel.skip(reason)
-            return
-        truth, answer = label.truth.label, said.prediction.label
-        channel.take(truth, answer, label.captured_at, camera.name)
-        self._labels.labelled(camera, channel, truth, answer, label.captured_at, at)
 
     def _follow_champion(self, version: str, at: float) -> None:
         rollout = self._memory.rollout
@@ -171,15 +167,21 @@ class Judge:
             self._drift.replaced(version, at)
 
     def _false_alarm(self, command: MarkFalseAlarm, at: float) -> None:
-        """Close the case and mute its cameras until they are quiet. Said twice, it finds no case the second time."""
+        """Close the case. Drift: its cameras are muted and their limits raised (marks.py); a symptom is accepted while it lasts. Said twice, it
+        finds no case the second time."""
         case = self._memory.cases.get(command.incident_id)
         if case is None:
             return
+        by_blocks = case.kind == "drift" or case.fault == DIFFERS
         for camera in (self._memory.cameras[name] for name in case.incident.cameras):
-            camera.muted = case.kind == "drift" or camera.muted
+            if by_blocks:
+                camera.muted = self._policy.recovered_blocks
             if case.kind == "fault":
+                camera.accepted = "" if by_blocks else case.fault
                 camera.close_fault(at)
             self._memory.mark("camera", camera.name)
+        if by_blocks:
+            self._marks.add(case, at, command.by, command.reason)
         self._book.close(
             case, at, f"{command.by} marked it as a false alarm: {command.reason or 'no reason given'}", false_alarm=True
         )
@@ -193,14 +195,29 @@ class Judge:
         if rollout.watermark < rollout.checked_at + CHECK_EVERY_S:
             return
         rollout.checked_at = rollout.watermark
-        self._book.remind(rollout.watermark, self._policy.reminder_hours * HOUR_S)
+        self._book.remind(rollout.watermark, self._policy.reminder_hours * 3600)
+        self._close_absent(rollout.watermark)
         for camera in list(self._memory.cameras.values()):
             last = max(camera.last_at, rollout.resumed_at)
             used_to_send = camera.counts.frames >= health.USUAL_FRAMES and not camera.audit
-            if used_to_send and not camera.fault and camera.last_at and rollout.watermark - last > silence_s:
+            silent = silence_s < rollout.watermark - last <= self._policy.away_days * 86_400
+            if used_to_send and not camera.fault and camera.last_at and silent and camera.accepted != "silent":
                 camera.open_fault("silent", camera.last_at)
                 self._memory.mark("camera", camera.name)
                 self._faults.broken(camera, rollout.watermark, (_silence(camera, rollout.watermark - last, silence_s),))
+
+    def _close_absent(self, at: float) -> None:
+        """Of cameras that sent nothing for days nothing more can be said: nobody is kept waiting for it. What labels called harm stays."""
+        since = at - self._policy.away_days * 86_400
+        if self._memory.rollout.resumed_at > since:
+            return
+        for case in [c for c in self._memory.cases.values() if not c.label_alarm]:
+            cameras = [self._memory.cameras[name] for name in case.incident.cameras]
+            if all(camera.last_at < since for camera in cameras):
+                for camera in (c for c in cameras if c.fault == case.fault != ""):
+                    camera.close_fault(at)
+                    self._memory.mark("camera", camera.name)
+                self._book.close(case, at, wording.absent(case.incident.cameras, max(camera.last_at for camera in cameras)))
 
 
 def _silence(camera: Camera, lasted_s: float, allowed_s: float) -> Evidence:
@@ -213,16 +230,3 @@ def _silence(camera: Camera, lasted_s: float, allowed_s: float) -> Evidence:
         allowed_s,
         "seconds without a frame",
     )
-
-
-def _unused(label: FrameLabelled, said: Scored, camera: Camera) -> str:
-    """Why a label judges nothing; "" when it does."""
-    if label.audit:
-        return "audit camera"
-    if label.sample != "uniform":
-        return f"sample {label.sample or 'none'}"
-    if camera.faulted_at(label.captured_at):
-        return "camera fault"
-    if not isinstance(label.truth, ClassTruth) or not isinstance(said.prediction, Classification):
-        return "detections"
-    return ""

@@ -1,5 +1,6 @@
 """Everything the monitor remembers of one model, in memory, with what changed since it was last saved. `store.py` saves and loads it."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -154,12 +155,12 @@ class Memory:
             return self.labelled.get(version, {}).get(camera)
         if kind == "rollout":
             return self.rollout
-        parts: dict[str, dict[str, msgspec.Struct]] = {
+        parts: dict[str, Mapping[str, msgspec.Struct]] = {
             "camera": self.cameras,
             "labels": self.labels,
             "case": self.cases,
             "mark": self.marks,
-        }  # type: ignore[dict-item]  # read only
+        }
         return parts[kind].get(key)
 
     def restore(self, part: msgspec.Struct) -> None:

@@ -8,6 +8,7 @@ from contracts.events import AnyEvent
 from contracts.incidents import Cause, Incident, Severity
 from monitor.incidents.cases import Case, Kind, Why, incident_id
 from monitor.memory import Memory
+from monitor.report.paths import path_of
 
 MOST_EXAMPLES = 12
 
@@ -15,8 +16,9 @@ MOST_EXAMPLES = 12
 class Casebook:
     """Writes one model's cases; what is to be said is appended to `out`."""
 
-    def __init__(self, model: str, memory: Memory, out: list[AnyEvent]) -> None:
+    def __init__(self, model: str, memory: Memory, out: list[AnyEvent], reports: bool) -> None:
         self.model = model
+        self._reports = reports
         self._memory = memory
         self._out = out
 
@@ -29,7 +31,10 @@ class Casebook:
     ) -> Case:
         """Open a case; `fields` are the rest of the Incident's."""
         number = incident_id(at, self.model, site, cause, f"{fault}/{fields['cameras']}")
-        incident = Incident(incident_id=number, cause=cause, severity=severity, site=site, version=version, opened_at=at, **fields)
+        report = path_of(number) if self._reports and kind != "fault" else ""
+        incident = Incident(
+            incident_id=number, cause=cause, severity=severity, site=site, version=version, opened_at=at, report=report, **fields
+        )
         case = Case(kind, incident, fault)
         self._memory.cases[number] = case
         self._memory.mark("case", number)
@@ -60,6 +65,16 @@ class Casebook:
         self._out.append(case.closed(self.model, at, resolution, false_alarm))
         del self._memory.cases[case.incident.incident_id]
         self._memory.mark("case", case.incident.incident_id)
+        self._end_episode(case)
+
+    def hand_over(self, case: Case, version: str) -> Case:
+        """The version that took over sees it, too: the case goes on under it, and what labels and blocks told of the old one is put aside."""
+        self._end_episode(case)
+        kept = msgspec.structs.replace(case.incident, version=version, estimates=(), evidence=(), labels_wanted=0, labels_have=0)
+        fresh = self._memory.cases[kept.incident_id] = Case(case.kind, kept, sequence=case.sequence, said_at=case.said_at)
+        return fresh
+
+    def _end_episode(self, case: Case) -> None:
         channel = self._memory.labels.get(case.incident.version)
         if case.label_alarm and channel is not None and channel.alarmed_at:
             channel.new_episode()

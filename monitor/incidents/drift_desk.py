@@ -1,18 +1,21 @@
-"""Input drift as cases: one a site, confirmed by blocks in a row and by peers, widened as cameras join, closed on evidence of quiet.
+"""Input drift as cases: one a site, confirmed by blocks in a row and by peers, told again as cameras join and evidence grows, closed on quiet.
 
-Input drift alone is a ticket, and never asks for retraining: inputs may change without harm, and labels tell.
+A case is told when it opens, when a camera joins, when it becomes a page, and at every doubling of its blocks above a limit. Input drift alone never asks
+for retraining: inputs may change without harm, and labels tell.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from contracts.incidents import Cause, Estimate, Evidence, Severity
+from contracts.incidents import Cause, Estimate, Evidence
 from monitor.camera import Camera
-from monitor.incidents import triage, wording
+from monitor.incidents import burst_desk, severity, triage, wording
 from monitor.incidents.casebook import Casebook
 from monitor.incidents.cases import Case
 from monitor.incidents.fault_desk import DIFFERS, FaultDesk
 from monitor.incidents.finding import Finding
+from monitor.incidents.mark import grow
+from monitor.incidents.marks import Marks, by_channel
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
 from monitor.standard import Standard
@@ -24,24 +27,36 @@ class DriftDesk:
     """Opens, widens and closes the drift cases of one model."""
 
     def __init__(
-        self, policy: Policy, memory: Memory, standards: Callable[[str], Standard], book: Casebook, faults: FaultDesk
+        self,
+        policy: Policy,
+        memory: Memory,
+        standards: Callable[[str], Standard],
+        book: Casebook,
+        faults: FaultDesk,
+        marks: Marks,
     ) -> None:
         self._policy = policy
         self._memory = memory
         self._standards = standards
         self._book = book
         self._faults = faults
+        self._marks = marks
 
     def block(self, camera: Camera, at: float) -> None:
         """A camera closed a block under its version."""
         watch = self._memory.watches[(camera.name, camera.version)]
-        if not watch.above:
-            camera.muted = False
+        if camera.muted:
+            seen = self._seen(camera)
+            self._marks.learn(camera.name, seen)
+            quiet_again = max(map(max, seen.values()), default=0.0) < 1
+            camera.muted = 0 if quiet_again else camera.muted - 1
         if camera.fault == DIFFERS and watch.quiet >= self._policy.quiet_blocks:
             quiet = f"{watch.quiet} quiet blocks in a row, the highest at {watch.quiet_worst:.2f} of its limit"
             self._faults.healthy(camera, at, quiet)
         if watch.above >= self._policy.confirm_blocks and not camera.muted:
             self._drifted(camera, watch.above, at)
+        if watch.above:
+            self._follow(camera, at)
         if watch.quiet:
             self.close_what_is_over(at)
 
@@ -54,7 +69,7 @@ class DriftDesk:
                 continue
             reference = self._standards(camera.version).reference
             if reference is not None:
-                found.append(watch.finding(reference))
+                found.append(watch.finding(self._marks.reference(camera, reference)))
         return found
 
     def open(self, site: str, version: str, findings: list[Finding], at: float) -> Case:
@@ -65,7 +80,10 @@ class DriftDesk:
         labelled = next((c for c in self._memory.open_cases("labels") if c.incident.version == version), None)
         fields = self._fields(site, version, findings, (), (), at)
         if labelled is None:
-            return self._book.open("drift", site=site, version=version, at=at, **fields)
+            fields |= burst_desk.asked(None, findings, self._wanted(version))
+            case = self._book.open("drift", site=site, version=version, at=at, **fields)
+            self._note(case, findings, at)
+            return case
         labelled.kind = "drift"
         self.widen(labelled, findings, (), at)
         return labelled
@@ -73,14 +91,16 @@ class DriftDesk:
     def widen(self, case: Case, findings: list[Finding], joined: tuple[str, ...], at: float) -> None:
         """Tell the case of what is known now: the cameras that `joined` before and these, with the newest evidence."""
         old = case.incident
+        self._note(case, findings, at)
         told = [e for e in old.estimates if e.kind == "labels"]
         fields = self._fields(old.site, old.version, findings, joined, told, at)
         said = tuple(e for e in old.evidence if e.channel == "labels")
         fields["evidence"] = (*said, *fields["evidence"])[:MOST_EVIDENCE]
         fields["since"] = min(old.since, fields["since"])
+        fields |= burst_desk.asked(case, findings, self._wanted(old.version))
         if case.label_alarm:
             fields |= {"severity": "page", "action": wording.RETRAINING}
-        elif old.severity == "page":
+        elif old.severity == "page" or severity.pages(case.crossed):
             fields["severity"] = "page"
         self._book.update(case, at, **fields)
 
@@ -103,22 +123,69 @@ class DriftDesk:
         members = [c for c in self._memory.active(camera.site, at) if c.version == camera.version]
         found = self.findings(members, self._policy.confirm_blocks)
         if case is not None:
-            if case.incident.version == camera.version and camera.name not in case.incident.cameras and not camera.fault:
+            if case.replaced_by == camera.version:
+                self.widen(self._book.hand_over(case, camera.version), found, case.incident.cameras, at)
+            elif case.incident.version == camera.version and camera.name not in case.incident.cameras and not camera.fault:
                 self.widen(case, found, case.incident.cameras, at)
-            return  # the case of a version that was replaced closes first, or a person decides
+            return
         peers = [c for c in members if c.name != camera.name and not c.unjudged and c.fault in ("", DIFFERS)]
         if len(found) > 1 or not peers or (blocks >= self._policy.lone_blocks and not triage.looks_like_the_camera(found)):
             self.open(camera.site, camera.version, found, at)
         elif blocks >= self._policy.lone_blocks and not camera.fault:
             camera.open_fault(DIFFERS, found[0].since())
-            self._faults.broken(camera, at, tuple(found[0].evidence()))
+            self._faults.broken(camera, at, tuple(found[0].evidence()), self.demoted(camera.name))
+
+    def _wanted(self, version: str) -> int:
+        """Labels that a burst asks for; 0 where there is no benchmark to judge them by."""
+        manifest = self._standards(version).manifest
+        return self._policy.burst_labels if manifest is not None and manifest.benchmark is not None else 0
+
+    def demoted(self, camera: str) -> str:
+        """Why a camera's drift is told as tickets only; "" when it may page."""
+        return self._standards(self._memory.cameras[camera].version).demoted
+
+    def _follow(self, camera: Camera, at: float) -> None:
+        """A camera closed a block above a limit: its case knows, and is told anew when that is due."""
+        case = next((c for c in self._memory.cases.values() if c.kind != "labels" and self._is_about(c, camera)), None)
+        if case is None:
+            return
+        self._note(case, self.findings([camera], 1), at)
+        case.blocks += 1
+        paged = case.incident.severity == "page"
+        if case.kind == "drift" and (case.blocks >= case.tell_at or (severity.pages(case.crossed) and not paged)):
+            while case.tell_at <= case.blocks:
+                case.tell_at *= 2
+            members = [self._memory.cameras[name] for name in case.incident.cameras]
+            found = self.findings([c for c in members if c.version == camera.version], 1)
+            self.widen(case, found, case.incident.cameras, at)
+
+    def _is_about(self, case: Case, camera: Camera) -> bool:
+        """Whether a case is of what blocks show of this camera."""
+        incident = case.incident
+        by_blocks = case.kind == "drift" or case.fault == DIFFERS
+        return by_blocks and camera.name in incident.cameras and camera.version == incident.version and not camera.muted
+
+    def _note(self, case: Case, findings: Iterable[Finding], at: float) -> None:
+        """Remember which channels crossed their limits, and how far they went."""
+        for finding in findings:
+            grow(case.worst, self._seen(self._memory.cameras[finding.camera]))
+            if not self.demoted(finding.camera):
+                case.crossed.update(severity.crossed([finding], at))
+        self._memory.mark("case", case.incident.incident_id)
+
+    def _seen(self, camera: Camera) -> dict[str, list[float]]:
+        """A camera's ratios now, by channel and scale, over the limits as calibrated."""
+        reference = self._standards(camera.version).reference
+        watch = self._memory.watches[(camera.name, camera.version)]
+        return by_channel(reference, watch.bank_of(reference)) if reference is not None else {}
 
     def _fields(
         self, site: str, version: str, findings: list[Finding], joined: tuple[str, ...], labels: Iterable[Estimate], at: float
     ) -> dict[str, Any]:
         """The incident's fields as these findings tell them; `joined` cameras stay in it, and what labels said stays said."""
         cause: Cause = triage.cause_of(findings)
-        severity: Severity = "page" if triage.is_page(findings) else "ticket"
+        demoted = {f.camera: why for f in findings if (why := self.demoted(f.camera))}
+        page = severity.pages(severity.crossed([f for f in findings if f.camera not in demoted], at))
         cameras = tuple(sorted({*joined, *(f.camera for f in findings)}))
         since = sorted(f.since() for f in findings)[(len(findings) - 1) // 2]
         estimates = (*triage.estimates_of(findings), *labels)
@@ -126,13 +193,13 @@ class DriftDesk:
         lead = max((e for f in findings for e in f.evidence()), key=lambda e: e.ratio)
         return {
             "cause": cause,
-            "severity": severity,
+            "severity": "page" if page else "ticket",
             "cameras": cameras,
             "since": since,
             "estimates": estimates,
             "evidence": strongest(e for f in findings for e in f.evidence()),
             "examples": self._book.examples(cameras),
-            "action": wording.ACTIONS[cause],
+            "action": " ".join((wording.ACTIONS[cause], *wording.demotion(demoted))),
             "headline": wording.drift_headline(site, cause, version, since, cameras, known, lead) + wording.effect(estimates),
         }
 

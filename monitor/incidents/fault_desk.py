@@ -5,7 +5,7 @@ from typing import Any
 from contracts.incidents import Cause, Evidence
 from monitor import health
 from monitor.camera import Camera
-from monitor.incidents import wording
+from monitor.incidents import severity, wording
 from monitor.incidents.casebook import Casebook
 from monitor.memory import Memory
 
@@ -20,8 +20,11 @@ class FaultDesk:
         self._memory = memory
         self._book = book
 
-    def broken(self, camera: Camera, at: float, evidence: tuple[Evidence, ...]) -> None:
-        """A fault was confirmed (camera.fault is set): open a case or join the site's case of that fault. Its drift watches begin anew."""
+    def broken(self, camera: Camera, at: float, evidence: tuple[Evidence, ...], demoted: str = "") -> None:
+        """A fault was confirmed (camera.fault is set): open a case or join the site's case of that fault. Its drift watches begin anew.
+
+        `demoted`: why it may not page, where it was found by calibrated limits.
+        """
         if camera.fault != DIFFERS:
             self._restart(camera)
         if camera.fault == "wrong_picture":
@@ -30,22 +33,27 @@ class FaultDesk:
         case = next((c for c in self._memory.open_cases("fault", camera.site) if c.fault == camera.fault), None)
         cameras = tuple(dict.fromkeys((*(case.incident.cameras if case else ()), camera.name)))
         since = min(case.incident.since, camera.fault_since) if case else camera.fault_since
-        everyone = {c.name for c in self._memory.active(camera.site, at)}
+        active = self._memory.active(camera.site, at)
+        everyone = {c.name for c in active}
         whole_site = len(everyone) > 1 and everyone <= set(cameras)
+        peers = any(c.name not in cameras and not c.fault for c in active)
+        page = not demoted and severity.of_fault(camera.fault, whole_site, peers) == "page"
         cause: Cause = "pipeline_change" if whole_site and camera.fault == "wrong_picture" else "camera_fault"
+        action = wording.SITE_FAULT if whole_site and cause == "camera_fault" else wording.ACTIONS[cause]
         fields: dict[str, Any] = {
             "cause": cause,
+            "severity": "page" if page or (case and case.incident.severity == "page") else "ticket",
             "cameras": cameras,
             "since": since,
             "headline": wording.fault_headline(cameras, camera.fault, since, camera.site),
-            "action": wording.SITE_FAULT if whole_site and cause == "camera_fault" else wording.ACTIONS[cause],
+            "action": " ".join((action, *wording.demotion({camera.name: demoted} if demoted else {}))),
             "evidence": (*(case.incident.evidence if case else ()), *evidence)[-16:],
             "examples": self._book.examples(cameras),
         }
         if case:
             self._book.update(case, at, **fields)
         else:
-            self._book.open("fault", severity="page", site=camera.site, version=camera.version, at=at, fault=camera.fault, **fields)
+            self._book.open("fault", site=camera.site, version=camera.version, at=at, fault=camera.fault, **fields)
 
     def healthy(self, camera: Camera, at: float, evidence: str) -> None:
         """A fault is over: its case closes with its last camera, or goes on without this one."""
@@ -65,7 +73,6 @@ class FaultDesk:
 
     def _restart(self, camera: Camera) -> None:
         """What a faulty camera showed is no evidence of drift, also in the blocks before the fault was confirmed."""
-        for watch in self._memory.watches.values():
-            if watch.camera == camera.name:
-                watch.restart()
-                self._memory.mark("watch", f"{watch.camera}\x1f{watch.version}")
+        for watch in self._memory.watches_of(camera.name):
+            watch.restart()
+            self._memory.mark("watch", f"{watch.camera}\x1f{watch.version}")

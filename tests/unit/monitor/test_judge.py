@@ -1,71 +1,24 @@
 """The judge over whole stories: what it says, and when it keeps quiet."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from contracts.events import (
-    Acknowledge,
-    AnyEvent,
     IncidentClosed,
     IncidentOpened,
     IncidentUpdated,
-    MarkFalseAlarm,
     RetrainRequested,
-    RolloutAdvanced,
 )
-from contracts.repository import ModelRepository
 from monitor.identity import derived_id
-from monitor.judge import Judge
-from monitor.memory import Memory
-from monitor.overview import overview
-from monitor.policy import Policy
-from monitor.standard import Standards
+from tests.monitor_house import CAMERAS, House, kinds
 from tests.monitor_line import MODEL, Line, black, other, smeared, usual
-
-POLICY = Policy(block_frames=16, confirm_blocks=3, lone_blocks=6, quiet_blocks=4, recovered_blocks=8, silence_s=60.0)
-CAMERAS = ("cam-1", "cam-2", "cam-3")
-
-
-class House:
-    """A judge with its memory, and everything that it said."""
-
-    def __init__(self, line: Line, policy: Policy = POLICY) -> None:
-        self.line = line
-        self.policy = policy
-        self.memory = Memory()
-        self.standards = Standards(ModelRepository(line.url), MODEL, policy)
-        self.judge = Judge(MODEL, policy, self.memory, self.standards)
-        self.said: list[AnyEvent] = []
-
-    def see(self, events: Iterable[AnyEvent]) -> list[AnyEvent]:
-        """Judge events as they come; what was said of them."""
-        said = [word for event in events for word in self.judge.apply(event, self.line.now)]
-        self.said += said
-        return said
-
-    def states(self) -> dict[str, str]:
-        """Each camera's state."""
-        return {view.camera: view.state for view in overview(MODEL, self.policy, self.memory, self.standards).cameras}
-
-    def advance(self, version: str, state: str, parent: str = "1") -> list[AnyEvent]:
-        """The rollout moves."""
-        line = self.line
-        event = RolloutAdvanced(
-            event_id=derived_id(line.now, state, version), occurred_at=line.now, model=MODEL, version=version, parent=parent, state=state, share=1.0, reason="",
-        )  # type: ignore[arg-type]  # a RolloutState  # fmt: skip
-        return self.see([event])
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(Line(tmp_path))
-
-
-def kinds(said: list[AnyEvent]) -> list[str]:
-    return [type(event).__name__ for event in said]
 
 
 def test_usual_frames_warm_up_and_stay_quiet(house: House) -> None:
@@ -188,9 +141,8 @@ def test_chosen_audit_and_faulty_labels_judge_nothing(house: House) -> None:
     line = house.line
     house.see(line.pass_by(CAMERAS, 64, usual()))
     house.see(line.pass_by(("cam-2",), 30, black()))
-    frame = line.frame("cam-1", usual())
     for changes in ({"sample": "uncertain"}, {"sample": None}, {"audit": True, "sample": "uniform"}):
-        house.see(line.label(frame, right=False, **changes) for _ in range(100))  # type: ignore[arg-type]
+        house.see(line.label(line.frame("cam-1", usual()), right=False, **changes) for _ in range(100))  # type: ignore[arg-type]
     house.see(line.label(line.frame("cam-2", black()), right=False) for _ in range(100))
     channel = house.memory.labels["1"]
     assert channel.tally.n == 0
@@ -230,30 +182,6 @@ def test_audit_shadow_candidate_and_video_frames_are_counted_and_not_judged(hous
     assert house.states() == {"cam-1": "warming", "gate": "no_verdict", "sealed": "audit"}
     counts = house.memory.cameras["cam-1"].counts
     assert (counts.shadow, counts.candidate) == (200, 200)
-
-
-def test_a_false_alarm_closes_and_mutes_until_a_quiet_block_and_saying_it_twice_changes_nothing(house: House) -> None:
-    line = house.line
-    house.see(line.pass_by(CAMERAS, 64, usual()))
-    (number,) = {word.incident.incident_id for word in house.see(line.pass_by(CAMERAS, 64, other()))}  # type: ignore[union-attr]
-    command = MarkFalseAlarm(
-        event_id=derived_id(line.now, "c"), occurred_at=line.now, model=MODEL, incident_id=number, by="Ada", reason="a test piece"
-    )
-    said = house.see([command, command])
-    assert [type(word) for word in said] == [IncidentClosed]
-    assert said[0].false_alarm  # type: ignore[union-attr]
-    assert house.see(line.pass_by(CAMERAS, 100, other())) == []
-    house.see(line.pass_by(CAMERAS, 200, usual()))
-    assert kinds(house.see(line.pass_by(CAMERAS, 100, other())))[0] == "IncidentOpened"
-
-
-def test_an_acknowledgement_is_kept_and_says_nothing(house: House) -> None:
-    line = house.line
-    house.see(line.pass_by(CAMERAS, 64, usual()))
-    (number,) = {word.incident.incident_id for word in house.see(line.pass_by(CAMERAS, 64, other()))}  # type: ignore[union-attr]
-    command = Acknowledge(event_id=derived_id(line.now, "c"), occurred_at=line.now, model=MODEL, incident_id=number, by="Ada")
-    assert house.see([command, command]) == []
-    assert house.memory.cases[number].acknowledged_by == "Ada"
 
 
 def test_events_of_another_model_are_none_of_ours(house: House) -> None:
