@@ -17,7 +17,9 @@ from contracts.statistics import NUMERIC
 from monitor.detectors import atc, bootstrap, cbpe, ewma, mewma, mmd, softmax
 from monitor.detectors.ewma import Floats
 from monitor.incidents.finding import MOST_PARTS, Family, Part, Performance
+from monitor.items import form
 from monitor.items.features import SMALLEST_CHANGE, Layout, Rows, levelled
+from monitor.items.form import Form
 
 SCALES: Final = (1, 4, 16)
 MIN_LENGTHS: Final = 3
@@ -92,6 +94,7 @@ class Reference:
     """The smallest and largest luma mean among the reference frames."""
     features: Callable[[Rows], Floats]
     """Rows [n, width] to features [n, F]."""
+    form: Form
 
     def step(self, bank: Floats, mean: Floats) -> Floats:
         """The bank [S, F] after a block whose mean features are `mean` [F]."""
@@ -111,6 +114,12 @@ class Reference:
     def channel(self, name: str) -> Channel | None:
         """The channel of that name, if this reference has it."""
         return next((channel for channel in self.channels if channel.name == name), None)
+
+    def probabilities(self, bank: Floats) -> Floats:
+        """The mean class probabilities [labels] that a bank [S, F] holds, on the scale nearest to a form's length."""
+        scale = int(np.abs(np.array(self.scales) - form.LENGTH).argmin())
+        columns = slice(start := len(NUMERIC) + self.layout.axes + mmd.FEATURES, start + len(self.layout.labels))
+        return np.asarray(self.level[columns] + bank[scale, columns])
 
     def parts(self, bank: Floats, channel: Channel) -> tuple[Part, ...]:
         """The features that moved most on a channel's worst scale, largest first."""
@@ -186,6 +195,7 @@ def fit(
         contrast_low=float(np.quantile(contrast, 0.01)),
         luma_range=(float(luma.min()), float(luma.max())),
         features=features,
+        form=form.calibrate(layout, rows, baseline.truth, pieces, budget.block_frames, rng),
     )
 
 

@@ -133,7 +133,8 @@ def test_memory_is_bounded(reference: Reference) -> None:
     for at, row in enumerate(values):
         watch.take(list(row), float(at), f"frames/{at:08d}.jpeg", reference, BUDGET.block_frames)
         sizes.append(len(msgspec.msgpack.encode(watch)))
-    assert max(sizes[: len(sizes) // 2]) + 16 >= max(sizes[len(sizes) // 2 :])
+    # 128: a course grows with the logarithm of time up to its 48 points (tests/laws/test_drift_type.py)
+    assert max(sizes[: len(sizes) // 2]) + 128 >= max(sizes[len(sizes) // 2 :])
     assert max(sizes) < 8192
 
 
