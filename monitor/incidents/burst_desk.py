@@ -3,15 +3,32 @@
 Retraining is asked for here, for the label alarm and for a confirmed estimate alike: once an episode of the version, whichever comes first.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from monitor.incidents import wording
 from monitor.incidents.casebook import Casebook
 from monitor.incidents.cases import Case, retrain_request
+from monitor.incidents.finding import Finding
 from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.quality.burst import Burst, Verdict
 from monitor.quality.labels import LabelChannel
+
+
+def asked(case: Case | None, findings: Sequence[Finding], wanted: int) -> dict[str, Any]:
+    """What an incident says of the labels it wants: nothing until an estimate of accuracy is over its limit on one of its cameras.
+
+    `case` is None for one that opens; `wanted` is 0 for a version without a benchmark, as there is nothing that labels could confirm.
+    """
+    if case is not None and case.label_alarm:
+        return {}
+    if case is not None and case.incident.labels_wanted:
+        settled = case.burst is not None and case.burst.verdict
+        return {"action": case.incident.action if settled else wording.labels_wanted(case.incident.labels_wanted)}
+    if not wanted or max((finding.ratio("performance") for finding in findings), default=0.0) < 1:
+        return {}
+    return {"labels_wanted": wanted, "action": wording.labels_wanted(wanted)}
 
 
 class BurstDesk:
