@@ -25,6 +25,8 @@ class Policy:
     label_class_tolerance: float = 0.05
     label_arl: float = 6000.0
     labels_for_verdict: int = 20
+    label_cross_check: bool = True
     label_frame_loss: float = 0.0
     burst_labels: int = 200
     burst_alpha: float = 0.01
+    reports: bool = True

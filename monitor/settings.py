@@ -51,7 +51,9 @@ class MonitorSettings(ServiceSettings):
         24.0, gt=0, description="Hours after which an open incident that nobody has acknowledged is told again, in event time."
     )
     away_days: float = Field(
-        7.0, gt=0, description="Days without a frame of any of its cameras that close an incident: nothing can be said of it any more."
+        7.0,
+        gt=0,
+        description="Days without a frame of any of its cameras that close an incident: nothing can be said of it any more.",
     )
     false_alarm_days: float = Field(
         90.0,
@@ -74,6 +76,10 @@ class MonitorSettings(ServiceSettings):
         description="Labels between false label alarms, on average and at least (guaranteed): labels a day x days of budget.",
     )
     labels_for_verdict: int = Field(20, ge=1, description="Labels of a version before the label channel gives a verdict.")
+    label_cross_check: bool = Field(
+        True,
+        description="Whether ADWIN, Page-Hinkley, DDM and KSWIN (river) look at the labels, too: shown, never paging. Takes 170 MiB from the first label.",
+    )
     label_frame_loss: float = Field(
         0.0,
         ge=0,
@@ -91,6 +97,17 @@ class MonitorSettings(ServiceSettings):
     burst_alpha: float = Field(
         0.01, gt=0, lt=1, description="Probability at most that such a burst confirms a harm that is not there (guaranteed)."
     )
+    reports: bool = Field(
+        True,
+        description="Whether drift and label incidents get a report, made by Evidently in a process of its own: see docs/reports.md.",
+    )
+    report_frames: int = Field(
+        2000,
+        ge=100,
+        le=50_000,
+        description="Frames at most that a report lays out, the newest of the incident. Its distances count all of them.",
+    )
+    reports_kept: int = Field(30, ge=1, le=10_000, description="Reports kept on disk, some 6 MB each; the oldest go first.")
     merge_wait_s: float = Field(
         1.0, ge=0, description="Seconds that an event waits for earlier ones of other partitions. Verdicts come so much later."
     )
