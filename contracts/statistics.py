@@ -1,5 +1,6 @@
 """The statistics of one image, by name and unit. `frames.measure` computes them, for the training reference and for live traffic alike."""
 
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -47,8 +48,9 @@ NUMERIC: Final = (
     "clipped_bright",
 )
 """The statistics that exist for every image, stills too, in the order of a baseline's columns."""
+_VALUES: Final = attrgetter(*NUMERIC)
 
 
 def vector(statistics: ImageStatistics) -> list[float]:
     """The values of NUMERIC, in its order."""
-    return [getattr(statistics, name) for name in NUMERIC]
+    return list(_VALUES(statistics))

@@ -1,7 +1,8 @@
 """The monitor's loop: records from the log, through the timeline, to the judge; verdicts to the outbox, and from there to the log.
 
 One thread. State and offsets are saved together; the log is told the offsets afterwards, for dashboards only. A record that cannot be parsed or
-handled goes to the dead letters, and the rest moves on; a log or a repository that is away is waited for, with nothing lost.
+handled goes to the dead letters, and the rest moves on. A log, a repository or a state file that is away is waited for, with nothing lost: what was
+judged stays in memory until it can be saved, and a judgement that was broken off half-way is forgotten together with all that was not saved.
 """
 
 import threading
@@ -25,8 +26,10 @@ TOPICS: Final = (events.FRAMES, events.LABELS, events.RETRAIN, events.COMMANDS)
 POLL_S: Final = 0.1
 BATCH: Final = 1000
 RETRY_S: Final = 1.0
-SAVE_RECORDS: Final = 5000
-"""Records after which state is saved even before its time: what a killed process has to judge again."""
+SAVING_SHARE: Final = 0.1
+"""Of the loop's time at most goes into saving: 10,000 cameras that all changed take 0.2 s, and are then saved every 2 s."""
+MOST_UNSAVED_S: Final = 10.0
+"""However long a save took, the next one follows within this: what a killed process has to judge again."""
 _LOG: Final = Logger("monitor")
 
 
@@ -51,12 +54,21 @@ class Service:
         self._model = model
         self._clock = clock
         self._save_every_s = save_every_s
+        self._wait_s = wait_s
         self._timeline = Timeline(wait_s)
-        self._offsets = store.offsets()
+        self._next = store.offsets()
+        """The next record to judge of each place."""
         self._fresh: dict[Place, int] = {}
+        """Of these, what is not saved yet."""
+        self._saved: dict[Place, int] = {}
+        """What is saved, and not told to the log yet."""
         self._said: list[Outgoing] = []
-        self._taken = 0
         self._saved_at = clock()
+        self._saving_s = 0.0
+        self._save_first = False
+        """A save failed: it comes before anything else is judged."""
+        self._broken_off = False
+        """Memory is half-changed: it has to be loaded again."""
         self.reading = False
         """Whether the log was reached and answered."""
         self.taken: dict[tuple[str, str], int] = {}
@@ -73,7 +85,21 @@ class Service:
 
     def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Read and judge until `stop`; `heartbeat` is called after each round. State is saved and the outbox emptied before it returns."""
-        reader = self._bus.reader(f"keepsight-monitor-{self._model}", TOPICS, self._offsets.get)
+        while not stop.is_set():
+            try:
+                if self._broken_off:
+                    stop.wait(RETRY_S)
+                    self._go_back()
+                self._follow(stop, heartbeat)
+            except _BrokenOffError as error:
+                _LOG.warning("judging_again", reason=str(error), retry_s=RETRY_S)
+                self._broken_off = True
+            except (LogAwayError, StoreError) as error:
+                _LOG.warning("outbox_kept", reason=str(error))
+
+    def _follow(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
+        """Until `stop`, or until what was judged since the last save has to be judged again."""
+        reader = self._bus.reader(f"keepsight-monitor-{self._model}", TOPICS, self._start)
         try:
             while not stop.is_set():
                 try:
@@ -85,12 +111,23 @@ class Service:
                     stop.wait(RETRY_S)
             self._save()
             self._post(reader)
-        except LogAwayError as error:
-            _LOG.warning("outbox_kept", reason=str(error))
         finally:
             reader.close()
 
+    def _start(self, place: Place) -> int | None:
+        """A place is given to us, anew or again: it is read from where it was judged, and what waits of it is read once more."""
+        self._timeline.forget(place)
+        return self._next.get(place)
+
+    def _go_back(self) -> None:
+        """To what was saved last, as a killed process would."""
+        self._memory.become(self._store.load())
+        self._timeline, self._next = Timeline(self._wait_s), self._store.offsets()
+        self._fresh, self._said, self._save_first, self._broken_off = {}, [], False, False
+
     def _round(self, reader: Reader) -> None:
+        if self._save_first:
+            self._save()
         for record in reader.poll(POLL_S if not self._timeline else 0.02, BATCH):
             try:
                 self._timeline.add(record, events.decode(record))
@@ -103,32 +140,37 @@ class Service:
         self.lag = sum(undelivered.values()) + len(self._timeline)
         for waiting in self._timeline.due(self._clock(), undelivered, places):
             self._take(waiting)
-        if self._said or self._taken >= SAVE_RECORDS or (self._fresh and self._clock() - self._saved_at >= self._save_every_s):
+        waited_s = self._clock() - self._saved_at
+        if self._fresh and not 0 <= waited_s < self._pause_s():  # below 0: the clock was set back
             self._save()
         self._post(reader)
+
+    def _pause_s(self) -> float:
+        """The time between two saves: verdicts go at once, and no more than SAVING_SHARE of the time is spent on it."""
+        affordable = min(self._saving_s / SAVING_SHARE, MOST_UNSAVED_S)
+        return affordable if self._said else max(affordable, self._save_every_s)
 
     def _take(self, waiting: Waiting) -> None:
         """Judge one record. What makes it impossible to judge is its own fault, not the stream's: but an absent repository is nobody's."""
         place, offset = waiting.record.place, waiting.record.offset
-        if offset < self._fresh.get(place, 0):
-            return  # the place was lost and came back: judged already, not yet saved
         fate = "judged"
         if waiting.event is None:
             self._bury(waiting, waiting.reason)
             fate = "dead"
         else:
+            self._judge.prepare(waiting.event)
             try:
                 self._say(self._judge.apply(waiting.event, waiting.at))
-            except StoreError:
-                raise
+            except StoreError as error:
+                raise _BrokenOffError(str(error)) from error
             except Exception as error:  # a handler's failure must not stop the stream
                 _LOG.error("event_not_handled", trace=True, topic=place.topic, partition=place.partition, offset=offset)
+                self._say(self._judge.rest())
                 self._bury(waiting, f"{type(error).__name__}: {error}")
                 fate = "dead"
         self.taken[(place.topic, fate)] = self.taken.get((place.topic, fate), 0) + 1
         self.newest_at = max(self.newest_at, waiting.at)
-        self._fresh[place] = offset + 1
-        self._taken += 1
+        self._next[place] = self._fresh[place] = offset + 1
 
     def _bury(self, waiting: Waiting, reason: str) -> None:
         record = waiting.record
@@ -145,9 +187,13 @@ class Service:
                 _LOG.info(f"said_{type(event).__name__}", **_facts(event))
 
     def _save(self) -> None:
+        """Raises StoreError; nothing more is judged then until it succeeds."""
+        began, self._save_first = self._clock(), True
         self._store.save(self._memory, self._fresh, self._said)
-        self._offsets.update(self._fresh)
-        self._said, self._taken, self._saved_at = [], 0, self._clock()
+        self._saved.update(self._fresh)
+        self._fresh, self._said, self._save_first = {}, [], False
+        self._saved_at = self._clock()
+        self._saving_s = max(0.0, self._saved_at - began)
 
     def _post(self, reader: Reader) -> None:
         while True:
@@ -156,9 +202,13 @@ class Service:
                 break
             self._bus.publish(letters)
             self._store.sent(last)
-        if self._fresh and not self._taken:
-            reader.commit(self._fresh)
-            self._fresh = {}
+        if self._saved:
+            reader.commit(self._saved)
+            self._saved = {}
+
+
+class _BrokenOffError(Exception):
+    """The repository went away in the middle of a judgement: memory is half-changed."""
 
 
 def _facts(event: AnyEvent) -> dict[str, object]:

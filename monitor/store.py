@@ -5,17 +5,21 @@ same transaction; it is published after it and then struck out, so a crash betwe
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from contracts.errors import SettingsError
+from contracts.errors import SettingsError, StoreError
 from contracts.ports import Outgoing, Place
 from monitor.memory import KINDS, Memory
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+"""2: watches hold float32 and chunks of 8 rows, ids seen are one string of bytes."""
+BUSY_S: Final = 5.0
+"""How long the file's lock is waited for: a monitor that is being replaced needs a moment to let go."""
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS part (kind TEXT, key TEXT, value BLOB, PRIMARY KEY (kind, key));
@@ -25,20 +29,27 @@ CREATE TABLE IF NOT EXISTS outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, t
 
 
 class Store:
-    """One model's state file. Used from one thread."""
+    """One model's state file. Used from one thread, and from one process: it holds the file's lock as long as it lives.
+
+    Every method raises StoreError while the file cannot be read or written (disk full, locked, no rights): nothing has changed then, so try again;
+    and SettingsError when the file is damaged.
+    """
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         """Open or make `path`. `fingerprint` names what the state depends on; raises SettingsError when the file was made under another."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute(
-            "PRAGMA synchronous=NORMAL"
-        )  # a power cut may lose the newest transactions, state and offsets alike: they are judged again
-        self._db.executescript(_TABLES)
-        wanted = f"{SCHEMA} {fingerprint}"
-        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('made for', ?)", (wanted,))
-        (found,) = self._db.execute("SELECT value FROM meta WHERE name = 'made for'").fetchone()
+        self._path = path
+        with self._answering():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(
+                "PRAGMA synchronous=NORMAL"
+            )  # a power cut may lose the newest transactions, state and offsets alike: they are judged again
+            self._db.executescript(_TABLES)
+            wanted = f"{SCHEMA} {fingerprint}"
+            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('made for', ?)", (wanted,))
+            (found,) = self._db.execute("SELECT value FROM meta WHERE name = 'made for'").fetchone()
         if found != wanted:
             self._db.close()
             raise SettingsError(
@@ -48,44 +59,47 @@ class Store:
     def load(self) -> Memory:
         """The memory as last saved."""
         memory = Memory()
-        for kind, value in self._db.execute("SELECT kind, value FROM part ORDER BY rowid"):
-            memory.restore(msgspec.msgpack.decode(value, type=KINDS[kind]))
+        with self._answering():
+            for kind, value in self._db.execute("SELECT kind, value FROM part ORDER BY rowid"):
+                memory.restore(msgspec.msgpack.decode(value, type=KINDS[kind]))
         return memory
 
     def offsets(self) -> dict[Place, int]:
         """The next offset to read of each place."""
-        return {
-            Place(topic, number): at for topic, number, at in self._db.execute("SELECT topic, partition, next_offset FROM place")
-        }
+        with self._answering():
+            rows = self._db.execute("SELECT topic, partition, next_offset FROM place").fetchall()
+        return {Place(topic, number): at for topic, number, at in rows}
 
     def save(self, memory: Memory, offsets: Mapping[Place, int], outgoing: Sequence[Outgoing]) -> None:
         """Save what changed, how far the log was taken, and what is to be published: all or nothing."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            for kind, key in memory.dirty:
-                part = memory.part(kind, key)
-                if part is None:
-                    self._db.execute("DELETE FROM part WHERE kind = ? AND key = ?", (kind, key))
-                else:
-                    self._db.execute(
-                        "INSERT INTO part VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                        (kind, key, msgspec.msgpack.encode(part)),
-                    )
-            rows = [(place.topic, place.partition, at) for place, at in offsets.items()]
-            self._db.executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?)", rows)
-            letters = [(o.topic, o.key, o.value, msgspec.json.encode(o.headers)) for o in outgoing]
-            self._db.executemany("INSERT INTO outbox (topic, key, value, headers) VALUES (?, ?, ?, ?)", letters)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+        encode = msgspec.msgpack.Encoder().encode
+        changed = [(kind, key, memory.part(kind, key)) for kind, key in memory.dirty]
+        with self._answering():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                gone = [(kind, key) for kind, key, part in changed if part is None]
+                self._db.executemany("DELETE FROM part WHERE kind = ? AND key = ?", gone)
+                self._db.executemany(
+                    "INSERT INTO part VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                    ((kind, key, encode(part)) for kind, key, part in changed if part is not None),
+                )
+                rows = [(place.topic, place.partition, at) for place, at in offsets.items()]
+                self._db.executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?)", rows)
+                letters = [(o.topic, o.key, o.value, msgspec.json.encode(o.headers)) for o in outgoing]
+                self._db.executemany("INSERT INTO outbox (topic, key, value, headers) VALUES (?, ?, ?, ?)", letters)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk may have rolled back by itself
+                    self._db.execute("ROLLBACK")
+                raise
         memory.dirty.clear()
 
     def unsent(self, limit: int = 500) -> tuple[list[Outgoing], int]:
         """The oldest letters of the outbox, and the number of the last of them (0 without any)."""
-        rows = self._db.execute(
-            "SELECT sequence, topic, key, value, headers FROM outbox ORDER BY sequence LIMIT ?", (limit,)
-        ).fetchall()
+        with self._answering():
+            rows = self._db.execute(
+                "SELECT sequence, topic, key, value, headers FROM outbox ORDER BY sequence LIMIT ?", (limit,)
+            ).fetchall()
         letters = [
             Outgoing(topic, key, value, msgspec.json.decode(headers, type=dict[str, str])) for _, topic, key, value, headers in rows
         ]
@@ -93,8 +107,25 @@ class Store:
 
     def sent(self, up_to: int) -> None:
         """Strike out the letters up to a number: the log holds them."""
-        self._db.execute("DELETE FROM outbox WHERE sequence <= ?", (up_to,))
+        with self._answering():
+            self._db.execute("DELETE FROM outbox WHERE sequence <= ?", (up_to,))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file and let go of its lock."""
         self._db.close()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """What SQLite says, as our errors."""
+        try:
+            yield
+        except (sqlite3.OperationalError, OSError) as error:
+            held = " (does another monitor use it?)" if "locked" in str(error) else ""
+            raise StoreError(f"the monitor's state in {self._path} cannot be read or written: {error}{held}") from error
+        except (sqlite3.DatabaseError, msgspec.MsgspecError, KeyError) as error:
+            if isinstance(error, sqlite3.Error) and type(error) is not sqlite3.DatabaseError:
+                raise  # not the file's fault but ours
+            raise SettingsError(
+                f"the monitor's state in {self._path} is damaged ({type(error).__name__}: {error}): move it away, with the file that ends in -wal, "
+                "and start again: what the log still holds is then judged anew"
+            ) from error

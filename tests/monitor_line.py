@@ -103,7 +103,9 @@ class Line:
             looks, previous = [], None
             for image, share, place in zip(images, shares, axes, strict=True):
                 statistics, previous = frames.measure(image, previous)
-                looks.append(Look(statistics, tuple(map(float, place)), classification(LABELS, [float(p) for p in share])))
+                looks.append(
+                    Look(statistics, tuple(round(float(p), 5) for p in place), classification(LABELS, [float(p) for p in share]))
+                )
             self._looks[key] = looks
         return self._looks[key]
 

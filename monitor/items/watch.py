@@ -4,6 +4,7 @@ Constant in time and space: sums of the block under way, at most CHUNK pending r
 that the same frames give the same bits however they were batched and wherever the process was killed between.
 """
 
+from array import array
 from typing import Final
 
 import msgspec
@@ -67,7 +68,7 @@ class Watch(msgspec.Struct):
             self.block_since = at
         if stored:
             self.examples = [*self.examples, stored][-EXAMPLES:]
-        self.pending += np.array(row, np.float32).tobytes()
+        self.pending += array("f", row).tobytes()
         if len(self.pending) < CHUNK * 4 * reference.layout.width:
             return False
         self._fold(reference)
