@@ -18,6 +18,7 @@ from monitor.incidents.drift_desk import MOST_EVIDENCE, DriftDesk
 from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.quality import segments
+from monitor.quality.cross_check import CrossCheck
 from monitor.quality.detections import match
 from monitor.quality.labelled import UNUSED
 from monitor.quality.labels import Answer, LabelChannel, channel, count
@@ -41,6 +42,7 @@ class LabelDesk:
         self._book = book
         self._drift = drift
         self._bursts = BurstDesk(policy, memory, book)
+        self._cross_check = CrossCheck()
 
     def take(self, label: FrameLabelled, at: float) -> None:
         """Take a label at its time. It judges the version that had answered the frame; what a shadow said beside it does not count here.
@@ -69,6 +71,8 @@ class LabelDesk:
 
     def _new(self, of_version: LabelChannel, camera: Camera, answer: Answer, taken_at: float, at: float) -> None:
         of_version.take(answer, taken_at)
+        if self._policy.label_cross_check:
+            self._cross_check.take(of_version.version, of_version.stream, answer.loss, taken_at)
         own = self._memory.camera_labels(camera.name, of_version.version)
         tolerated = of_version.camera_tolerated if of_version.overall else None
         own.take(answer.loss, tolerated, of_version.episode, taken_at)

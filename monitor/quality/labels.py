@@ -16,6 +16,7 @@ import msgspec
 from contracts.manifest import Manifest
 from monitor.detectors.e_detector import HEAD_START, EDetector, detector
 from monitor.policy import Policy
+from monitor.quality.cross_check import ErrorStream
 from monitor.quality.detections import Matches, Window
 from monitor.quality.segments import CameraLabels
 from monitor.quality.tally import Tally
@@ -54,6 +55,7 @@ class LabelChannel(msgspec.Struct):
     """Those since the error last was at or below what is tolerated (the CUSUM's last zero): the run that an alarm speaks of."""
     window: Window = msgspec.field(default_factory=Window)
     """A detector's newest labelled frames."""
+    stream: ErrorStream = msgspec.field(default_factory=ErrorStream)
     cusum: float = 0.0
     since: float = 0.0
     last_at: float = 0.0
