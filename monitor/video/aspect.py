@@ -1,0 +1,122 @@
+"""What is watched of a camera together: features with their channels, and the shape of the state that watching them needs.
+
+A camera's minutes have up to four aspects: its `image` statistics, the model's `answers`, the `embedding` and its Fourier `kernel`. The image belongs to
+the camera; the others to (camera, version). State is a record of fixed size, so that a site's cameras are one array, and saving is copying.
+
+Arrays below: K cameras, F features, C channels, P scopes (self, then peer), S scales.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.detectors import ewma
+from monitor.detectors.ewma import Floats
+from monitor.incidents.finding import Family, Scope
+
+Records = NDArray[np.void]
+"""Structured arrays [..., K] of an aspect's `live` or `almanac` type."""
+Statistic = Literal["largest", "distance", "drop"]
+"""Of the features' deviations in standard errors: the largest, the root mean square (MEWMA with a diagonal covariance), or one feature's fall."""
+
+SCALES: Final = (1, 10, 60, 480, 1440, 2880)
+"""Minutes: one answers to a step, two days gather what creeps."""
+WEIGHT: Final = ewma.weights(SCALES)
+DAY: Final = 1440
+"""Minutes of a day."""
+HOURS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way of looking at an aspect: its columns among the features, and its statistic."""
+
+    name: str
+    family: Family
+    columns: slice
+    statistic: Statistic
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """Features that are judged together. `floor` [F]: a change that nobody is called for, in each feature's unit. `slot` is a context's length in
+    minutes."""
+
+    name: str
+    features: tuple[str, ...]
+    floor: tuple[float, ...]
+    channels: tuple[Channel, ...]
+    scopes: tuple[Scope, ...] = ("self", "peer")
+    slot: int = 15
+
+    @property
+    def contexts(self) -> int:
+        """Slots of a day, on working days and at weekends."""
+        return 2 * self.slots
+
+    @property
+    def slots(self) -> int:
+        """Slots of a day."""
+        return DAY // self.slot
+
+    @property
+    def tests(self) -> int:
+        """Statistics a minute: what the budget is split over."""
+        return len(self.channels) * len(self.scopes) * len(SCALES)
+
+    @cached_property
+    def live(self) -> np.dtype[Any]:
+        """What changes with each minute."""
+        f, c, p, s = len(self.features), len(self.channels), len(self.scopes), len(SCALES)
+        return np.dtype(
+            [
+                ("slot", "i4"),  # the open slot, counted from 1970
+                ("n", "i4"),  # minutes in it
+                ("sum", "f8", (f,)),
+                ("heard", "i4", (p,)),  # minutes in it with a residual
+                ("square", "f4", (p, f)),  # of those
+                ("bank", "f4", (p, s, f)),
+                ("peak", "f4", (c, p, s)),  # the slot's highest squared statistics
+                ("ratio", "f4", (c, p)),
+                ("excess", "f4", (c, p)),  # CUSUM of the ratios
+                ("since", "i4", (c, p)),  # the minute in which it last left zero
+                ("opened", "i4", (c, p)),  # the minute in which the alarm opened, 0 while it is closed
+                ("above", "i4", (c, p)),  # the last minute at or above the limit
+            ]
+        )
+
+    @cached_property
+    def almanac(self) -> np.dtype[Any]:
+        """What changes with each slot: the camera's own history."""
+        f, c, p, s = len(self.features), len(self.channels), len(self.scopes), len(SCALES)
+        return np.dtype(
+            [
+                ("history", "i4"),  # minutes learnt from
+                ("table", "f4", (self.contexts, f)),  # the context means
+                ("days", "i2", (self.contexts,)),  # that each context's mean rests on
+                ("spread", "f4", (HOURS, p, f)),  # mean squared residual of a minute, by hour of day
+                ("seen", "i4", (HOURS, p)),  # slots that it rests on
+                ("overall", "f4", (p, f)),  # the same over the whole day
+                ("compared", "i4", (p,)),
+                ("variance", "f4", (p, s, f)),  # of the bank
+                ("samples", "i4", (p,)),
+                ("second", "f4", (c, p, s)),  # moments of the statistic: E T^2
+                ("fourth", "f4", (c, p, s)),  # E T^4
+                ("worst", "f4", (c, p, s)),  # the highest squared statistic of the reference
+                ("limit", "f4", (c, p, s)),  # of the squared statistic, 0 while the scale warms
+            ]
+        )
+
+    def statistics(self, bank: Floats, variance: Floats) -> Floats:
+        """Squared statistics [..., C, P, S] of a bank [..., P, S, F]."""
+        found = []
+        for channel in self.channels:
+            moved = bank[..., channel.columns]
+            if channel.statistic == "drop":
+                moved = np.minimum(moved, 0)
+            squares = np.square(moved) / variance[..., channel.columns]
+            found.append(squares.mean(axis=-1) if channel.statistic == "distance" else squares.max(axis=-1))
+        return np.stack(found, axis=-3)
