@@ -1,6 +1,6 @@
 """What an incident says to a person: a headline with what, where, since when and how much, and an action that says what to do next. All times UTC."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,6 +22,22 @@ ACTIONS: Final[dict[Cause, str]] = {
 }
 SITE_FAULT: Final = "All cameras of the site show it at once: check light, power and network before the lenses. Their frames are kept out of training."
 RETRAINING: Final = "Retraining was requested: nothing to do but to watch its gates. Keep labelling the sampled frames."
+
+
+def labels_wanted(wanted: int) -> str:
+    """The action while a burst runs."""
+    return (
+        f"The model's own estimate says that it suffers. Label {wanted} uniformly sampled frames that these cameras took since it began: they confirm it, "
+        "and retraining is requested, or they do not."
+    )
+
+
+def unconfirmed(accuracy: Metric) -> str:
+    """The action after a burst that confirmed nothing."""
+    return (
+        f"The estimate was not confirmed by {accuracy.n} labels: accuracy {accuracy.value:.2f} [{accuracy.low:.2f}, {accuracy.high:.2f}]. Retraining is "
+        "not requested; go on labelling the sampled frames, the label channel keeps watching."
+    )
 
 
 def at_clock(at: float) -> str:
@@ -49,6 +65,22 @@ def label_headline(cause: Cause, version: str, since: float, cameras: Sequence[s
 def fault_headline(cameras: Sequence[str], fault: str, since: float, site: str) -> str:
     """A fault's headline."""
     return f"{', '.join(cameras)} {WORDS[fault]} since {at_clock(since)} ({_named(site)})"
+
+
+def demotion(reasons: Mapping[str, str]) -> tuple[str, ...]:
+    """Why cameras write tickets only, by camera, as sentences: once where all have the same reason."""
+    cameras: dict[str, list[str]] = {}
+    for camera, reason in reasons.items():
+        cameras.setdefault(reason, []).append(camera)
+    return tuple(f"{', '.join(names)}: {reason}." for reason, names in cameras.items())
+
+
+def absent(cameras: Sequence[str], since: float) -> str:
+    """Why an incident is closed whose cameras are gone."""
+    day = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"{', '.join(cameras)}: no frame since {day}, so nothing can be said of it any more; they are judged again when they send"
+    )
 
 
 def effect(estimates: Sequence[Estimate]) -> str:

@@ -11,9 +11,8 @@ from contracts.events import (
     IncidentUpdated,
     RetrainRequested,
 )
-from monitor.identity import derived_id
 from tests.monitor_house import CAMERAS, House, kinds
-from tests.monitor_line import MODEL, Line, black, other, smeared, usual
+from tests.monitor_line import Line, black, other, smeared, usual
 
 
 @pytest.fixture
