@@ -16,7 +16,7 @@ from monitor.quality.burst import Burst, Verdict
 from monitor.quality.labels import LabelChannel
 
 
-def asked(case: Case | None, findings: Sequence[Finding], wanted: int) -> dict[str, Any]:
+def asked(case: Case | None, findings: Sequence[Finding], wanted: int, headline: str) -> dict[str, Any]:
     """What an incident says of the labels it wants: nothing until an estimate of accuracy is over its limit on one of its cameras.
 
     `case` is None for one that opens; `wanted` is 0 for a version without a benchmark, as there is nothing that labels could confirm.
@@ -28,7 +28,11 @@ def asked(case: Case | None, findings: Sequence[Finding], wanted: int) -> dict[s
         return {"action": case.incident.action if settled else wording.labels_wanted(case.incident.labels_wanted)}
     if not wanted or max((finding.ratio("performance") for finding in findings), default=0.0) < 1:
         return {}
-    return {"labels_wanted": wanted, "action": wording.labels_wanted(wanted)}
+    return {
+        "labels_wanted": wanted,
+        "headline": f"{headline} (label {wanted} frames to know)",
+        "action": wording.labels_wanted(wanted),
+    }
 
 
 class BurstDesk:

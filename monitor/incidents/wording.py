@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from contracts.incidents import Cause, Estimate, Evidence
+from contracts.incidents import Cause, DriftType, Estimate, Evidence
 from contracts.quality import Metric
 from monitor.health import WORDS
 
@@ -45,15 +45,65 @@ def at_clock(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
 
 
-def drift_headline(site: str, cause: Cause, version: str, since: float, cameras: Sequence[str], known: int, lead: Evidence) -> str:
-    """The first part of a drift incident's headline; `lead` is the strongest evidence."""
+def drift_headline(
+    site: str, cause: Cause, version: str, since: float, cameras: Sequence[str], known: int, lead: Evidence, how: str = ""
+) -> str:
+    """The first part of a drift incident's headline; `lead` is the strongest evidence, `how` what `course` says."""
     what = {
         "environment_change": "sees another light than version {v}'s reference",
+        "population_change": "sees another mix or kind of objects than version {v}'s reference",
         "new_class": "sees something that version {v} does not know",
         "pipeline_change": "receives pictures in another form than version {v}'s reference",
     }.get(cause, "sees frames unlike version {v}'s reference")
     where = f"{', '.join(cameras)} ({len(cameras)} of {known} cameras)"
-    return f"{_named(site)} {what.format(v=version)} since {at_clock(since)} on {where}; {lead.channel} at {lead.ratio:.1f} times its limit"
+    said = f"{_named(site)} {what.format(v=version)} since {at_clock(since)} on {where}{how}"
+    return f"{said}; {lead.channel} at {lead.ratio:.1f} times its limit"
+
+
+def course(drift_type: DriftType | None, served: str, until: float) -> str:
+    """How the drift came, for its headline; `served` and `until` say which version answered it when it was seen before, "" and 0 where none is known."""
+    if drift_type == "recurring" and served:
+        return f", as before: version {served} served this regime until {at_day(until)}"
+    return {"sudden": ", suddenly", "gradual": ", in more and more frames", "incremental": ", little by little", "recurring": ", not for the first time"}.get(
+        drift_type or "", ""
+    )  # fmt: skip
+
+
+def again(served: str, version: str, until: float) -> tuple[str, ...]:
+    """What to do about a regime that was seen before, as sentences."""
+    if not served:
+        return ()
+    if served == version:
+        return (f"It was here before, until {at_day(until)}, and went away by itself under the same version.",)
+    return (f"Version {served} served this regime until {at_day(until)}: `keepsight rollback`, if it is the previous one, or retrain.",)
+
+
+def doubt(cause: Cause, other: Cause | None) -> tuple[str, ...]:
+    """How to tell two causes apart that the evidence does not, as sentences."""
+    if other is None:
+        return ()
+    return (
+        f"Not sure between {_CALLED[cause]} and {_CALLED[other]}. Lay the example frames beside the reference's: {_TOLD_BY[cause]}; {_TOLD_BY[other]}.",
+    )
+
+
+_CALLED: Final[dict[Cause, str]] = {
+    "environment_change": "a change of environment",
+    "population_change": "a change of population",
+    "new_class": "a new class",
+    "camera_fault": "a camera fault",
+}
+_TOLD_BY: Final[dict[Cause, str]] = {
+    "environment_change": "light or haze lies over whole pictures, whatever they show",
+    "population_change": "other objects, or others more often, are pictured as well as ever",
+    "new_class": "a new kind of object is in some of the frames and the others are as ever",
+    "camera_fault": "dirt, blur or a tilt stays at the same place in all frames of the camera",
+}
+
+
+def at_day(at: float) -> str:
+    """An event time as a day, UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
 
 
 def label_headline(cause: Cause, version: str, since: float, cameras: Sequence[str]) -> str:

@@ -66,7 +66,8 @@ def _shown(losses: bytes) -> dict[str, Any]:
     from river.drift import ADWIN, KSWIN, PageHinkley
     from river.drift.binary import DDM
 
-    running = dict(zip(DETECTORS, (ADWIN(), PageHinkley(), DDM(), KSWIN(seed=_SEED)), strict=True))
+    made: tuple[Any, ...] = (ADWIN(), PageHinkley(), DDM(), KSWIN(seed=_SEED))  # type: ignore[no-untyped-call]  # ADWIN's constructor
+    running = dict(zip(DETECTORS, made, strict=True))
     for loss in losses:
         _show(running, bytes((loss,)))
     return running
