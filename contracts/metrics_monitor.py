@@ -62,6 +62,32 @@ LABEL_EVIDENCE = Spec(
     "The label channel's e-detector over its alarm line (1 is the alarm).",
     ("model", "version"),
 )
+REPLAY = Spec(
+    "keepsight_monitor_calibrated_replay",
+    "gauge",
+    "False alarms per camera-month that held-out recordings of a version's reference would raise at these settings, with the exact 95 % interval (bound: "
+    "value, low, high); above pages_per_camera_month its cameras write tickets.",
+    ("model", "version", "bound"),
+)
+DEMOTED = Spec(
+    "keepsight_monitor_cameras_demoted",
+    "gauge",
+    "Cameras whose drift is told as tickets only: their calibration exceeds the budget.",
+    ("model",),
+)
+DOUBTFUL = Spec(
+    "keepsight_monitor_cameras_doubtful",
+    "gauge",
+    "Cameras sent as items whose frames repeat each other as a video's do.",
+    ("model",),
+)
+MARKS = Spec("keepsight_monitor_false_alarm_marks", "gauge", "False alarms that people marked and that raise limits.", ("model",))
+LABELS_WANTED = Spec(
+    "keepsight_monitor_labels_wanted",
+    "gauge",
+    "Labels that open incidents still ask for, to settle whether they do harm.",
+    ("model",),
+)
 INCIDENTS = Spec(
     "keepsight_monitor_open_incidents", "gauge", "Open incidents by cause and severity.", ("model", "cause", "severity")
 )
@@ -81,6 +107,11 @@ ALL: tuple[Spec, ...] = (
     LABELS,
     LABELS_UNUSED,
     LABEL_EVIDENCE,
+    REPLAY,
+    DEMOTED,
+    DOUBTFUL,
+    MARKS,
+    LABELS_WANTED,
     INCIDENTS,
     OUTBOX,
 )

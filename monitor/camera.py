@@ -43,12 +43,16 @@ class Camera(msgspec.Struct):
     picture: tuple[int, int, str] = (0, 0, "")
     """Width, height and codec that are usual."""
     picture_frames: int = 0
+    picture_since: float = 0.0
+    """Since when it is another one than before; 0 when it never changed."""
     focus: float = 0.0
     """Slow mean of the log sharpness of frames without symptoms, over `focus_frames` of them."""
     focus_frames: int = 0
     focus_recent: list[tuple[float, float]] = []
     """Time and log sharpness of the newest frames, at most FOCUS_RUN of them."""
     phash: str = ""
+    repeating: float = 0.0
+    """The share of newest frames that nearly repeat the one before: high where `items` are a continuous scene."""
     symptom: str = ""
     symptom_run: int = 0
     symptom_since: float = 0.0

@@ -51,6 +51,13 @@ class Exports:
             self._gauge[metrics_monitor.FRAMES].labels(fate).set(count)
         self._show_drift(overview.cameras)
         self._show_versions(overview)
+        for spec, value in (
+            (metrics_monitor.DEMOTED, sum(camera.demoted != "" for camera in overview.cameras)),
+            (metrics_monitor.DOUBTFUL, sum(camera.doubt != "" for camera in overview.cameras)),
+            (metrics_monitor.MARKS, len(overview.marks)),
+            (metrics_monitor.LABELS_WANTED, sum(max(0, i["labels_wanted"] - i["labels_have"]) for i in overview.incidents)),
+        ):
+            self._gauge[spec].labels(self._model).set(value)
         incidents = self._gauge[metrics_monitor.INCIDENTS]
         incidents.clear()
         for (cause, severity), count in Tallies((i["cause"], i["severity"]) for i in overview.incidents).items():
@@ -76,6 +83,7 @@ class Exports:
         for spec in (metrics_monitor.QUALITY, metrics_monitor.BENCHMARK, metrics_monitor.LABELS, metrics_monitor.LABELS_UNUSED):
             self._gauge[spec].clear()
         self._gauge[metrics_monitor.LABEL_EVIDENCE].clear()
+        self._gauge[metrics_monitor.REPLAY].clear()
         for version, view in overview.versions.items():
             for spec, figures in (
                 (metrics_monitor.QUALITY, view["realised"]),
@@ -84,6 +92,8 @@ class Exports:
                 for name, metric in figures.items():
                     for bound in ("value", "low", "high"):
                         self._gauge[spec].labels(self._model, version, name, bound).set(metric[bound])
+            for bound in ("value", "low", "high") if "replay" in view else ():
+                self._gauge[metrics_monitor.REPLAY].labels(self._model, version, bound).set(view["replay"][bound])
             self._gauge[metrics_monitor.LABELS].labels(self._model, version).set(view["labels"])
             self._gauge[metrics_monitor.LABEL_EVIDENCE].labels(self._model, version).set(view["label_evidence"])
             for reason, count in view["unused_labels"].items():

@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
+from monitor import health
 from monitor.camera import Camera
+from monitor.items.replay import Replay
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
 from monitor.standard import Standard
@@ -26,6 +28,10 @@ class CameraView(msgspec.Struct):
     worst: float
     ratios: dict[str, float]
     reason: str = ""
+    demoted: str = ""
+    """Why its drift is told as tickets only."""
+    doubt: str = ""
+    """Why its stream kind seems wrong."""
 
 
 class Overview(msgspec.Struct):
@@ -37,6 +43,8 @@ class Overview(msgspec.Struct):
     versions: dict[str, dict[str, Any]]
     cameras: list[CameraView]
     incidents: list[dict[str, Any]]
+    marks: list[dict[str, Any]]
+    """False alarms that people marked: what raises limits, and by how much."""
     events: dict[str, int]
 
 
@@ -52,20 +60,22 @@ def overview(model: str, policy: Policy, memory: Memory, standards: Callable[[st
         versions={version: _version(version, memory, policy, standards) for version in versions},
         cameras=cameras,
         incidents=[msgspec.to_builtins(case.incident) for case in cases],
+        marks=[msgspec.to_builtins(mark) for mark in memory.marks.values()],
         events=dict(memory.rollout.counts),
     )
 
 
 def _camera(camera: Camera, policy: Policy, memory: Memory, standards: Callable[[str], Standard]) -> CameraView:
     watch = memory.watches.get((camera.name, camera.version))
-    reference = standards(camera.version).reference if camera.version else None
+    standard = standards(camera.version) if camera.version else None
+    reference = standard.reference if standard else None
     ratios: dict[str, float] = {}
     if watch is not None and reference is not None and watch.ratios:
         ratios = {channel.name: round(ratio, 3) for channel, ratio in zip(reference.channels, watch.ratios, strict=True)}
     state, reason = _state(camera, policy, memory)
     return CameraView(
         camera.name, camera.site, state, camera.version, msgspec.to_builtins(camera.counts), watch.blocks if watch else 0, camera.last_at,
-        round(watch.worst, 3) if watch else 0.0, ratios, reason,
+        round(watch.worst, 3) if watch else 0.0, ratios, reason, standard.demoted if standard and watch else "", health.doubt(camera),
     )  # fmt: skip
 
 
@@ -81,7 +91,10 @@ def _state(camera: Camera, policy: Policy, memory: Memory) -> tuple[str, str]:
     if camera.unjudged:
         return "no_verdict", camera.unjudged
     if watch is None or not watch.blocks:
-        return "warming", f"the first block of {policy.block_frames} frames is not full"
+        return (
+            "warming",
+            f"the first block of {policy.block_frames} frames is not full: at least {watch.folded if watch else 0} are there",
+        )
     if watch.above >= policy.confirm_blocks:
         return "drifted", f"{watch.above} blocks in a row above a limit" + ("; muted by a person" if camera.muted else "")
     return ("suspect", "above a limit, not yet confirmed") if watch.above else ("quiet", "")
@@ -93,6 +106,9 @@ def _version(version: str, memory: Memory, policy: Policy, standards: Callable[[
     view: dict[str, Any] = {"unjudged": standard.unjudged, "labels": 0, "realised": {}, "label_evidence": 0.0, "unused_labels": {}}
     if standard.reference is not None:
         view["scales_blocks"] = list(standard.reference.scales)
+    if standard.replay is not None:
+        view["replay"] = _replay(standard.replay, standard.pages_a_month)
+        view["demoted"] = standard.demoted
     if standard.manifest is not None and standard.manifest.benchmark is not None:
         benchmark = msgspec.to_builtins(standard.manifest.benchmark)
         view["benchmark"] = {name: metric for name, metric in benchmark.items() if name != "per_class" and metric is not None}
@@ -103,3 +119,16 @@ def _version(version: str, memory: Memory, policy: Policy, standards: Callable[[
         view["label_evidence"] = round(min(1e6, labels.value / policy.label_arl), 6)
         view["unused_labels"] = dict(labels.unused)
     return view
+
+
+def _replay(replay: Replay, budget: float) -> dict[str, float]:
+    """Expected false alarms per camera-month at these settings, with a 95 % interval, beside the budget."""
+    low, high = replay.interval()
+    return {
+        "value": round(replay.rate, 3),
+        "low": round(low, 3),
+        "high": round(high, 3),
+        "alarms": replay.alarms,
+        "camera_months": round(replay.camera_months, 3),
+        "budget": budget,
+    }

@@ -5,10 +5,12 @@ from typing import Final
 
 import msgspec
 
+from contracts.logs import Logger
 from monitor.exports import Exports
 from monitor.overview import Overview
 from monitor.service import Service
 
+_LOG: Final = Logger("monitor")
 EVERY_S: Final = 2.0
 """An overview of 10,000 cameras takes some 100 ms: so often, and no scrape or curl can make it more."""
 
@@ -21,6 +23,7 @@ class Panel:
         self._look = look
         self._content = b"{}"
         self._next_at = 0.0
+        self._warned: set[str] = set()
 
     def page(self) -> bytes:
         """The newest `/v1/state`, whole."""
@@ -33,4 +36,12 @@ class Panel:
             self._next_at = now + EVERY_S
             seen = self._look()
             self._exports.show(seen)
+            self._warn(seen)
             self._content = msgspec.json.format(msgspec.json.encode(seen), indent=1)
+
+    def _warn(self, seen: Overview) -> None:
+        """Say once of each camera that its stream kind seems wrong."""
+        for camera in seen.cameras:
+            if camera.doubt and camera.camera not in self._warned:
+                self._warned.add(camera.camera)
+                _LOG.warning("stream_kind_doubtful", camera=camera.camera, site=camera.site, reason=camera.doubt)
