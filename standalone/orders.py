@@ -155,7 +155,23 @@ def told(model: str, state: State) -> list[str]:
     lines.append(f"{len(state.incidents)} open incident{'' if len(state.incidents) == 1 else 's'}")
     for incident in sorted(state.incidents.values(), key=lambda one: one.opened_at):
         lines += [f"  {incident.severity}  {incident.incident_id}  {incident.headline}", f"        {incident.action}"]
+        if details := _details(incident):
+            lines.append(f"        {details}")
     return lines
+
+
+def _details(incident: Incident) -> str:
+    """What else is known of an open incident, in a line: its type, the labels that would settle it, its report, who has seen it."""
+    known = []
+    if incident.drift_type:
+        known.append(f"{incident.drift_type} drift" + (f", as version {incident.recurs} knew it" if incident.recurs else ""))
+    if incident.labels_wanted:
+        known.append(f"{incident.labels_have} of {incident.labels_wanted} labels wanted")
+    if incident.report:
+        known.append(f"report {incident.report}")
+    if incident.acknowledged_by:
+        known.append(f"seen by {incident.acknowledged_by}")
+    return "; ".join(known)
 
 
 def _serving(model: str, channels: Channels | None) -> list[str]:

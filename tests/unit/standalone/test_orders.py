@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from contracts.channels import Channels
@@ -131,6 +132,25 @@ def test_an_incident_is_named_by_its_beginning_while_it_is_open(house: Path, bus
     tell(bus, incident(IncidentClosed))
     assert run(house, "acknowledge", "0199aaaa") == 2
     assert "open: none" in capsys.readouterr().err
+
+
+def test_an_incident_s_type_labels_report_and_who_has_seen_it_are_told() -> None:
+    whole = msgspec.structs.replace(
+        INCIDENT,
+        drift_type="recurring",
+        recurs="3",
+        labels_wanted=200,
+        labels_have=40,
+        report="/v1/reports/x.html",
+        acknowledged_by="ann",
+    )
+    lines = told("model", State(incidents={whole.incident_id: whole}))
+    assert (
+        lines[-1]
+        == "        recurring drift, as version 3 knew it; 40 of 200 labels wanted; report /v1/reports/x.html; seen by ann"
+    )
+    lines = told("model", State(incidents={INCIDENT.incident_id: INCIDENT}))
+    assert lines[-1] == f"        {INCIDENT.action}"
 
 
 def test_a_house_without_a_version_says_what_to_do(house: Path, bus: Bus, capsys: pytest.CaptureFixture[str]) -> None:
