@@ -41,6 +41,19 @@ class Store:
         with self._answering():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+        try:
+            found, wanted = self._open(fingerprint)
+            if found != wanted:
+                raise SettingsError(
+                    f"{path} was made for {found!r}, these settings need {wanted!r}: set them back, or move the file away to judge the log anew"
+                )
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _open(self, fingerprint: str) -> tuple[str, str]:
+        """What the file was made for, and what is wanted."""
+        with self._answering():
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(
@@ -50,11 +63,7 @@ class Store:
             wanted = f"{SCHEMA} {fingerprint}"
             self._db.execute("INSERT OR IGNORE INTO meta VALUES ('made for', ?)", (wanted,))
             (found,) = self._db.execute("SELECT value FROM meta WHERE name = 'made for'").fetchone()
-        if found != wanted:
-            self._db.close()
-            raise SettingsError(
-                f"{path} was made for {found!r}, these settings need {wanted!r}: set them back, or move the file away to judge the log anew"
-            )
+        return found, wanted
 
     def load(self) -> Memory:
         """The memory as last saved."""

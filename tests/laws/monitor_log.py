@@ -56,7 +56,7 @@ class Shelf:
             self.published.append(record)
         self.fuse.step()
 
-    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None) -> Reader:
+    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None, sole: bool = False) -> Reader:
         """A reader of all places."""
         assert start_at is not None
         assert set(topics) == set(PARTITIONS)
@@ -80,7 +80,10 @@ class _Hands:
     def poll(self, timeout_s: float, max_records: int = 500) -> list[Record]:
         number = next(self._polls)
         for place in [*self._shelf.moves(number), *(p for p in self._shelf.records if p not in self._next)]:
-            self._next[place] = self._start_at(place) or 0
+            asked = self._start_at(place) or 0
+            self._next[place] = (
+                asked if asked <= len(self._shelf.records[place]) else 0
+            )  # beyond the end: the earliest, as the port says
         found: list[Record] = []
         order = sorted(self._next)
         cut = number % len(order)
