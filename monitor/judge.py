@@ -70,6 +70,8 @@ class Judge:
         if event.model == self._model and isinstance(event, FrameScored | FrameLabelled):
             for version in [event.version] if isinstance(event, FrameScored) else [s.version for s in event.predictions]:
                 self._standards(version)
+        if event.model == self._model and isinstance(event, RolloutAdvanced) and self._memory.rollout.champion:
+            self._standards(self._memory.rollout.champion)
 
     def rest(self) -> list[AnyEvent]:
         """What an event that could not be handled to its end had to say until then: memory holds it."""
@@ -162,9 +164,9 @@ class Judge:
     def _champion(self, version: str, at: float) -> None:
         rollout = self._memory.rollout
         if version and version != rollout.champion:
-            rollout.champion, rollout.champion_since = version, at
+            before, rollout.champion, rollout.champion_since = rollout.champion, version, at
             self._memory.mark("rollout", "")
-            self._drift.replaced(version, at)
+            self._drift.replaced(before, version, at)
 
     def _false_alarm(self, command: MarkFalseAlarm, at: float) -> None:
         """Close the case. Drift: its cameras are muted and their limits raised (marks.py); a symptom is accepted while it lasts. Said twice, it

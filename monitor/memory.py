@@ -8,9 +8,11 @@ import msgspec
 from monitor.camera import Camera
 from monitor.incidents.cases import Case
 from monitor.incidents.mark import Mark
+from monitor.incidents.regimes import Regimes
 from monitor.items.watch import Watch
 from monitor.quality.labels import LabelChannel
 from monitor.quality.segments import CameraLabels
+from monitor.video.scene import Almanac, Scene, Track
 
 ACTIVE_S: Final = 600.0
 """A camera that sent nothing for this long is no peer and holds no incident open."""
@@ -30,6 +32,8 @@ class Rollout(msgspec.Struct):
     resumed_at: float = 0.0
     """When frames came again after all cameras had been silent: serving was away, not the cameras."""
     checked_at: float = 0.0
+    minute: int = 0
+    """The newest minute of the video cameras that was judged, since 1970."""
     counts: dict[str, int] = {}
     """Events taken, by type and fate."""
 
@@ -37,10 +41,14 @@ class Rollout(msgspec.Struct):
 KINDS: Final[dict[str, type[msgspec.Struct]]] = {
     "camera": Camera,
     "watch": Watch,
+    "scene": Scene,
+    "track": Track,
+    "almanac": Almanac,
     "labels": LabelChannel,
     "labelled": CameraLabels,
     "case": Case,
     "mark": Mark,
+    "regimes": Regimes,
     "rollout": Rollout,
 }
 """What is saved, one row each."""
@@ -52,12 +60,17 @@ class Memory:
     def __init__(self) -> None:
         self.cameras: dict[str, Camera] = {}
         self.watches: dict[tuple[str, str], Watch] = {}
+        self.scenes: dict[str, Scene] = {}
+        self.tracks: dict[tuple[str, str, str], Track] = {}
+        """By camera, aspect and version, as the almanacs."""
+        self.almanacs: dict[tuple[str, str, str], Almanac] = {}
         self.labels: dict[str, LabelChannel] = {}
         self.labelled: dict[str, dict[str, CameraLabels]] = {}
         """By version, then camera."""
         self.cases: dict[str, Case] = {}
         self.marks: dict[str, Mark] = {}
         """False alarms that people marked, by incident, oldest first."""
+        self.regimes = Regimes()
         self.rollout = Rollout()
         self.dirty: dict[tuple[str, str], None] = {}
         """What changed since it was saved, in that order: what is loaded again stands in the order in which it was met."""
@@ -107,6 +120,29 @@ class Memory:
             self.mark("watch", f"{other.camera}\x1f{other.version}")
         self._watched[watch.camera] = [w for w in self.watches_of(watch.camera) if (w.camera, w.version) in self.watches]
 
+    def scene(self, camera: str) -> Scene:
+        """What is remembered of a video camera, made when it is met."""
+        self.mark("scene", camera)
+        return self.scenes.setdefault(camera, Scene(camera))
+
+    def keep(self, record: Track | Almanac) -> None:
+        """Keep a record of a camera's aspect."""
+        key = (record.camera, record.aspect, record.version)
+        if isinstance(record, Track):
+            self.tracks[key] = record
+            self.mark("track", "\x1f".join(key))
+        else:
+            self.almanacs[key] = record
+            self.mark("almanac", "\x1f".join(key))
+
+    def drop(self, camera: str, aspect: str, version: str) -> None:
+        """Forget the records of an aspect."""
+        key = (camera, aspect, version)
+        if self.tracks.pop(key, None):
+            self.mark("track", "\x1f".join(key))
+        if self.almanacs.pop(key, None):
+            self.mark("almanac", "\x1f".join(key))
+
     def channel(self, fresh: LabelChannel) -> LabelChannel:
         """The version's label channel, else the `fresh` one; the ones with the oldest labels but CHANNELS_KEPT are dropped."""
         known = self.labels.setdefault(fresh.version, fresh)
@@ -153,10 +189,17 @@ class Memory:
         if kind == "labelled":
             camera, _, version = key.partition("\x1f")
             return self.labelled.get(version, {}).get(camera)
+        if kind in ("track", "almanac"):
+            name, aspect, version = key.split("\x1f")
+            record = (name, aspect, version)
+            return self.tracks.get(record) if kind == "track" else self.almanacs.get(record)
         if kind == "rollout":
             return self.rollout
+        if kind == "regimes":
+            return self.regimes
         parts: dict[str, Mapping[str, msgspec.Struct]] = {
             "camera": self.cameras,
+            "scene": self.scenes,
             "labels": self.labels,
             "case": self.cases,
             "mark": self.marks,
@@ -169,9 +212,17 @@ class Memory:
             case Camera():
                 self.cameras[part.name] = part
                 self._sites.setdefault(part.site, {})[part.name] = None
+            case Regimes():
+                self.regimes = part
             case Watch():
                 self.watches[(part.camera, part.version)] = part
                 self._watched.setdefault(part.camera, []).append(part)
+            case Scene():
+                self.scenes[part.camera] = part
+            case Track():
+                self.tracks[part.camera, part.aspect, part.version] = part
+            case Almanac():
+                self.almanacs[part.camera, part.aspect, part.version] = part
             case LabelChannel():
                 self.labels[part.version] = part
             case CameraLabels():

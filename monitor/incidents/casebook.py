@@ -85,3 +85,8 @@ class Casebook:
         known = [self._memory.cameras[name] for name in cameras]
         watches = [w for camera in known if (w := self._memory.watches.get((camera.name, camera.version)))]
         return tuple(dict.fromkeys(path for watch in watches for path in watch.examples))[-MOST_EXAMPLES:]
+
+    def usual(self, cameras: tuple[str, ...]) -> tuple[str, ...]:
+        """Where sampled frames lie that these cameras took before they drifted."""
+        watches = [watch for name in cameras for watch in self._memory.watches_of(name)]
+        return tuple(dict.fromkeys(path for watch in watches for path in watch.usual))[-MOST_EXAMPLES:]

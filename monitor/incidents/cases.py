@@ -46,6 +46,8 @@ class Case(msgspec.Struct):
     """Labels said that it is harm: by the version's alarm or by the case's own burst."""
     burst: Burst | None = None
     """The labels that it asked for, where an estimate was over its limit."""
+    place: bytes = b""
+    """float32 [F]: the mean frame of its cameras when it was last told, in the coordinates of its version (see regimes.py)."""
     replaced_by: str = ""
     replaced_at: float = 0.0
 

@@ -7,20 +7,26 @@ for retraining: inputs may change without harm, and labels tell.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from contracts.incidents import Cause, Estimate, Evidence
+import numpy as np
+
+from contracts.incidents import DriftType, Estimate, Evidence
 from monitor.camera import Camera
-from monitor.incidents import burst_desk, severity, triage, wording
+from monitor.incidents import burst_desk, drift_type, regimes, severity, triage, wording
 from monitor.incidents.casebook import Casebook
 from monitor.incidents.cases import Case
 from monitor.incidents.fault_desk import DIFFERS, FaultDesk
 from monitor.incidents.finding import Finding
 from monitor.incidents.mark import grow
 from monitor.incidents.marks import Marks, by_channel
+from monitor.incidents.regimes import Regime
+from monitor.items.reference import Reference
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
 from monitor.standard import Standard
 
 MOST_EVIDENCE = 16
+FORM_S = 3600.0
+"""Seconds between a new form of pictures and the drift that it explains."""
 
 
 class DriftDesk:
@@ -82,6 +88,7 @@ class DriftDesk:
         if labelled is None:
             fields |= burst_desk.asked(None, findings, self._wanted(version), fields["headline"])
             case = self._book.open("drift", site=site, version=version, at=at, **fields)
+            case.place = _place(findings)
             self._note(case, findings, at)
             return case
         labelled.kind = "drift"
@@ -91,6 +98,7 @@ class DriftDesk:
     def widen(self, case: Case, findings: list[Finding], joined: tuple[str, ...], at: float) -> None:
         """Tell the case of what is known now: the cameras that `joined` before and these, with the newest evidence."""
         old = case.incident
+        case.place = _place(findings) or case.place
         self._note(case, findings, at)
         told = [e for e in old.estimates if e.kind == "labels"]
         fields = self._fields(old.site, old.version, findings, joined, told, at)
@@ -109,14 +117,30 @@ class DriftDesk:
         for case in [c for c in self._memory.cases.values() if c.kind != "fault"]:
             resolution = self._resolution(case, at)
             if resolution:
+                self._keep(case, at)
                 self._book.close(case, at, resolution)
 
-    def replaced(self, version: str, at: float) -> None:
-        """Another champion serves: cases of other versions wait for quiet on its reference."""
+    def replaced(self, before: str, version: str, at: float) -> None:
+        """Another champion serves than `before`: cases of other versions wait for quiet on its reference, and what the old one served is remembered."""
+        reference = self._standards(before).reference if before else None
+        if reference is not None:
+            self._remember(regimes.usual(reference, at), reference)
         for case in [c for c in self._memory.cases.values() if c.kind != "fault"]:
             back = case.incident.version == version
             case.replaced_by, case.replaced_at = ("", 0.0) if back else (version, at)
             self._memory.mark("case", case.incident.incident_id)
+
+    def _keep(self, case: Case, at: float) -> None:
+        """A case is over: where its frames lay is a regime, and the version that saw it go, or took over, is the one that served it."""
+        reference = self._standards(case.incident.version).reference
+        if case.place and reference is not None:
+            mean = np.frombuffer(case.place, np.float32).astype(np.float64)
+            served = case.replaced_by or case.incident.version
+            self._remember(regimes.seen(mean, reference, served, at), reference)
+
+    def _remember(self, regime: Regime, reference: Reference) -> None:
+        self._memory.regimes.remember(regime, reference)
+        self._memory.mark("regimes", "")
 
     def _drifted(self, camera: Camera, blocks: int, at: float) -> None:
         case = next(iter(self._memory.open_cases("drift", camera.site)), None)
@@ -183,10 +207,14 @@ class DriftDesk:
         self, site: str, version: str, findings: list[Finding], joined: tuple[str, ...], labels: Iterable[Estimate], at: float
     ) -> dict[str, Any]:
         """The incident's fields as these findings tell them; `joined` cameras stay in it, and what labels said stays said."""
-        cause: Cause = triage.cause_of(findings)
+        told = drift_type.of([f.course for f in findings if f.course is not None])
+        back = self._seen_before(version, findings)
+        kind: DriftType | None = "recurring" if back else told.drift_type if told else None
+        served = back.served if back else version if kind == "recurring" else ""
         demoted = {f.camera: why for f in findings if (why := self.demoted(f.camera))}
         page = severity.pages(severity.crossed([f for f in findings if f.camera not in demoted], at))
         cameras = tuple(sorted({*joined, *(f.camera for f in findings)}))
+        cause, other, read = triage.diagnose(findings, told, cameras=len(cameras), pipeline=self._new_form(findings))
         since = sorted(f.since() for f in findings)[(len(findings) - 1) // 2]
         estimates = (*triage.estimates_of(findings), *labels)
         known = len({*cameras, *(c.name for c in self._memory.active(site, at))})
@@ -197,11 +225,34 @@ class DriftDesk:
             "cameras": cameras,
             "since": since,
             "estimates": estimates,
-            "evidence": strongest(e for f in findings for e in f.evidence()),
+            "evidence": (
+                *strongest((e for f in findings for e in f.evidence()), MOST_EVIDENCE - 4),
+                *read,
+                *drift_type.evidence(told),
+            ),
             "examples": self._book.examples(cameras),
-            "action": " ".join((wording.ACTIONS[cause], *wording.demotion(demoted))),
-            "headline": wording.drift_headline(site, cause, version, since, cameras, known, lead) + wording.effect(estimates),
+            "reference_examples": self._book.usual(cameras),
+            "drift_type": kind,
+            "recurs": served,
+            "contributions": triage.contributions(findings),
+            "action": " ".join(
+                (wording.ACTIONS[cause], *wording.doubt(cause, other), *wording.again(back, version), *wording.demotion(demoted))
+            ),
+            "headline": wording.drift_headline(site, cause, version, since, cameras, known, lead, wording.course(kind, back))
+            + wording.effect(estimates),
         }
+
+    def _new_form(self, findings: list[Finding]) -> bool:
+        """Whether several cameras' pictures changed their size or codec shortly before they drifted."""
+        since = [(self._memory.cameras[f.camera].picture_since, f.since()) for f in findings]
+        return len(since) > 1 and all(changed and -60.0 <= drifted - changed <= FORM_S for changed, drifted in since)
+
+    def _seen_before(self, version: str, findings: list[Finding]) -> Regime | None:
+        """The regime that these cameras, together, came back to."""
+        reference, place = self._standards(version).reference, _place(findings)
+        if reference is None or not place:
+            return None
+        return self._memory.regimes.nearest(np.frombuffer(place, np.float32).astype(np.float64), reference)
 
     def _resolution(self, case: Case, at: float) -> str:
         """Why a drift or label case is over; "" while it is not."""
@@ -227,6 +278,12 @@ class DriftDesk:
         )
 
 
-def strongest(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+def strongest(evidence: Iterable[Evidence], most: int = MOST_EVIDENCE) -> tuple[Evidence, ...]:
     """The evidence with the highest ratios first."""
-    return tuple(sorted(evidence, key=lambda e: -e.ratio)[:MOST_EVIDENCE])
+    return tuple(sorted(evidence, key=lambda e: -e.ratio)[:most])
+
+
+def _place(findings: Iterable[Finding]) -> bytes:
+    """The mean frame of all findings, float32 [F]; empty where they have none."""
+    means = [f.shape.mean for f in findings if f.shape is not None]
+    return np.mean(means, axis=0).astype(np.float32).tobytes() if means else b""

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from contracts.incidents import DriftType
+from contracts.incidents import DriftType, Evidence
 from monitor.detectors.ewma import Floats
 from monitor.incidents.history import Course
 
@@ -40,6 +40,8 @@ class Told(NamedTuple):
     drift_type: DriftType
     margin: float
     detail: str
+    goes_on: bool = False
+    """It has not come to rest."""
 
 
 class _Fit(NamedTuple):
@@ -47,6 +49,7 @@ class _Fit(NamedTuple):
     shape: Floats
     """p(t) [n]"""
     words: str
+    goes_on: bool = False
 
 
 def of(courses: Sequence[Course]) -> Told | None:
@@ -59,6 +62,17 @@ def of(courses: Sequence[Course]) -> Told | None:
         return None
     best = max(votes, key=lambda name: votes[name])
     return max((answer for answer in told if answer.drift_type == best), key=lambda answer: answer.margin)
+
+
+def evidence(told: Told | None) -> tuple[Evidence, ...]:
+    """What was seen, as an incident's evidence."""
+    if told is None:
+        return ()
+    return (
+        Evidence(
+            "drift type", told.drift_type, "", round(told.margin / CLEAR, 3), round(told.margin, 3), CLEAR, f"BIC: {told.detail}"
+        ),
+    )
 
 
 def _of(course: Course) -> Told | None:
@@ -81,8 +95,8 @@ def _of(course: Course) -> Told | None:
     if step.bic - rise.bic < CLEAR or abs(mixture) < POSITIVE:
         return None
     if mixture > 0:
-        return Told("gradual", mixture, f"{rise.words}; frames of a block differ as a mixture of old and new does")
-    return Told("incremental", -mixture, f"{rise.words}; frames of a block moved together")
+        return Told("gradual", mixture, f"{rise.words}; frames of a block differ as a mixture of old and new does", rise.goes_on)
+    return Told("incremental", -mixture, f"{rise.words}; frames of a block moved together", rise.goes_on)
 
 
 def _projected(course: Course) -> Floats | None:
@@ -129,8 +143,9 @@ def _rise(series: Floats, weight: Floats, ends: Floats) -> _Fit:
     shapes = np.clip((middle - pairs[:, :1]) / (pairs[:, 1:] - pairs[:, :1]), 0, 1)
     bic = _bic(series, shapes, weight, 4)
     i = int(bic.argmin())
-    over = "" if pairs[i, 1] < ends[-1] else " and goes on"
-    return _Fit(float(bic[i]), shapes[i], f"a rise over {_blocks(pairs[i, 1] - pairs[i, 0])} blocks{over}")
+    goes_on = bool(pairs[i, 1] > ends[-1] - MIN_RISE)
+    words = f"a rise over {_blocks(pairs[i, 1] - pairs[i, 0])} blocks{' that goes on' if goes_on else ''}"
+    return _Fit(float(bic[i]), shapes[i], words, goes_on)
 
 
 def _return(series: Floats, weight: Floats) -> _Fit:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from contracts.incidents import Evidence
+from monitor.detectors.ewma import Floats
 from monitor.incidents.history import Course
 
 Family = Literal["image", "embedding", "softmax", "performance"]
@@ -50,6 +51,8 @@ class Performance(NamedTuple):
 class Shape(NamedTuple):
     """How the frames of the newest blocks lie beside the reference one by one; lengths in standard deviations of single frames."""
 
+    mean: Floats
+    """[F]: where the mean frame lies"""
     moved: float
     """Squared length of the means' movement."""
     explained: float

@@ -69,7 +69,7 @@ class History(msgspec.Struct):
         return Course(
             np.frombuffer(self.at, np.uint32).astype(np.float64),
             np.frombuffer(self.weight, np.uint16).astype(np.float64),
-            np.frombuffer(self.deviation, np.int8).reshape(len(self), -1 if self.spread else 0) * STEP,
+            np.frombuffer(self.deviation, np.int8).reshape(len(self), -1 if self.spread else 0).astype(np.float64) * STEP,
             2.0 ** (np.frombuffer(self.spread, np.int8)[:n] / SPREAD_STEPS),
         )
 

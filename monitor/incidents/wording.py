@@ -7,6 +7,7 @@ from typing import Final
 from contracts.incidents import Cause, DriftType, Estimate, Evidence
 from contracts.quality import Metric
 from monitor.health import WORDS
+from monitor.incidents.regimes import Regime
 
 ACTIONS: Final[dict[Cause, str]] = {
     "environment_change": "Look at light, exposure and mounting of these cameras beside the reference. If the change is meant to stay, label the sampled "
@@ -60,22 +61,31 @@ def drift_headline(
     return f"{said}; {lead.channel} at {lead.ratio:.1f} times its limit"
 
 
-def course(drift_type: DriftType | None, served: str, until: float) -> str:
-    """How the drift came, for its headline; `served` and `until` say which version answered it when it was seen before, "" and 0 where none is known."""
-    if drift_type == "recurring" and served:
-        return f", as before: version {served} served this regime until {at_day(until)}"
-    return {"sudden": ", suddenly", "gradual": ", in more and more frames", "incremental": ", little by little", "recurring": ", not for the first time"}.get(
-        drift_type or "", ""
-    )  # fmt: skip
+def course(drift_type: DriftType | None, before: Regime | None) -> str:
+    """How the drift came, for its headline, and the regime that it was seen as `before`."""
+    if before is not None:
+        return f", as before: version {before.served} served this regime until {at_day(before.until)}"
+    return _CAME[drift_type] if drift_type else ""
 
 
-def again(served: str, version: str, until: float) -> tuple[str, ...]:
-    """What to do about a regime that was seen before, as sentences."""
-    if not served:
+_CAME: Final[dict[DriftType, str]] = {
+    "sudden": ", suddenly",
+    "gradual": ", in more and more frames",
+    "incremental": ", little by little",
+    "recurring": ", not for the first time",
+}
+
+
+def again(before: Regime | None, version: str) -> tuple[str, ...]:
+    """What to do about a regime that was seen before, as sentences, while `version` serves."""
+    if before is None:
         return ()
-    if served == version:
-        return (f"It was here before, until {at_day(until)}, and went away by itself under the same version.",)
-    return (f"Version {served} served this regime until {at_day(until)}: `keepsight rollback`, if it is the previous one, or retrain.",)
+    day = at_day(before.until)
+    if before.served == version:
+        return (f"It was here before, until {day}, and went away by itself under the same version.",)
+    return (
+        f"Version {before.served} served this regime until {day}: `keepsight rollback`, if it is the previous one, or retrain.",
+    )
 
 
 def doubt(cause: Cause, other: Cause | None) -> tuple[str, ...]:

@@ -61,6 +61,8 @@ class Form:
     """The reference's variance along a direction of the course, on average."""
     noise: float
     """The squared residual of LENGTH blocks without drift, on average."""
+    scatter: float
+    """How far the mean values of such blocks lie from the reference's at most: the largest of REPLICATES."""
 
     def columns(self, rows: Rows) -> Floats:
         """What is summed of each frame, [n, 2 F + 1]: values, squares, squared length along the directions."""
@@ -91,6 +93,7 @@ class Form:
         excess = average[width:] - average[:width] ** 2 - expected
         statistics = np.abs(residual[: len(NUMERIC)])
         return Shape(
+            mean=average[:width],
             moved=float(moved @ moved),
             explained=min(1.0, max(0.0, 1 - max(0.0, float(left @ left) - self.noise) / max(float(moved @ moved), 1e-12))),
             mixture=float(residual**2 @ excess) / max(float((residual**4).sum()), 1e-12),
@@ -138,16 +141,22 @@ def calibrate(
         usual=np.concatenate([values.mean(axis=0), np.square(values).mean(axis=0)]),
         course_spread=max(float((values @ directions).var(axis=0).mean()), 1e-6),
         noise=0.0,
+        scatter=0.0,
     )
-    return replace(form, noise=float(np.mean([_noise(form, seen, pieces, LENGTH * frames, rng) for _ in range(REPLICATES)])))
+    null = np.array([_null(form, seen, pieces, LENGTH * frames, rng) for _ in range(REPLICATES)])
+    return replace(form, noise=float(null[:, 0].mean()), scatter=float(null[:, 1].max()))
 
 
-def _noise(form: Form, seen: Floats, pieces: Sequence[NDArray[np.intp]], frames: int, rng: np.random.Generator) -> float:
+def _null(
+    form: Form, seen: Floats, pieces: Sequence[NDArray[np.intp]], frames: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """The squared residual and the distance from the reference of some frames out of one half of the recordings, the other half being the reference."""
     order = rng.permutation(len(pieces))
     half = len(pieces) // 2
     level, drawn = (np.concatenate([pieces[i] for i in part]) for part in (order[:half], order[half:]))
-    _, left = form.mixed(seen[drawn[:frames]].mean(axis=0) - seen[level].mean(axis=0) + seen.mean(axis=0))
-    return float(left @ left)
+    moved = seen[drawn[:frames]].mean(axis=0) - seen[level].mean(axis=0)
+    _, left = form.mixed(moved + seen.mean(axis=0))
+    return float(left @ left), float(np.linalg.norm(moved[: len(form.centre)]))
 
 
 def _standardised(values: Floats, centre: Floats, deviation: Floats) -> Floats:

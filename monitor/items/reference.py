@@ -95,6 +95,10 @@ class Reference:
     features: Callable[[Rows], Floats]
     """Rows [n, width] to features [n, F]."""
     form: Form
+    centre: Floats
+    """[D]: the mean of the reference's embeddings"""
+    axes: Floats
+    """[A, D]: how embeddings are projected"""
 
     def step(self, bank: Floats, mean: Floats) -> Floats:
         """The bank [S, F] after a block whose mean features are `mean` [F]."""
@@ -196,6 +200,8 @@ def fit(
         luma_range=(float(luma.min()), float(luma.max())),
         features=features,
         form=form.calibrate(layout, rows, baseline.truth, pieces, budget.block_frames, rng),
+        centre=baseline.centre.astype(np.float64),
+        axes=baseline.axes.astype(np.float64),
     )
 
 
