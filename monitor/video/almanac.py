@@ -44,8 +44,9 @@ def floor(aspect: Aspect) -> Floats:
     return np.square(np.array(aspect.floor) / 4)
 
 
-def learn(aspect: Aspect, live: Records, almanac: Records, tail: Floats) -> None:
-    """Take the open slots of these cameras [n] into their almanacs [n]; a slot with less than a third of its minutes teaches nothing."""
+def learn(aspect: Aspect, live: Records, almanac: Records, tail: Floats, forgiven: NDArray[np.bool_]) -> None:
+    """Take the open slots of these cameras [n] into their almanacs [n]; a slot with less than a third of its minutes teaches nothing. The excursions of
+    `forgiven` cameras [n] count as the reference's, whenever they come."""
     rows = np.flatnonzero(live["n"] * 3 >= aspect.slot)
     if not len(rows):
         return
@@ -54,7 +55,7 @@ def learn(aspect: Aspect, live: Records, almanac: Records, tail: Floats) -> None
     days = almanac["days"][rows, c]
     before = almanac["history"][rows]
     _spread(aspect, live, almanac, rows)
-    _bank(aspect, live, almanac, rows)
+    _bank(aspect, live, almanac, rows, forgiven[rows])
     cap = np.where(c >= aspect.contexts // 2, KEPT[1], KEPT[0])
     rate = 1 / (np.minimum(days, cap - 1) + 1)
     mean = live["sum"] / live["n"][:, None]
@@ -87,13 +88,13 @@ def _spread(aspect: Aspect, live: Records, almanac: Records, rows: Whole) -> Non
     almanac["compared"][rows] = np.minimum(compared + heard, 2**30)
 
 
-def _bank(aspect: Aspect, live: Records, almanac: Records, rows: Whole) -> None:
+def _bank(aspect: Aspect, live: Records, almanac: Records, rows: Whole, forgiven: NDArray[np.bool_]) -> None:
     """Sample the bank as the slot left it: its variance, its statistics' moments, and the worst excursions while the reference grows."""
     history = almanac["history"][rows]
     kept = history >= limits.LEARNING
     if not kept.any():
         return
-    rows, live, history = rows[kept], live[kept], history[kept]
+    rows, live, history, forgiven = rows[kept], live[kept], history[kept], forgiven[kept]
     bank = live["bank"].astype(float)
     heard = live["heard"] > 0
     samples = almanac["samples"][rows]
@@ -109,6 +110,6 @@ def _bank(aspect: Aspect, live: Records, almanac: Records, rows: Whole) -> None:
     for name, value in (("second", statistic), ("fourth", np.square(statistic))):
         almanac[name][rows] += rate[:, None, :, None] * (value - almanac[name][rows])
     almanac["samples"][rows] = samples + heard
-    young = (history <= limits.REFERENCE)[:, None] & (history[:, None] >= _HALF)
+    young = (forgiven | (history <= limits.REFERENCE))[:, None] & (history[:, None] >= _HALF)
     worst = almanac["worst"][rows]
     almanac["worst"][rows] = np.where(young[:, None, None], np.maximum(worst, live["peak"]), worst)

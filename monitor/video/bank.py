@@ -49,15 +49,26 @@ def start(aspect: Aspect, shape: tuple[int, ...]) -> State:
     return State(np.zeros(shape, aspect.live), np.zeros(shape, aspect.almanac))
 
 
-def step(aspect: Aspect, state: State, means: Floats, minute: int, tail: Floats, frozen: Flags | None = None) -> Floats:
+def step(
+    aspect: Aspect,
+    state: State,
+    means: Floats,
+    minute: int,
+    tail: Floats,
+    frozen: Flags | None = None,
+    forgiven: Flags | None = None,
+) -> Floats:
     """Judge one minute. `means` [..., K, F], a row with a NaN counts as absent; `minute` since 1970; `tail` [C, P, S] as limits.tails gives it.
 
-    `frozen` [..., K] cameras do not learn (by default those with an alarm of this aspect). Returns ratios [..., K, C, P].
+    `frozen` [..., K] cameras do not learn (by default those with an alarm of this aspect); `forgiven` ones learn their excursion as no alarm. Returns
+    ratios [..., K, C, P].
     """
     live, almanac = state.live, state.almanac
     present: Flags = np.asarray(np.isfinite(means).all(axis=-1))
     slot = minute // aspect.slot
-    _turn(aspect, state, present & (live["slot"] != slot), slot, tail, state.alarmed() if frozen is None else frozen)
+    frozen = state.alarmed() if frozen is None else frozen
+    forgiven = np.zeros_like(present) if forgiven is None else forgiven
+    _turn(aspect, state, present & (live["slot"] != slot), slot, tail, frozen, forgiven)
     live["n"] += present
     live["sum"] += np.where(present[..., None], means, 0.0)
     residuals, ripe = _residuals(aspect, state, means, present, minute)
@@ -103,7 +114,7 @@ def others_median(values: Floats) -> Floats:
     return np.where(values < own, (own + high) / 2, np.where(values > own, (low + own) / 2, (low + high) / 2))
 
 
-def _turn(aspect: Aspect, state: State, turning: Flags, slot: int, tail: Floats, frozen: Flags) -> None:
+def _turn(aspect: Aspect, state: State, turning: Flags, slot: int, tail: Floats, frozen: Flags, forgiven: Flags) -> None:
     """Close the slots of cameras that are in another one now."""
     if not turning.any():
         return
@@ -111,7 +122,7 @@ def _turn(aspect: Aspect, state: State, turning: Flags, slot: int, tail: Floats,
     every = np.flatnonzero(turning.reshape(-1))
     rows = every[~frozen.reshape(-1)[every]]
     taught = almanac[rows]
-    almanacs.learn(aspect, live[rows], taught, tail)
+    almanacs.learn(aspect, live[rows], taught, tail, forgiven.reshape(-1)[rows])
     almanac[rows] = taught
     for name in ("n", "sum", "heard", "square", "peak"):
         live[name][every] = 0

@@ -30,11 +30,11 @@ _CLUSTER: Final = 50.0
 _SCALES: Final = np.array(SCALES, float)
 
 
-def tails(aspect: Aspect, budget: float, tests: int) -> Floats:
-    """The probability [C, P, S] with which each statistic may cross its limit in a minute without drift. `budget`: false alarms of a camera a month;
-    `tests`: statistics of all its aspects."""
-    minute = SAFETY * budget / tests / MINUTES_A_MONTH * np.maximum(1, _SCALES / _CLUSTER)
-    looks = np.array([1 if c.statistic != "largest" else c.columns.stop - c.columns.start for c in aspect.channels])
+def tails(aspect: Aspect, budget: float) -> Floats:
+    """The probability [C, P, S] with which each statistic may cross its limit in a minute without drift. `budget`: false alarms of this aspect of a
+    camera a month, split evenly over its statistics and their features."""
+    minute = SAFETY * budget / aspect.tests / MINUTES_A_MONTH * np.maximum(1, _SCALES / _CLUSTER)
+    looks = np.array([c.columns.stop - c.columns.start if c.statistic == "largest" else 1 for c in aspect.channels])
     return np.broadcast_to((minute / looks[:, None])[:, None], (len(looks), len(aspect.scopes), len(SCALES))).copy()
 
 

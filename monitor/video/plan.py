@@ -1,0 +1,102 @@
+"""How a version's frames are watched on a video camera: which numbers a frame brings, which features follow, which aspects judge them.
+
+A classifier with a usable baseline brings its image, answers and embedding; a detector its image and its boxes; any other version the image alone.
+Features are not winsorised at the baseline's range: it may never have seen a night. Only the Fourier features, bounded anyway, keep the version's map.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.events import FrameScored
+from contracts.predictions import Detections
+from contracts.statistics import NUMERIC, vector
+from monitor.detectors import mmd
+from monitor.detectors.ewma import Floats
+from monitor.items.features import IncompleteFrameError, Rows, levelled
+from monitor.items.reference import Reference
+from monitor.standard import Standard
+from monitor.video import aspects, limits
+from monitor.video.aspect import Aspect
+
+IMAGE: Final = aspects.image()
+SHARES: Final = {"image": 0.25, "answers": 0.35, "embedding": 0.25, "kernel": 0.15}
+"""Of the budget of false alarms, by aspect: about by the number of tests. What a version does not have is not spent."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An aspect, its columns among a plan's features, and the tails [C, P, S] of its limits."""
+
+    aspect: Aspect
+    columns: slice
+    tail: Floats
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`row` takes a frame's numbers (raises IncompleteFrameError); `features` makes [n, F] of rows [n, width]; `judged` lists the aspects, image first."""
+
+    width: int
+    row: Callable[[FrameScored], list[float]]
+    features: Callable[[Rows], Floats]
+    judged: tuple[Judged, ...]
+    accuracy: float | None = None
+    """True accuracy of the version's reference: what estimates start from."""
+
+
+def plan(standard: Standard, budget: float) -> Plan:
+    """The plan of a version, for a budget of false alarms of a camera a month."""
+    if standard.reference is not None:
+        return _classifier(standard.reference, budget)
+    if standard.manifest is not None and standard.manifest.task == "detection":
+        watched = (IMAGE, aspects.detections())
+        return Plan(len(NUMERIC) + 3, _boxes, _levelled, _judged(watched, budget))
+    return Plan(len(NUMERIC), lambda frame: vector(frame.statistics), _levelled, _judged((IMAGE,), budget))
+
+
+def _classifier(reference: Reference, budget: float) -> Plan:
+    layout, accuracy = reference.layout, reference.accuracy
+    first = len(NUMERIC) + layout.axes
+    said = aspects.answers(layout.labels, accuracy is not None)
+    watched = [IMAGE, said]
+    if layout.axes:
+        watched += [aspects.embedding(layout.axes), aspects.kernel()]
+
+    def features(rows: Rows) -> Floats:
+        statistics, embedding, _ = layout.split(rows)
+        mapped = reference.features(rows)[:, first:]  # Fourier features, then the answers
+        waves, answers = mapped[:, : mmd.FEATURES], mapped[:, mmd.FEATURES :]
+        parts = [levelled(statistics), answers] + ([embedding, waves] if layout.axes else [])
+        return np.concatenate(parts, axis=1)
+
+    return Plan(layout.width, layout.row, features, _judged(watched, budget), accuracy)
+
+
+def _judged(watched: list[Aspect] | tuple[Aspect, ...], budget: float) -> tuple[Judged, ...]:
+    found, start = [], 0
+    for aspect in watched:
+        columns = slice(start, start + len(aspect.features))
+        start = columns.stop
+        found.append(Judged(aspect, columns, limits.tails(aspect, budget * SHARES[aspect.name])))
+    return tuple(found)
+
+
+def _boxes(frame: FrameScored) -> list[float]:
+    """Statistics, boxes, their mean score, and the mean share of the frame that one covers."""
+    if not isinstance(frame.prediction, Detections):
+        raise IncompleteFrameError("a detector's frame without detections")
+    boxes, whole = frame.prediction.boxes, max(1, frame.width * frame.height)
+    n = max(1, len(boxes))
+    score = sum(box.score for box in boxes) / n
+    area = sum((box.x2 - box.x1) * (box.y2 - box.y1) for box in boxes) / n / whole
+    return [*vector(frame.statistics), float(len(boxes)), score, area]
+
+
+def _levelled(rows: Rows) -> Floats:
+    wide: NDArray[np.float64] = rows.astype(np.float64)
+    wide[:, : len(NUMERIC)] = levelled(wide[:, : len(NUMERIC)])
+    return wide

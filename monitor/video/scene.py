@@ -1,0 +1,131 @@
+"""What the monitor remembers of a video camera: the minutes that are not judged yet, how its judged minutes went, and the records of its aspects.
+
+A block holds one minute of one version in additive sums. They are whole numbers, so that any split of the frames, merged in any order, gives the same
+bits. Frames become features a few at a time; a chunk is folded when it is full or its minute ends, never earlier.
+"""
+
+from array import array
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from monitor.detectors.ewma import Floats
+from monitor.video.plan import Plan
+
+UNIT: Final = 2.0**-20
+"""The sums' resolution: a millionth of a grey level or of a probability."""
+LARGEST: Final = 2.0**22
+"""Features are cut there: ten million frames a minute cannot overflow their sum."""
+CHUNK: Final = 8
+"""Frames that become features at once, as monitor/items/watch.py has it."""
+EXAMPLES: Final = 4
+VERSIONS_KEPT: Final = 2
+"""A version that is rolled back to has not to warm again."""
+
+
+class Block(msgspec.Struct):
+    """The frames of one minute (since 1970) that one version answered."""
+
+    minute: int
+    version: str
+    n: int = 0
+    sums: bytes = b""
+    """int64 [F], in UNITs"""
+    pending: bytearray = msgspec.field(default_factory=bytearray)
+    """float32 [< CHUNK, width]"""
+
+    def take(self, row: list[float], plan: Plan) -> None:
+        """Take one frame's row."""
+        self.pending += array("f", row).tobytes()
+        if len(self.pending) >= CHUNK * 4 * plan.width:
+            self.fold(plan)
+
+    def fold(self, plan: Plan) -> None:
+        """Turn the frames that wait into sums. Rows with a number that is none are left out."""
+        rows = np.frombuffer(bytes(self.pending), np.float32).reshape(-1, plan.width)
+        values = plan.features(rows[np.isfinite(rows).all(axis=1)])
+        self.merge(len(values), np.rint(np.clip(values, -LARGEST, LARGEST) / UNIT).astype(np.int64).sum(axis=0).tobytes())
+        self.pending = bytearray()
+
+    def merge(self, n: int, sums: bytes) -> None:
+        """Add the sums of other frames of the same minute and version."""
+        self.n += n
+        self.sums = (np.frombuffer(self.sums, np.int64) + np.frombuffer(sums, np.int64)).tobytes() if self.sums else sums
+
+    def mean(self, plan: Plan) -> Floats:
+        """The minute's mean features [F]; NaN without a usable frame."""
+        if self.pending:
+            self.fold(plan)
+        if not self.n:
+            return np.full(sum(len(j.aspect.features) for j in plan.judged), np.nan)
+        return np.frombuffer(self.sums, np.int64) * UNIT / self.n
+
+
+class Scene(msgspec.Struct):
+    """A video camera. `above` and `quiet` count judged minutes in a row with and without a channel at its limit."""
+
+    camera: str
+    blocks: list[Block] = []
+    """Of the minutes that are not judged yet: two at most, three around a change of versions."""
+    version: str = ""
+    """That answered the minute judged last."""
+    versions: list[str] = []
+    """The last VERSIONS_KEPT that answered: their records are kept."""
+    minutes: int = 0
+    minute: int = 0
+    """The one judged last."""
+    above: int = 0
+    quiet: int = 0
+    quiet_worst: float = 0.0
+    """The highest ratio in the row of quiet minutes."""
+    alarms: int = 0
+    """Channels, by scope, with an open alarm."""
+    examples: list[str] = []
+    """Stored paths of the newest sampled frames."""
+    usual: list[str] = []
+    """The same when its alarms were last closed: what it showed before."""
+
+    def block(self, minute: int, version: str) -> Block:
+        """The block of a minute and version, made at first need."""
+        block = next((b for b in self.blocks if b.minute == minute and b.version == version), None)
+        if block is None:
+            block = Block(minute, version)
+            self.blocks = [*self.blocks, block]
+        return block
+
+    def answered_by(self, version: str) -> str:
+        """A version answers: the one whose records go for it, "" when none does."""
+        if version in self.versions:
+            return ""
+        self.versions = [*self.versions, version]
+        return self.versions.pop(0) if len(self.versions) > VERSIONS_KEPT else ""
+
+    def judged(self, minute: int, version: str, worst: float, alarms: int) -> None:
+        """A minute was judged: its highest ratio, and how many alarms are open."""
+        self.minute, self.version, self.alarms = minute, version, alarms
+        self.minutes += 1
+        loud = worst >= 1
+        self.above = self.above + 1 if loud else 0
+        self.quiet = 0 if loud else self.quiet + 1
+        self.quiet_worst = max(self.quiet_worst, worst) if self.quiet > 1 else worst
+        if not alarms:
+            self.usual = self.examples
+
+
+class Track(msgspec.Struct):
+    """The live record of one aspect of a camera (aspect.py). `version` is "" for the image."""
+
+    camera: str
+    aspect: str
+    version: str
+    record: bytes
+
+
+class Almanac(msgspec.Struct):
+    """The almanac record of the same: it changes at the end of each slot only, and is saved only then."""
+
+    camera: str
+    aspect: str
+    version: str
+    record: bytes
