@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts.errors import KeepsightError
 from contracts.events import FrameScored, IncidentClosed
+from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.repository import ModelRepository
 from monitor.report import task as tasks
@@ -50,8 +51,10 @@ class _Data:
     everything: Everything
     known: Answers
     told: Answers
+    incident: Incident
+    """As the log told it last."""
     closed_at: float | None
-    """When the incident was over; None while it is open."""
+    """When it was over; None while it is open."""
     notes: list[str]
 
 
@@ -89,37 +92,38 @@ def make(task: Task, clock: Callable[[], float], now: float) -> str:
 
 def _content(task: Task, now: float, data: _Data, figures: Sequence[Figure], evidently: str) -> Content:
     counts = (len(data.reference), len(data.current), data.everything.frames, len(data.told.truth))
-    return Content(task, data.closed_at, now, figures, *counts, data.notes, evidently)
+    return Content(task, data.incident, data.closed_at, now, figures, *counts, data.notes, evidently)
 
 
 def _gather(task: Task, clock: Callable[[], float]) -> _Data:
     """Read both sides. Raises KeepsightError when the log or the repository do not answer."""
-    _, baseline = ModelRepository(task.repository).baseline(task.model, task.incident.version)
-    layout = Layout(baseline)
-    reference = layout.reference(baseline)
-    everything = Everything(reference)
     deadline = clock() + READ_S
     bus = open_bus(task.log, "keepsight-report", task.security)
     try:
         reading = Reading(bus, task.model, lambda: clock() > deadline)
         word = reading.incidents().get(task.incident.incident_id)
+        incident = word.incident if word is not None else task.incident
         closed_at = word.occurred_at if isinstance(word, IncidentClosed) else None
         until = float("inf") if closed_at is None else closed_at
+        _, baseline = ModelRepository(task.repository).baseline(task.model, incident.version)
+        layout = Layout(baseline)
+        reference = layout.reference(baseline)
+        everything = Everything(reference)
         newest: list[tuple[float, str, FrameScored]] = []
         left_out = 0
-        for chunk in _chunks(reading.frames(task.incident, until), _CHUNK):
+        for chunk in _chunks(reading.frames(incident, until), _CHUNK):
             rows, unusable = layout.live(chunk)
             everything.take(rows)
             left_out += unusable
             newest = heapq.nlargest(task.frames, [*newest, *((f.received_at, f.event_id, f) for f in chunk)])
-        told = live_answers(list(reading.labels(task.incident, until)), task.incident.version)
+        told = live_answers(list(reading.labels(incident, until)), incident.version)
     finally:
         bus.close()
     notes = list(reading.notes)
     if left_out:
         notes.append(f"{left_out:,} frames without the embedding or the kind of answer that the reference has")
     current, _ = layout.live([frame for _, _, frame in sorted(newest)])
-    return _Data(reference, current, everything, reference_answers(baseline), told, closed_at, notes)
+    return _Data(reference, current, everything, reference_answers(baseline), told, incident, closed_at, notes)
 
 
 def _evidently(data: _Data) -> tuple[str, dict[str, float]]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
-from contracts.incidents import Contribution, Estimate, Evidence
+from contracts.incidents import Contribution, Estimate, Evidence, Incident
 from monitor.report.figures import Figure
 from monitor.report.paths import path_of
 from monitor.report.task import Task
@@ -57,6 +57,7 @@ class Content:
     """What a page shows. Counts are rows; `evidently` is Evidently's page, "" without one."""
 
     task: Task
+    incident: Incident
     closed_at: float | None
     """When the incident was over; None while it is open."""
     made_at: float
@@ -73,7 +74,7 @@ class Content:
 
 def render(content: Content) -> str:
     """The whole page as HTML."""
-    incident = content.task.incident
+    incident = content.incident
     again = f' · <a href="{path_of(incident.incident_id)}?again">make it anew</a>' if content.task.served else ""
     body = f"""<header>
 <p class="kind"><b>{escape(incident.severity)}</b> · {escape(content.task.model)} · incident {escape(incident.incident_id)}</p>
@@ -112,7 +113,7 @@ def document(title: str, body: str, head: str = "") -> str:
 
 
 def _facts(content: Content) -> str:
-    incident = content.task.incident
+    incident = content.incident
     ended = "still open" if content.closed_at is None else f"closed {_clock(content.closed_at)}"
     facts = {
         "Since": f"{_clock(incident.since)}, {ended}",

@@ -43,7 +43,7 @@ class House:
         self.settings = folder / "settings.toml"
         self.settings.write_text(
             f'log = "embedded://{folder}/log"\nrepository = "{line.url}"\nframe_store = "{folder}/frames"\nstate = "{folder}/state"\nmodel = "{MODEL}"\n'
-            "[monitor]\nport = 0\nblock_frames = 16\nconfirm_blocks = 3\nquiet_blocks = 4\nmerge_wait_s = 0.3\nsave_every_s = 0.05\n"
+            "[monitor]\nport = 0\nblock_frames = 16\nconfirm_blocks = 3\nquiet_blocks = 4\nmerge_wait_s = 0.3\nsave_every_s = 0.05\nreports = false\n"
         )
         self.process: subprocess.Popen[bytes] | None = None
         self._stderr = folder / "stderr"

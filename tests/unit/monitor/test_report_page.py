@@ -28,7 +28,8 @@ def incident(text: str) -> Incident:
 def content(text: str = "hall", evidently: str = "<html><body><p>theirs</p></body></html>", **changes: object) -> Content:
     task = Task(model="m", incident=incident(text), log="embedded:///log", repository="/repository", frames=100)
     values: dict[str, object] = {
-        "task": task, "closed_at": None, "made_at": 1_750_000_100.0, "figures": [Figure(text, 1.0, 2.0, 0.123456, 0.2, 0.3, 0.4, 0.123456)],
+        "task": task, "incident": task.incident, "closed_at": None, "made_at": 1_750_000_100.0,
+        "figures": [Figure(text, 1.0, 2.0, 0.123456, 0.2, 0.3, 0.4, 0.123456)],
         "reference_rows": 1200, "current_rows": 100, "frames": 5000, "answers": 0, "notes": [text], "evidently": evidently,
     }  # fmt: skip
     return Content(**{**values, **changes})  # type: ignore[arg-type]  # the values above, by name
