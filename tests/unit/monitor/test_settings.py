@@ -7,6 +7,7 @@ import pytest
 from contracts.errors import SettingsError
 from contracts.settings import load
 from monitor.policy import Policy
+from monitor.items.watch import CHUNK
 from monitor.settings import MonitorSettings
 
 
@@ -28,7 +29,7 @@ def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--block-frames", "20"), "multiple of 16, for instance 32"),
+        (("--block-frames", "20"), f"multiple of {CHUNK}, for instance {20 // CHUNK * CHUNK + CHUNK}"),
         (("--label-tolerance", "2"), "label_tolerance"),
         (("--confirm-blocks", "0"), "confirm_blocks"),
         (("--fault-frames", "40"), "fault_frames"),
