@@ -6,8 +6,8 @@ import pytest
 
 from contracts.errors import SettingsError
 from contracts.settings import load
-from monitor.policy import Policy
 from monitor.items.watch import CHUNK
+from monitor.policy import Policy
 from monitor.settings import MonitorSettings
 
 
