@@ -56,6 +56,36 @@ LABELS = Spec("keepsight_monitor_labels", "gauge", "Labels of a version that jud
 LABELS_UNUSED = Spec(
     "keepsight_monitor_labels_unused", "gauge", "Labels of a version that judge nothing, by reason.", ("model", "version", "reason")
 )
+LABELS_UNJOINED = Spec(
+    "keepsight_monitor_labels_unjoined",
+    "gauge",
+    "Labels of frames that no version we know had answered: they judge nothing.",
+    ("model",),
+)
+LABEL_AGE = Spec(
+    "keepsight_monitor_label_age_seconds",
+    "gauge",
+    "Time from capture to label of the newest 64 labels of a version, median and ninth decile (quantile: 0.5, 0.9).",
+    ("model", "version", "quantile"),
+)
+CLASS_QUALITY = Spec(
+    "keepsight_monitor_class_quality",
+    "gauge",
+    "Recall and precision of each class by uniformly sampled labels, with anytime-valid 95 % intervals (bound: value, low, high).",
+    ("model", "version", "class", "metric", "bound"),
+)
+CAMERA_QUALITY = Spec(
+    "keepsight_monitor_camera_quality_top",
+    "gauge",
+    "Realised quality of the champion on the 20 cameras with the lowest accuracy and at least 20 labels, with anytime-valid 95 % intervals.",
+    ("model", "camera", "metric", "bound"),
+)
+CONCEPT_ALARMS = Spec(
+    "keepsight_monitor_concept_detector_alarms",
+    "gauge",
+    "How often ADWIN, Page-Hinkley, DDM and KSWIN would have alarmed on a version's labels. A cross-check: they page nobody.",
+    ("model", "version", "detector"),
+)
 LABEL_EVIDENCE = Spec(
     "keepsight_monitor_label_evidence_ratio",
     "gauge",
@@ -106,6 +136,11 @@ ALL: tuple[Spec, ...] = (
     BENCHMARK,
     LABELS,
     LABELS_UNUSED,
+    LABELS_UNJOINED,
+    LABEL_AGE,
+    CLASS_QUALITY,
+    CAMERA_QUALITY,
+    CONCEPT_ALARMS,
     LABEL_EVIDENCE,
     REPLAY,
     DEMOTED,

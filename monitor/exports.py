@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry
 
 from contracts import metrics, metrics_monitor
+from monitor import label_exports
 from monitor.overview import STATES, CameraView, Overview
 
 TOP = 20
@@ -80,21 +81,12 @@ class Exports:
             top.labels(self._model, camera.camera).set(camera.worst)
 
     def _show_versions(self, overview: Overview) -> None:
-        for spec in (metrics_monitor.QUALITY, metrics_monitor.BENCHMARK, metrics_monitor.LABELS, metrics_monitor.LABELS_UNUSED):
+        label_exports.show(self._gauge, overview)
+        for spec in (metrics_monitor.BENCHMARK, metrics_monitor.REPLAY):
             self._gauge[spec].clear()
-        self._gauge[metrics_monitor.LABEL_EVIDENCE].clear()
-        self._gauge[metrics_monitor.REPLAY].clear()
         for version, view in overview.versions.items():
-            for spec, figures in (
-                (metrics_monitor.QUALITY, view["realised"]),
-                (metrics_monitor.BENCHMARK, view.get("benchmark", {})),
-            ):
-                for name, metric in figures.items():
-                    for bound in ("value", "low", "high"):
-                        self._gauge[spec].labels(self._model, version, name, bound).set(metric[bound])
-            for bound in ("value", "low", "high") if "replay" in view else ():
+            for name, metric in view.get("benchmark", {}).items():
+                for bound in label_exports.BOUNDS:
+                    self._gauge[metrics_monitor.BENCHMARK].labels(self._model, version, name, bound).set(metric[bound])
+            for bound in label_exports.BOUNDS if "replay" in view else ():
                 self._gauge[metrics_monitor.REPLAY].labels(self._model, version, bound).set(view["replay"][bound])
-            self._gauge[metrics_monitor.LABELS].labels(self._model, version).set(view["labels"])
-            self._gauge[metrics_monitor.LABEL_EVIDENCE].labels(self._model, version).set(view["label_evidence"])
-            for reason, count in view["unused_labels"].items():
-                self._gauge[metrics_monitor.LABELS_UNUSED].labels(self._model, version, reason).set(count)

@@ -10,6 +10,7 @@ from monitor.camera import Camera
 from monitor.items.replay import Replay
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
+from monitor.quality.view import label_view
 from monitor.standard import Standard
 
 STATES = ("warming", "quiet", "suspect", "drifted", "fault", "no_verdict", "away", "audit")
@@ -102,8 +103,9 @@ def _state(camera: Camera, policy: Policy, memory: Memory) -> tuple[str, str]:
 
 def _version(version: str, memory: Memory, policy: Policy, standards: Callable[[str], Standard]) -> dict[str, Any]:
     standard = standards(version)
-    labels = memory.labels.get(version)
-    view: dict[str, Any] = {"unjudged": standard.unjudged, "labels": 0, "realised": {}, "label_evidence": 0.0, "unused_labels": {}}
+    positive = standard.manifest.positive if standard.manifest else None
+    labels = label_view(memory.labels.get(version), memory.labelled.get(version, {}), positive, policy.label_arl)
+    view: dict[str, Any] = {"unjudged": standard.unjudged, **labels}
     if standard.reference is not None:
         view["scales_blocks"] = list(standard.reference.scales)
     if standard.replay is not None:
@@ -112,12 +114,6 @@ def _version(version: str, memory: Memory, policy: Policy, standards: Callable[[
     if standard.manifest is not None and standard.manifest.benchmark is not None:
         benchmark = msgspec.to_builtins(standard.manifest.benchmark)
         view["benchmark"] = {name: metric for name, metric in benchmark.items() if name != "per_class" and metric is not None}
-    if labels is not None:
-        positive = standard.manifest.positive if standard.manifest else None
-        view["labels"] = labels.tally.n
-        view["realised"] = {name: msgspec.to_builtins(metric) for name, metric in labels.tally.metrics(positive).items()}
-        view["label_evidence"] = round(min(1e6, labels.value / policy.label_arl), 6)
-        view["unused_labels"] = dict(labels.unused)
     return view
 
 

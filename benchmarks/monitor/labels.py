@@ -134,8 +134,8 @@ def bursty(rng: np.random.Generator, risk: float, n: int) -> Losses:
     return (rng.random(n) < np.repeat(spells, SPELL)[:n]).astype(float)
 
 
-def within(rng: np.random.Generator, risk: float, n: int) -> Losses:
-    """`n` errors in spells of risk 0 and what is tolerated, whatever the `risk` asked for: bursts within the promise."""
+def within(rng: np.random.Generator, _: float, n: int) -> Losses:
+    """`n` errors in spells of risk 0 and what is tolerated: bursts within the promise."""
     return bursty(rng, TOLERATED / 2, n)
 
 

@@ -21,6 +21,8 @@ MOST_BOXES: Final = 100
 FRAMES: Final = 200
 """Labelled frames that mAP rests on, the newest."""
 REPLICATES: Final = 200
+EVERY: Final = 20
+"""Frames after which mAP and its interval are worked out again: a fifth of a second."""
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True):
@@ -46,24 +48,31 @@ class Matches(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Window(msgspec.Struct):
-    """The newest FRAMES labelled frames' matches."""
+    """The newest FRAMES labelled frames' matches, and their mAP at IoU 0.5 as of the last EVERY-th of them; None before, or without true boxes."""
 
     frames: list[Matches] = []
+    taken: int = 0
+    map50: Metric | None = None
+    """With a 95 % bootstrap interval over frames: for one look, unlike those of the tallies."""
 
     def add(self, matches: Matches) -> None:
         """Take a frame; the oldest beyond FRAMES is forgotten."""
         self.frames = [*self.frames, matches][-FRAMES:]
+        self.taken += 1
+        if self.taken % EVERY == 0:
+            self.map50 = bootstrapped(self.frames)
 
-    def metrics(self) -> dict[str, Metric]:
-        """`map50` over the window with a 95 % bootstrap interval over frames: for one look, unlike those of the tallies. Empty without true boxes."""
-        value = mean_average_precision(self.frames)
-        if value is None:
-            return {}
-        rng = np.random.default_rng(len(self.frames))
-        drawn = [rng.integers(0, len(self.frames), len(self.frames)) for _ in range(REPLICATES)]
-        again = [m for rows in drawn if (m := mean_average_precision([self.frames[i] for i in rows])) is not None]
-        low, high = np.quantile(again, (0.025, 0.975)).tolist()
-        return {"map50": Metric(value, min(low, value), max(high, value), len(self.frames))}
+
+def bootstrapped(frames: Sequence[Matches]) -> Metric | None:
+    """mAP with its interval over frames drawn again, the same for the same frames."""
+    value = mean_average_precision(frames)
+    if value is None:
+        return None
+    rng = np.random.default_rng(len(frames))
+    drawn = rng.integers(0, len(frames), (REPLICATES, len(frames)))
+    again = [m for rows in drawn if (m := mean_average_precision([frames[i] for i in rows])) is not None]
+    low, high = np.quantile(again, (0.025, 0.975)).tolist()
+    return Metric(value, min(low, value), max(high, value), len(frames))
 
 
 def match(truth: Sequence[Box], said: Sequence[Box]) -> Matches:
