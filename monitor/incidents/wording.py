@@ -161,11 +161,11 @@ def resolution(how: str, cameras: Sequence[str], blocks: int, highest: float, ac
 
 
 def _effect(estimates: Sequence[Estimate]) -> str:
-    accuracy = [e for e in estimates if e.metric.startswith("accuracy")]
+    accuracy = [e for e in estimates if e.metric.startswith(("accuracy", "frame_f1"))]
     by_labels = [e for e in accuracy if e.kind == "labels"]
     if by_labels:
         e = by_labels[0]
-        return f"accuracy {e.before:.2f} -> {e.now:.2f} [{e.low:.2f}, {e.high:.2f}] by {e.n} labels"
+        return f"{e.metric} {e.before:.2f} -> {e.now:.2f} [{e.low:.2f}, {e.high:.2f}] by {e.n} labels"
     if not accuracy:
         return "no estimate of accuracy without labels"
     e = accuracy[0]

@@ -86,7 +86,7 @@ def match(truth: Sequence[Box], said: Sequence[Box]) -> Matches:
     for box in best:
         overlaps = [(overlap(box, other), k) for k, other in enumerate(free) if other.label == box.label]
         largest, place = max(overlaps, default=(0.0, 0))
-        hit = largest >= IOU
+        hit = bool(largest >= IOU)
         if hit:
             del free[place]
         found.append(Found(box.label, box.score, hit))

@@ -19,15 +19,15 @@ def frames(n: int, seed: int) -> list[tuple[list[Box], list[Box]]]:
     for _ in range(n):
         truth, said = [], []
         for _ in range(int(rng.integers(0, 6))):
-            x, y, w, h = rng.uniform(0, 80), rng.uniform(0, 80), rng.uniform(8, 40), rng.uniform(8, 40)
+            x, y, w, h = rng.uniform((0, 0, 8, 8), (80, 80, 40, 40)).tolist()
             label = LABELS[int(rng.integers(3))]
             truth.append(Box(label, x, y, x + w, y + h))
             for _ in range(int(rng.integers(0, 3))):
-                dx, dy = rng.normal(0, 4, 2)
+                dx, dy = rng.normal(0, 4, 2).tolist()
                 other = LABELS[int(rng.integers(3))] if rng.random() < 0.2 else label
                 said.append(Box(other, x + dx, y + dy, x + dx + w, y + dy + h, round(float(rng.uniform(0.05, 1)), 1)))
         for _ in range(int(rng.integers(0, 2))):
-            x, y = rng.uniform(0, 80, 2)
+            x, y = rng.uniform(0, 80, 2).tolist()
             said.append(Box(LABELS[int(rng.integers(3))], x, y, x + 20, y + 20, round(float(rng.uniform(0.05, 1)), 1)))
         made.append((truth, said))
     return made

@@ -7,16 +7,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from contracts.events import AnyEvent, IncidentOpened, IncidentUpdated, RetrainRequested
+from contracts.events import AnyEvent, FrameLabelled, IncidentOpened, IncidentUpdated, RetrainRequested
 from contracts.incidents import Incident
-from contracts.predictions import BoxesTruth, Classification, ClassTruth, Scored, classification
+from contracts.manifest import InputSpec, Lineage, Manifest
+from contracts.predictions import Box, BoxesTruth, Classification, ClassTruth, Detections, Scored, classification
 from contracts.repository import ModelRepository
+from monitor.identity import derived_id
 from monitor.incidents.label_desk import UNJOINED
 from monitor.judge import Judge
 from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.quality.labelled import KEPT, UNUSED, Labelled
-from monitor.standard import Standards
+from monitor.standard import Standard, Standards
 from tests.monitor_line import MODEL, Line, black, usual
 from tests.small_model import LABELS
 
@@ -222,3 +224,45 @@ def test_a_truth_the_version_does_not_know_is_an_error_that_can_be_corrected_int
     desk.see([desk.line.label(frame, True, truth=ClassTruth("scratch")), desk.line.label(frame, True)])
     tally = desk.memory.labels["1"].tally
     assert (tally.n, tally.loss, tally.true) == (1, 1, {"scratch": 1})  # who it was is not remembered: it stays
+
+
+# Detectors.
+
+
+def detector_judge(policy: Policy) -> tuple[Judge, Memory]:
+    manifest = Manifest(
+        model=MODEL, version="1", created_at=0.0, task="detection", labels=("bolt",), input=InputSpec("x", 8, 8), scores="s", embedding="e",
+        scores_are="probabilities", lineage=Lineage("import"), files={},
+    )  # fmt: skip
+    memory = Memory()
+    memory.rollout.champion = "1"
+    return Judge(MODEL, policy, memory, lambda _: Standard(manifest, None, "detection")), memory
+
+
+def boxes_label(number: int, found: bool) -> FrameLabelled:
+    box = Box("bolt", 10, 10, 30, 30)
+    said = Detections((msgspec.structs.replace(box, score=0.9),) if found else ())
+    at = 1_750_000_000.0 + number
+    return FrameLabelled(
+        event_id=derived_id(at, "label", number), occurred_at=at + 60, model=MODEL, frame_id=derived_id(at, number), camera="cam-1", site="hall",
+        captured_at=at, truth=BoxesTruth((box,)), predictions=(Scored("1", "champion", said),), sample="uniform",
+    )  # fmt: skip
+
+
+def test_a_detector_s_labels_are_counted_and_with_a_tolerated_loss_they_alarm() -> None:
+    labels = [boxes_label(i, i < 60 or i % 10 == 0) for i in range(160)]
+    counting, memory = detector_judge(Policy())
+    assert [word for label in labels for word in counting.apply(label, label.occurred_at)] == []
+    channel = memory.labels["1"]
+    assert (channel.tally.n, channel.tally.loss, len(channel.window.frames)) == (160, 90, 160)
+    assert channel.window.map50 is not None
+    assert channel.window.map50.value == pytest.approx(44 / 101)  # 70 of 160 are found, and nothing else: recalls 0 to 0.43
+    judging, memory = detector_judge(Policy(label_frame_loss=0.2))
+    said = [word for label in labels for word in judging.apply(label, label.occurred_at)]
+    assert len(requests(said)) == 1
+    (opened,) = incidents(said)[:1]
+    assert (opened.cause, opened.severity) == ("quality_decay", "page")
+    (estimate,) = opened.estimates
+    assert (estimate.metric, estimate.before) == ("frame_f1", 0.8)
+    assert estimate.high < 0.8
+    assert "frame_f1" in opened.headline
