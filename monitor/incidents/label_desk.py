@@ -172,7 +172,8 @@ class LabelDesk:
         moved = self._drift.findings([c for c in known if c.version == of_version.version], 1)
         if moved:
             return self._drift.open(self._memory.cameras[moved[0].camera].site, of_version.version, moved, at)
-        cause: Cause = "quality_decay" if all(camera.unjudged for camera in known) else "concept_drift"
+        blind = self._standards(of_version.version).unjudged or all(camera.unjudged for camera in known)
+        cause: Cause = "quality_decay" if blind else "concept_drift"
         estimates = self._estimates(of_version.version, of_version.recent)
         return self._book.open(
             "labels", cause, "page", ", ".join(sorted({camera.site for camera in known})), of_version.version, at,
