@@ -82,9 +82,9 @@ class EmbeddedBus:
         with self._lock, answering(self._folder):
             self._sweep(self._open())
 
-    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None) -> Reader:
+    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None, sole: bool = False) -> Reader:
         """Join `group`; see Bus. The reader has a connection of its own and outlives this Bus."""
-        return EmbeddedReader(self._folder, group, topics, start_at, self._lease_s, self._busy_s, self._clock)
+        return EmbeddedReader(self._folder, group, topics, start_at, sole, self._lease_s, self._busy_s, self._clock)
 
     def close(self) -> None:
         """Close the file. The last one to close it folds the write-ahead file in."""

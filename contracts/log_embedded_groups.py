@@ -3,6 +3,7 @@
 Members are rows with a lease that a small thread renews; a hold is a row whose key is (group, place), so that two members cannot hold one place,
 ever. A member gives up what is no longer its share, takes what is free, and waits for the rest. Shares are contiguous ranges in the order of
 joining, topic by topic: topics with equally many partitions are shared alike, so that a camera's frames and its labels meet in one member.
+Where one member is to hold everything, it is the one that joined first of those alive; one that was silent for too long joins anew, as the last.
 """
 
 import json
@@ -23,27 +24,30 @@ _FORGOTTEN_S: Final = 300.0
 _LOG: Final = logging.getLogger(__name__)
 
 
-def shares(members: Sequence[tuple[int, frozenset[str]]], places: Mapping[str, Sequence[int]]) -> dict[int, int]:
-    """Which member each place belongs to: per topic, contiguous ranges among those who read it, in the order given.
+def shares(members: Sequence[tuple[int, frozenset[str]]], places: Mapping[str, Sequence[int]], sole: bool) -> dict[int, int]:
+    """Which member each place belongs to: per topic, contiguous ranges among those who read it, in the order given; `sole`: all to the first.
 
-    >>> shares([(7, frozenset("ab")), (9, frozenset("a"))], {"a": [1, 2, 3, 4], "b": [5, 6]})
+    >>> shares([(7, frozenset("ab")), (9, frozenset("a"))], {"a": [1, 2, 3, 4], "b": [5, 6]}, sole=False)
     {1: 7, 2: 7, 3: 9, 4: 9, 5: 7, 6: 7}
     """
     owners: dict[int, int] = {}
     for topic, of_topic in places.items():
         readers = [member for member, topics in members if topic in topics]
         for i, place in enumerate(of_topic if readers else ()):
-            owners[place] = readers[i * len(readers) // len(of_topic)]
+            owners[place] = readers[0 if sole else i * len(readers) // len(of_topic)]
     return owners
 
 
 class Membership:
     """One member of `group`. The reader's thread calls everything but the heartbeat, which has a thread and a connection of its own."""
 
-    def __init__(self, folder: Path, group: str, topics: Sequence[str], lease_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, group: str, topics: Sequence[str], sole: bool, lease_s: float, clock: Callable[[], float]
+    ) -> None:
         self._folder = folder
         self._group = group
         self._topics = json.dumps(sorted(topics))
+        self._sole = sole
         self._lease_s = lease_s
         self._clock = clock
         self._member = 0
@@ -93,7 +97,7 @@ class Membership:
     def _held_and_share(self, connection: sqlite3.Connection) -> tuple[frozenset[int], frozenset[int]]:
         rows = connection.execute("SELECT id, topics, expires_ms FROM members WHERE grp = ? ORDER BY id", (self._group,)).fetchall()
         living = [(member, frozenset(json.loads(topics))) for member, topics, until in rows if not self._expired(until)]
-        owners = shares(living, _places(connection, json.loads(self._topics)))
+        owners = shares(living, _places(connection, json.loads(self._topics)), self._sole)
         return self.held(connection), frozenset(place for place, member in owners.items() if member == self._member)
 
     def _expired(self, expires_ms: int) -> bool:

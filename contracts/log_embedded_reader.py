@@ -33,6 +33,7 @@ class EmbeddedReader:
         group: str | None,
         topics: Sequence[str],
         start_at: StartAt | None,
+        sole: bool,
         lease_s: float,
         busy_s: float,
         clock: Callable[[], float],
@@ -43,7 +44,7 @@ class EmbeddedReader:
         self._start_at = start_at
         self._settle_every_s = min(0.5, lease_s / 4)
         self._busy_s = busy_s
-        self._member = Membership(folder, group, topics, lease_s, clock) if group is not None else None
+        self._member = Membership(folder, group, topics, sole, lease_s, clock) if group is not None else None
         self._connection: sqlite3.Connection | None = None
         self._all: dict[int, Place] = {}
         self._next: dict[int, int] = {}

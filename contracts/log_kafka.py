@@ -68,9 +68,9 @@ class KafkaBus:
                 raise
             raise self._access.translate(error, "publishing") from error
 
-    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None) -> Reader:
+    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None, sole: bool = False) -> Reader:
         """Join `group`; see Bus. The reader connects at its first poll."""
-        return KafkaReader(self._access, group, topics, start_at, self._session_s)
+        return KafkaReader(self._access, group, topics, start_at, sole, self._session_s)
 
     def close(self) -> None:
         """Stop the producer. Nothing is lost: publish returned only for what is acknowledged."""

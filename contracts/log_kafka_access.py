@@ -20,6 +20,7 @@ from contracts.log_kafka_client import (
     errors,
 )
 from contracts.log_kafka_probe import greet
+from contracts.log_kafka_sole import SoleAssignor
 from contracts.log_limits import MAX_RECORD_BYTES
 from contracts.log_security import LogSecurity
 
@@ -71,8 +72,8 @@ class KafkaAccess:
             allow_auto_create_topics=False,
         )
 
-    def consumer(self, group: str | None, session_s: float) -> Any:
-        """A KafkaConsumer that commits only when told to and begins at the earliest record."""
+    def consumer(self, group: str | None, session_s: float, sole: bool = False) -> Any:
+        """A KafkaConsumer that commits only when told to and begins at the earliest record; `sole`: one member of the group holds everything."""
         return self._build(
             KafkaConsumer,
             group_id=group,
@@ -80,7 +81,7 @@ class KafkaAccess:
             auto_offset_reset="earliest",
             session_timeout_ms=int(session_s * 1000),
             heartbeat_interval_ms=int(min(1.0, session_s / 10) * 1000),  # a rebalance is noticed at a heartbeat
-            partition_assignment_strategy=(RangePartitionAssignor,),
+            partition_assignment_strategy=(SoleAssignor() if sole else RangePartitionAssignor,),
             max_partition_fetch_bytes=MAX_RECORD_BYTES,
             fetch_max_wait_ms=200,
             request_timeout_ms=10_000,

@@ -5,14 +5,19 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # importlib.resources.read_text, once for each message schema
     from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
+    from kafka.coordinator.assignors.abstract import AbstractPartitionAssignor
     from kafka.coordinator.assignors.range import RangePartitionAssignor
     from kafka.coordinator.base import MemberState
     from kafka.net.compat import KafkaNetClient
     from kafka.net.sasl.plain import SaslMechanismPlain
     from kafka.net.sasl.scram import SaslMechanismScram
+    from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
     from kafka.structs import OffsetAndMetadata
 
 __all__ = [
+    "AbstractPartitionAssignor",
+    "ConsumerProtocolAssignment",
+    "ConsumerProtocolSubscription",
     "ConsumerRebalanceListener",
     "KafkaAdminClient",
     "KafkaConsumer",

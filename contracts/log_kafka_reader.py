@@ -28,12 +28,19 @@ class KafkaReader:
     """The Reader on a cluster; see the port."""
 
     def __init__(
-        self, access: KafkaAccess, group: str | None, topics: Sequence[str], start_at: StartAt | None, session_s: float
+        self,
+        access: KafkaAccess,
+        group: str | None,
+        topics: Sequence[str],
+        start_at: StartAt | None,
+        sole: bool,
+        session_s: float,
     ) -> None:
         self._access = access
         self._group = group
         self._topics = tuple(topics)
         self._start_at = start_at
+        self._sole = sole
         self._session_s = session_s
         self._consumer: Any = None
         self._changes = _Changes()
@@ -115,7 +122,7 @@ class KafkaReader:
                 raise LogRefusedError(
                     f"the topic {', '.join(sorted(missing))} does not exist in Kafka; create it with ensure_topics or by hand"
                 )
-            consumer = self._access.consumer(self._group, self._session_s)
+            consumer = self._access.consumer(self._group, self._session_s, self._sole)
             try:
                 self._subscribe(consumer)
             except BaseException:

@@ -21,11 +21,12 @@ class PrefixedBus:
         """See Bus."""
         self._bus.publish([replace(record, topic=self._prefix + record.topic) for record in records])
 
-    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None) -> Reader:
+    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None, sole: bool = False) -> Reader:
         """See Bus."""
         inner_group = None if group is None else self._prefix + group
         inner_start = None if start_at is None else lambda place: start_at(_without(place, self._prefix))
-        return _PrefixedReader(self._bus.reader(inner_group, [self._prefix + topic for topic in topics], inner_start), self._prefix)
+        inner_topics = [self._prefix + topic for topic in topics]
+        return _PrefixedReader(self._bus.reader(inner_group, inner_topics, inner_start, sole), self._prefix)
 
     def close(self) -> None:
         """See Bus."""

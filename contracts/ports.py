@@ -84,10 +84,12 @@ class Bus(Protocol):
         Raises LogRefusedError when the log said no.
         """
 
-    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None) -> Reader:
+    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None, sole: bool = False) -> Reader:
         """Join `group` on `topics`; with group None read every place alone, from the earliest record unless `start_at` says more.
 
-        `start_at` (see StartAt) wins over the committed offset. The call does not need the log to be up.
+        `start_at` (see StartAt) wins over the committed offset. With `sole` one member holds every place and the others stand by: none until it
+        leaves, dies or is silent for too long, then one of them holds all; who joins never takes over from a living member. All members of a group
+        say the same. The call does not need the log to be up.
         """
 
     def close(self) -> None:

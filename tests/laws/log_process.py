@@ -2,6 +2,7 @@
 
 python -m tests.laws.log_process KIND WHERE publish TOPIC           prints n once record n is published, n = 0, 1, ...
 python -m tests.laws.log_process KIND WHERE consume TOPIC GROUP     prints {"places": [...]} on change, {"n": [...]} for records read, commits nothing
+python -m tests.laws.log_process KIND WHERE consume-sole TOPIC GROUP    the same as a member of a group of which one holds everything
 """
 
 import json
@@ -17,7 +18,7 @@ def main(kind: str, where: str, role: str, topic: str, *rest: str) -> None:
     if role == "publish":
         publish(bus, topic)
     else:
-        consume(bus, topic, rest[0])
+        consume(bus, topic, rest[0], role == "consume-sole")
 
 
 def publish(bus: Bus, topic: str) -> None:
@@ -29,9 +30,9 @@ def publish(bus: Bus, topic: str) -> None:
         n += 1
 
 
-def consume(bus: Bus, topic: str, group: str) -> None:
+def consume(bus: Bus, topic: str, group: str, sole: bool) -> None:
     """Read as a member of `group` and say what was read and which places are held."""
-    reader = bus.reader(group, [topic])
+    reader = bus.reader(group, [topic], sole=sole)
     before: list[int] = []
     while True:
         records = reader.poll(0.1)

@@ -42,7 +42,7 @@ class Log:
             raise self.error
         self.taken += records
 
-    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None) -> Reader:
+    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None, sole: bool = False) -> Reader:
         raise NotImplementedError
 
     def close(self) -> None:
