@@ -18,10 +18,13 @@ from monitor.incidents.fault_desk import DIFFERS, FaultDesk
 from monitor.incidents.label_desk import LabelDesk
 from monitor.incidents.marks import Marks
 from monitor.incidents.severity import BLIND
+from monitor.incidents.video_desk import VideoDesk
 from monitor.items.features import IncompleteFrameError
+from monitor.items.reference import Reference
 from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.standard import Standard
+from monitor.video.watch import VideoWatch
 
 SETTLED_S: Final = 30.0
 """A frame of another champion this long after the last change of champions shows a change that no event told: then the frame is believed."""
@@ -41,7 +44,9 @@ class Judge:
         self._book = Casebook(model, memory, self._out, policy.reports)
         self._faults = FaultDesk(memory, self._book)
         self._marks = Marks(memory, policy.false_alarm_days)
-        self._drift = DriftDesk(policy, memory, standards, self._book, self._faults, self._marks)
+        self._video = VideoWatch(policy, memory, standards)
+        self._drift = DriftDesk(policy, memory, standards, self._book, self._faults, self._marks, self._video)
+        self._minutes = VideoDesk(memory, self._video, self._drift, self._faults, self._marks)
         self._labels = LabelDesk(policy, memory, standards, self._book, self._drift)
 
     def apply(self, event: AnyEvent, at: float) -> list[AnyEvent]:
@@ -139,20 +144,20 @@ class Judge:
             self._faults.healthy(camera, at, f"{camera.healthy_run} frames in a row without a symptom")
 
     def _watch(self, frame: FrameScored, camera: Camera, standard: Standard, at: float) -> None:
-        camera.unjudged = standard.unjudged or (
-            "video streams are judged by camera health and labels only" if frame.stream == "video" else ""
-        )
-        if camera.unjudged or standard.reference is None:
-            return
+        camera.unjudged = "" if frame.stream == "video" else standard.unjudged
         try:
-            row = standard.reference.layout.row(frame)
+            if frame.stream == "video":
+                self._video.take(frame, camera, at)
+            elif standard.reference is not None:
+                self._count_in(standard.reference.layout.row(frame), frame, camera, standard.reference, at)
         except IncompleteFrameError as error:
             camera.unjudged = str(error)
             camera.counts.incomplete += 1
-            return
+
+    def _count_in(self, row: list[float], frame: FrameScored, camera: Camera, calibrated: Reference, at: float) -> None:
         camera.counts.judged += 1
         watch = self._memory.watch(camera, frame.version)
-        reference = self._marks.reference(camera, standard.reference)
+        reference = self._marks.reference(camera, calibrated)
         if watch.take(row, at, frame.stored, reference, self._policy.block_frames):
             self._drift.block(camera, at)
 
@@ -194,6 +199,8 @@ class Judge:
         if at > rollout.watermark + silence_s / 2:
             rollout.resumed_at = at
         rollout.watermark = max(rollout.watermark, at)
+        for site, cameras in self._video.due(rollout.watermark):
+            self._minutes.judged(site, cameras, rollout.watermark)
         if rollout.watermark < rollout.checked_at + CHECK_EVERY_S:
             return
         rollout.checked_at = rollout.watermark

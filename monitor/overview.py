@@ -12,6 +12,9 @@ from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
 from monitor.quality.view import label_view
 from monitor.standard import Standard
+from monitor.video.aspect import DAY
+from monitor.video.limits import REFERENCE, WARMING
+from monitor.video.scene import Scene
 
 STATES = ("warming", "quiet", "suspect", "drifted", "fault", "no_verdict", "away", "audit")
 
@@ -74,6 +77,12 @@ def _camera(camera: Camera, policy: Policy, memory: Memory, standards: Callable[
     if watch is not None and reference is not None and watch.ratios:
         ratios = {channel.name: round(ratio, 3) for channel, ratio in zip(reference.channels, watch.ratios, strict=True)}
     state, reason = _state(camera, policy, memory)
+    scene = memory.scenes.get(camera.name) if camera.stream == "video" else None
+    if scene is not None:
+        return CameraView(
+            camera.name, camera.site, state, camera.version, msgspec.to_builtins(camera.counts), scene.minutes, camera.last_at,
+            max(scene.ratios.values(), default=0.0), scene.ratios, reason, "", health.doubt(camera),
+        )  # fmt: skip
     return CameraView(
         camera.name, camera.site, state, camera.version, msgspec.to_builtins(camera.counts), watch.blocks if watch else 0, camera.last_at,
         round(watch.worst, 3) if watch else 0.0, ratios, reason, standard.demoted if standard and watch else "", health.doubt(camera),
@@ -91,6 +100,8 @@ def _state(camera: Camera, policy: Policy, memory: Memory) -> tuple[str, str]:
         return "away", "it sent nothing lately"
     if camera.unjudged:
         return "no_verdict", camera.unjudged
+    if camera.stream == "video":
+        return _video_state(camera, memory.scenes.get(camera.name))
     if watch is None or not watch.blocks:
         return (
             "warming",
@@ -99,6 +110,16 @@ def _state(camera: Camera, policy: Policy, memory: Memory) -> tuple[str, str]:
     if watch.above >= policy.confirm_blocks:
         return "drifted", f"{watch.above} blocks in a row above a limit" + ("; muted by a person" if camera.muted else "")
     return ("suspect", "above a limit, not yet confirmed") if watch.above else ("quiet", "")
+
+
+def _video_state(camera: Camera, scene: Scene | None) -> tuple[str, str]:
+    days, whole = (scene.history if scene else 0) / DAY, REFERENCE // DAY
+    told = f"{days:.1f} of {whole} days of its own history" if days < whole else ""
+    if scene is None or scene.history < WARMING:
+        return "warming", f"{told}; verdicts begin after {WARMING // DAY}"
+    if scene.alarms:
+        return "drifted", f"{scene.alarms} of its channels crossed a limit" + ("; muted by a person" if camera.muted else "")
+    return "quiet", f"{told}: slow changes are not judged yet" if told else ""
 
 
 def _version(version: str, memory: Memory, policy: Policy, standards: Callable[[str], Standard]) -> dict[str, Any]:

@@ -84,9 +84,13 @@ class Casebook:
         """Where the newest sampled frames of these cameras lie."""
         known = [self._memory.cameras[name] for name in cameras]
         watches = [w for camera in known if (w := self._memory.watches.get((camera.name, camera.version)))]
-        return tuple(dict.fromkeys(path for watch in watches for path in watch.examples))[-MOST_EXAMPLES:]
+        scenes = [scene for name in cameras if (scene := self._memory.scenes.get(name))]
+        paths = [path for watch in watches for path in watch.examples] + [path for scene in scenes for path in scene.examples]
+        return tuple(dict.fromkeys(paths))[-MOST_EXAMPLES:]
 
     def usual(self, cameras: tuple[str, ...]) -> tuple[str, ...]:
         """Where sampled frames lie that these cameras took before they drifted."""
         watches = [watch for name in cameras for watch in self._memory.watches_of(name)]
-        return tuple(dict.fromkeys(path for watch in watches for path in watch.usual))[-MOST_EXAMPLES:]
+        scenes = [scene for name in cameras if (scene := self._memory.scenes.get(name))]
+        paths = [path for watch in watches for path in watch.usual] + [path for scene in scenes for path in scene.usual]
+        return tuple(dict.fromkeys(paths))[-MOST_EXAMPLES:]

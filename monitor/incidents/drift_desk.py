@@ -20,9 +20,13 @@ from monitor.incidents.mark import grow
 from monitor.incidents.marks import Marks, by_channel
 from monitor.incidents.regimes import Regime
 from monitor.items.reference import Reference
+from monitor.items.watch import Watch
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
 from monitor.standard import Standard
+from monitor.video import bank
+from monitor.video.scene import Scene
+from monitor.video.watch import VideoWatch
 
 MOST_EVIDENCE = 16
 FORM_S = 3600.0
@@ -40,6 +44,7 @@ class DriftDesk:
         book: Casebook,
         faults: FaultDesk,
         marks: Marks,
+        video: VideoWatch,
     ) -> None:
         self._policy = policy
         self._memory = memory
@@ -47,6 +52,7 @@ class DriftDesk:
         self._book = book
         self._faults = faults
         self._marks = marks
+        self._video = video
 
     def block(self, camera: Camera, at: float) -> None:
         """A camera closed a block under its version."""
@@ -62,16 +68,21 @@ class DriftDesk:
         if watch.above >= self._policy.confirm_blocks and not camera.muted:
             self._drifted(camera, watch.above, at)
         if watch.above:
-            self._follow(camera, at)
+            self.follow(camera, at)
         if watch.quiet:
             self.close_what_is_over(at)
 
     def findings(self, cameras: Iterable[Camera], blocks: int) -> list[Finding]:
-        """Of these cameras, in order of name, those that are above a limit for at least `blocks` blocks in a row."""
+        """Of these cameras, in order of name, those that are above a limit for at least `blocks` blocks in a row; on video, those with an open alarm."""
         found = []
         for camera in sorted(cameras, key=lambda c: c.name):
+            if camera.muted or camera.fault not in ("", DIFFERS):
+                continue
+            scene = self._memory.scenes.get(camera.name)
+            if camera.stream == "video" and scene is not None and scene.alarms:
+                found.append(self._video.finding(camera.name))
             watch = self._memory.watches.get((camera.name, camera.version))
-            if watch is None or watch.above < blocks or camera.muted or camera.fault not in ("", DIFFERS):
+            if camera.stream == "video" or watch is None or watch.above < blocks:
                 continue
             reference = self._standards(camera.version).reference
             if reference is not None:
@@ -166,9 +177,16 @@ class DriftDesk:
 
     def demoted(self, camera: str) -> str:
         """Why a camera's drift is told as tickets only; "" when it may page."""
-        return self._standards(self._memory.cameras[camera].version).demoted
+        known = self._memory.cameras[camera]
+        return "" if known.stream == "video" else self._standards(known.version).demoted
 
-    def _follow(self, camera: Camera, at: float) -> None:
+    def _watched(self, camera: Camera) -> Watch | Scene | None:
+        """What counts a camera's quiet blocks: of frames, or of minutes."""
+        if camera.stream == "video":
+            return self._memory.scenes.get(camera.name)
+        return self._memory.watches.get((camera.name, camera.version))
+
+    def follow(self, camera: Camera, at: float) -> None:
         """A camera closed a block above a limit: its case knows, and is told anew when that is due."""
         case = next((c for c in self._memory.cases.values() if c.kind != "labels" and self._is_about(c, camera)), None)
         if case is None:
@@ -198,7 +216,9 @@ class DriftDesk:
         self._memory.mark("case", case.incident.incident_id)
 
     def _seen(self, camera: Camera) -> dict[str, list[float]]:
-        """A camera's ratios now, by channel and scale, over the limits as calibrated."""
+        """A camera's ratios now, by channel and scale (on video: scope), over the limits as calibrated."""
+        if camera.stream == "video":
+            return self._video.ratios(camera.name)
         reference = self._standards(camera.version).reference
         watch = self._memory.watches[(camera.name, camera.version)]
         return by_channel(reference, watch.bank_of(reference)) if reference is not None else {}
@@ -263,8 +283,8 @@ class DriftDesk:
             return ""  # labels said that it is harm: only another version, without an alarm of its own, ends it
         cameras = [self._memory.cameras[name] for name in case.incident.cameras]
         judged = [c for c in cameras if not c.fault and not c.unjudged and at - c.last_at <= ACTIVE_S]
-        watches = [self._memory.watches.get((c.name, version)) for c in judged if c.version == version]
-        quiet = [w for w in watches if w is not None and w.quiet >= needed]
+        watches = [self._watched(c) for c in judged if c.version == version]
+        quiet = [w for w in watches if w is not None and w.quiet >= (bank.CLOSE if isinstance(w, Scene) else needed)]
         if not quiet or len(quiet) < len(judged):
             return ""
         how = (

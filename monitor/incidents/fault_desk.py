@@ -76,3 +76,5 @@ class FaultDesk:
         for watch in self._memory.watches_of(camera.name):
             watch.restart()
             self._memory.mark("watch", f"{watch.camera}\x1f{watch.version}")
+        if camera.name in self._memory.scenes:
+            self._memory.scene(camera.name).blocks = []

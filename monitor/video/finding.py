@@ -43,7 +43,8 @@ def _readings(aspect: Aspect, state: State, minute: int) -> list[Reading]:
         for p, scope in enumerate(aspect.scopes):
             ratio, since = float(live["ratio"][c, p]), float(live["since"][c, p]) * 60
             parts = _parts(aspect, channel, c, p, state, minute)
-            found.append(Reading(channel.name, channel.family, scope, ratio, since if ratio >= 1 else 0.0, parts))
+            if parts:
+                found.append(Reading(channel.name, channel.family, scope, ratio, since if ratio >= 1 else 0.0, parts))
     return found
 
 

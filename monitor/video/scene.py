@@ -79,8 +79,12 @@ class Scene(msgspec.Struct):
     quiet: int = 0
     quiet_worst: float = 0.0
     """The highest ratio in the row of quiet minutes."""
+    ratios: dict[str, float] = {}
+    """Each channel's higher ratio of self and peer, in the minute judged last."""
     alarms: int = 0
     """Channels, by scope, with an open alarm."""
+    history: int = 0
+    """Minutes of its own history that the image is judged by."""
     examples: list[str] = []
     """Stored paths of the newest sampled frames."""
     usual: list[str] = []
@@ -101,10 +105,11 @@ class Scene(msgspec.Struct):
         self.versions = [*self.versions, version]
         return self.versions.pop(0) if len(self.versions) > VERSIONS_KEPT else ""
 
-    def judged(self, minute: int, version: str, worst: float, alarms: int) -> None:
-        """A minute was judged: its highest ratio, and how many alarms are open."""
-        self.minute, self.version, self.alarms = minute, version, alarms
+    def judged(self, minute: int, version: str, ratios: dict[str, float], alarms: int) -> None:
+        """A minute was judged: each channel's ratio, and how many alarms are open."""
+        self.minute, self.version, self.ratios, self.alarms = minute, version, ratios, alarms
         self.minutes += 1
+        worst = max(ratios.values(), default=0.0)
         loud = worst >= 1
         self.above = self.above + 1 if loud else 0
         self.quiet = 0 if loud else self.quiet + 1

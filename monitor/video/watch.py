@@ -19,7 +19,7 @@ from monitor.standard import Standard
 from monitor.video import bank
 from monitor.video.bank import State
 from monitor.video.finding import finding, ratios
-from monitor.video.plan import IMAGE, Judged, Plan, plan
+from monitor.video.plan import Judged, Plan, plan
 from monitor.video.scene import EXAMPLES, Almanac, Block, Scene, Track
 
 MINUTE_S: Final = 60.0
@@ -92,8 +92,8 @@ class VideoWatch:
         looks = self._looks(minute, scenes)
         alarmed = {name for look in looks for name, on in zip(look.cameras, look.state.alarmed(), strict=True) if on}
         forgiven = {scene.camera for scene in scenes if self._memory.cameras[scene.camera].muted}
-        worst: dict[str, float] = dict.fromkeys((scene.camera for scene in scenes), 0.0)
-        alarms = dict.fromkeys(worst, 0)
+        told: dict[str, dict[str, float]] = {scene.camera: {} for scene in scenes}
+        alarms = dict.fromkeys(told, 0)
         for look in looks:
             aspect, live = look.judged.aspect, look.state.live
             frozen = np.array([name in alarmed and name not in forgiven for name in look.cameras])
@@ -101,18 +101,25 @@ class VideoWatch:
             before = live["slot"].copy()
             above = bank.step(aspect, look.state, look.means, minute, look.judged.tail, frozen, excused)
             for k, name in enumerate(look.cameras):
-                worst[name] = max(worst[name], float(above[k].max()))
+                told[name] |= {channel.name: round(float(above[k, c].max()), 3) for c, channel in enumerate(aspect.channels)}
                 alarms[name] += int((live[k]["opened"] > 0).sum())
                 self._memory.keep(Track(name, aspect.name, look.version, live[k].tobytes()))
                 if live[k]["slot"] != before[k]:
                     self._memory.keep(Almanac(name, aspect.name, look.version, look.state.almanac[k].tobytes()))
+        history = {
+            name: int(a["history"])
+            for look in looks
+            if not look.version
+            for name, a in zip(look.cameras, look.state.almanac, strict=True)
+        }
         for scene in scenes:
             version = max((b for b in scene.blocks if b.minute == minute), key=lambda b: b.n).version
             scene.blocks = [b for b in scene.blocks if b.minute > minute]
             if gone := scene.answered_by(version):
                 for name in ("answers", "embedding", "kernel"):
                     self._memory.drop(scene.camera, name, gone)
-            scene.judged(minute, version, worst[scene.camera], alarms[scene.camera])
+            scene.judged(minute, version, told[scene.camera], alarms[scene.camera])
+            scene.history = history[scene.camera]
             self._memory.mark("scene", scene.camera)
 
     def _looks(self, minute: int, scenes: list[Scene]) -> list[Look]:
@@ -163,11 +170,6 @@ class VideoWatch:
         """A camera's newest ratios by channel, each by scope; empty before its first minute."""
         scene = self._memory.scenes.get(camera)
         return ratios(self.states(camera, scene.version)) if scene is not None and scene.minutes else {}
-
-    def history(self, camera: str) -> int:
-        """Minutes of its own history that a camera's image is judged by."""
-        record = self._memory.almanacs.get((camera, IMAGE.name, ""))
-        return int(np.frombuffer(record.record, IMAGE.almanac)[0]["history"]) if record is not None else 0
 
     def states(self, camera: str, version: str) -> list[tuple[Judged, State]]:
         """The records [1] of each aspect of a camera under a version."""

@@ -178,7 +178,7 @@ def test_audit_shadow_candidate_and_video_frames_are_counted_and_not_judged(hous
     house.see(line.frame("gate", other(), stream="video") for _ in range(200))
     assert house.said == []
     assert house.memory.watches == {}
-    assert house.states() == {"cam-1": "warming", "gate": "no_verdict", "sealed": "audit"}
+    assert house.states() == {"cam-1": "warming", "gate": "warming", "sealed": "audit"}
     counts = house.memory.cameras["cam-1"].counts
     assert (counts.shadow, counts.candidate) == (200, 200)
 
