@@ -1,14 +1,13 @@
 """The events of an incident, read back from the log: its cameras' frames and labels while it lasted, with a bound on how much is read.
 
-A topic is read by nobody's group, near its end: at most MOST_RECORDS of the newest records, shared out over the partitions. Records of other cameras are
-passed over by their key, undecoded. What the bound or the time left out is said.
+A topic is read by nobody's group: the part that the incident's time lies in, and of that at most MOST_RECORDS of the newest records, shared out over the
+partitions. Records of other cameras are passed over by their key, undecoded. What the bound or the time left out is said.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Final, TypeVar
 
-from contracts.errors import LogAwayError
 from contracts.events import (
     FRAMES,
     INCIDENTS,
@@ -23,14 +22,12 @@ from contracts.events import (
     decode,
 )
 from contracts.incidents import Incident
-from contracts.ports import Bus, Place, Reader, Record
+from contracts.ports import Bus, Record
+from monitor.report.window import POLL_S, Over, narrowed, spans
 
 MOST_RECORDS: Final = 500_000
 """Of one topic. About 0.5 GB at 1 kB a frame: ten seconds from the embedded log, half a minute from Kafka."""
-POLL_S: Final = 0.5
 BATCH: Final = 5000
-Over = Callable[[], bool]
-"""Whether the time for reading is over."""
 E = TypeVar("E", FrameScored, FrameLabelled)
 Told = IncidentOpened | IncidentUpdated | IncidentClosed
 
@@ -48,7 +45,7 @@ class Reading:
     def incidents(self) -> dict[str, Told]:
         """The newest word on every incident of the model that the log still knows, by id, in the order in which they were last spoken of."""
         told: dict[str, Told] = {}
-        for record in self._newest(INCIDENTS):
+        for record in self._records(INCIDENTS, float("-inf"), float("inf")):
             event = _decoded(record)
             if isinstance(event, Told) and event.model == self._model:
                 told.pop(event.incident.incident_id, None)
@@ -57,21 +54,21 @@ class Reading:
 
     def frames(self, incident: Incident, until: float) -> Iterator[FrameScored]:
         """The frames that the incident's version answered on its cameras from its beginning to `until`, each once, in no particular order."""
-        for frame in self._events(FRAMES, FrameScored, incident):
+        for frame in self._events(FRAMES, FrameScored, incident, until):
             mine = frame.version == incident.version and frame.variant == "champion" and not frame.audit
             if mine and incident.since <= frame.received_at <= until:
                 yield frame
 
     def labels(self, incident: Incident, until: float) -> Iterator[FrameLabelled]:
         """The labels of frames that its cameras took from its beginning to `until`, each once, in no particular order."""
-        for label in self._events(LABELS, FrameLabelled, incident):
+        for label in self._events(LABELS, FrameLabelled, incident, float("inf")):
             if incident.since <= label.captured_at <= until:
                 yield label
 
-    def _events(self, topic: str, kind: type[E], incident: Incident) -> Iterator[E]:
+    def _events(self, topic: str, kind: type[E], incident: Incident, until: float) -> Iterator[E]:
         keys = {f"{self._model}/{camera}" for camera in incident.cameras}
         seen: set[str] = set()
-        for record in self._newest(topic):
+        for record in self._records(topic, incident.since, until):
             if record.key not in keys:
                 continue
             event = _decoded(record)
@@ -79,18 +76,18 @@ class Reading:
                 seen.add(event.event_id)
                 yield event
 
-    def _newest(self, topic: str) -> Iterator[Record]:
-        """The newest records of a topic as long as it is when the reading begins."""
-        with closing(self._bus.reader(None, [topic])) as reader:
-            spans = self._spans(reader, topic)
-        share = self._most // max(1, len(spans))
-        start = {place: max(first, end - share) for place, (first, end) in spans.items()}
-        cut = sum(start[place] - first for place, (first, _) in spans.items())
-        if cut:
+    def _records(self, topic: str, since: float, until: float) -> Iterator[Record]:
+        """The newest records of a stretch of time; all that the topic holds when it holds few. Some from outside it may be among them."""
+        whole = spans(self._bus, topic, self._over)
+        if sum(span.end - span.first for span in whole.values()) > self._most:
+            whole = narrowed(self._bus, topic, whole, since, until, self._over)
+        share = self._most // max(1, len(whole))
+        start = {place: max(span.first, span.end - share) for place, span in whole.items()}
+        if cut := sum(start[place] - span.first for place, span in whole.items()):
             self.notes.append(
-                f"of {topic} only the newest {self._most:,} records were looked at; about {cut:,} older ones were not"
+                f"of {topic} only the newest {self._most:,} records of that time were looked at; about {cut:,} older ones were not"
             )
-        left = {place for place, (first, end) in spans.items() if first < end}
+        left = {place for place, span in whole.items() if start[place] < span.end}
         with closing(self._bus.reader(None, [topic], start.get)) as reader:
             while left:
                 if self._over():
@@ -100,23 +97,10 @@ class Reading:
                 for record in records:
                     if record.place in left:
                         yield record
-                    if record.offset >= spans[record.place][1] - 1:
+                    if record.offset >= whole[record.place].end - 1:
                         left.discard(record.place)
                 if not records and not any(reader.lag().values()):
                     return  # the last offsets were no records (compacted away, or a transaction's marks)
-
-    def _spans(self, reader: Reader, topic: str) -> dict[Place, tuple[int, int]]:
-        """Each place's first offset and its end."""
-        first: dict[Place, int] = {}
-        after: dict[Place, int] = {}
-        while not self._over():
-            for record in reader.poll(POLL_S):
-                first.setdefault(record.place, record.offset)
-                after[record.place] = record.offset + 1
-            places, lag = reader.places(), reader.lag()
-            if places and all(place in first or not lag.get(place, 0) for place in places):
-                return {place: (first.get(place, 0), after.get(place, 0) + lag.get(place, 0)) for place in sorted(places)}
-        raise LogAwayError(f"{topic} was not reached in the time for reading")
 
 
 def _decoded(record: Record) -> AnyEvent | None:

@@ -26,6 +26,7 @@ p { margin: 0 0 10px; max-width: 96ch; overflow-wrap: anywhere; }
 .soft, caption { color: var(--soft); }
 .kind { text-transform: uppercase; letter-spacing: .08em; font-size: 12.5px; font-weight: 600; color: var(--soft); }
 .kind b { color: var(--bad); }
+.kind span { text-transform: none; letter-spacing: 0; }
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 12px; padding: 16px 20px; overflow-x: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 14px 0 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
@@ -77,7 +78,7 @@ def render(content: Content) -> str:
     incident = content.incident
     again = f' · <a href="{path_of(incident.incident_id)}?again">make it anew</a>' if content.task.served else ""
     body = f"""<header>
-<p class="kind"><b>{escape(incident.severity)}</b> · {escape(content.task.model)} · incident {escape(incident.incident_id)}</p>
+<p class="kind"><b>{escape(incident.severity)}</b> · {escape(content.task.model)} · incident <span>{escape(incident.incident_id)}</span></p>
 <h1>{escape(incident.headline)}</h1>
 <p>{escape(incident.action)}</p>
 <dl class="card" id="facts">{_facts(content)}</dl>
@@ -179,7 +180,8 @@ def _frame(evidently: str) -> str:
     before, end, after = evidently.rpartition("</body>")
     inner = escape(f"{before}{_TELL}{end}{after}", quote=True)
     return (
-        '<section id="evidently"><h2>Evidently’s report</h2>'
+        '<section id="evidently"><h2>Evidently’s report</h2><p class="soft">Its thresholds are the same for every column and camera: they know nothing of how '
+        "these cameras usually vary. What crossed a limit that was calibrated on the reference stands under Evidence.</p>"
         f'<iframe title="Evidently’s report" sandbox="allow-scripts" srcdoc="{inner}"></iframe></section><script>{_GROW}</script>'
     )
 

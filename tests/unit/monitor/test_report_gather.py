@@ -11,6 +11,7 @@ from contracts.errors import LogAwayError
 from contracts.events import AnyEvent, IncidentClosed, IncidentOpened, IncidentUpdated
 from contracts.incidents import Incident
 from contracts.log import open_bus
+from contracts.log_embedded import EmbeddedBus
 from contracts.ports import Bus, Outgoing
 from monitor.identity import derived_id
 from monitor.report.gather import Reading
@@ -120,3 +121,24 @@ def test_when_time_runs_out_what_was_read_counts_and_it_is_said(line: Line, bus:
     late = Reading(bus, MODEL, lambda: next(asked))
     assert list(late.frames(of(0.0, "cam-1"), FOREVER)) == []
     assert "the time for reading keepsight.frames ran out" in late.notes[0]
+
+
+def test_an_incident_of_long_ago_is_found_in_a_long_topic(line: Line, tmp_path: Path) -> None:
+    now = line.now
+    bus = EmbeddedBus(tmp_path / "long", clock=lambda: now)
+    bus.ensure_topics(events.TOPICS)
+    frame = line.frame("cam-1", usual())
+    about: dict[int, list[str]] = {}
+    for hour in range(40):
+        frames = [
+            msgspec.structs.replace(frame, event_id=derived_id(now, hour, number), received_at=now, camera=f"cam-{number % 2}")
+            for number in range(300)
+        ]
+        about[hour] = [one.event_id for one in frames if one.camera == "cam-1"]
+        publish(bus, *frames)
+        begun, now = now, now + 3600
+    some = reading(bus, most=12_000 // 2)
+    found = {one.event_id for one in some.frames(of(begun - 30 * 3600, "cam-1"), begun - 29 * 3600)}
+    assert found == {*about[9], *about[10]}
+    assert some.notes == []
+    bus.close()
