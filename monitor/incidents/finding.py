@@ -48,6 +48,16 @@ class Performance(NamedTuple):
     atc_half: float
 
 
+class Expectation(NamedTuple):
+    """A rate of a class that the model expects of itself: the reference's, how far the expectation moved since, and the 95 % half-width."""
+
+    metric: str
+    """For instance `recall of crack`."""
+    before: float
+    moved: float
+    half: float
+
+
 class Shape(NamedTuple):
     """How the frames of the newest blocks lie beside the reference one by one; lengths in standard deviations of single frames."""
 
@@ -63,6 +73,8 @@ class Shape(NamedTuple):
     """The largest movement left among the image statistics, that of `statistic`."""
     embedding: float
     """The length of the movement left in the embedding."""
+    entropy: float
+    """Of the model's answers, left over in the same sense, in deviations of single frames: above 0 it is less sure than on another mix."""
     statistic: str
     mix: tuple[tuple[str, float, float], ...]
     """Each class's share in the reference and in the mix that comes nearest."""
@@ -82,6 +94,7 @@ class Finding:
     shape: Shape | None = None
     course: Course | None = None
     """How it came about, block by block."""
+    expected: tuple[Expectation, ...] = ()
 
     def ratio(self, family: Family, scope: Scope | None = None) -> float:
         """The highest ratio among a family's channels, 0 without one."""

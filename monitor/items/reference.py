@@ -16,8 +16,9 @@ from contracts.manifest import Manifest
 from contracts.statistics import NUMERIC
 from monitor.detectors import atc, bootstrap, cbpe, ewma, mewma, mmd, softmax
 from monitor.detectors.ewma import Floats
-from monitor.incidents.finding import MOST_PARTS, Family, Part, Performance
-from monitor.items import form
+from monitor.incidents.finding import MOST_PARTS, Expectation, Family, Part, Performance
+from monitor.items import expected, form
+from monitor.items.expected import Expected
 from monitor.items.features import SMALLEST_CHANGE, Layout, Rows, levelled
 from monitor.items.form import Form
 
@@ -99,6 +100,8 @@ class Reference:
     """[D]: the mean of the reference's embeddings"""
     axes: Floats
     """[A, D]: how embeddings are projected"""
+    expected: Expected
+    """Precision and recall by class; its features are the last ones."""
 
     def step(self, bank: Floats, mean: Floats) -> Floats:
         """The bank [S, F] after a block whose mean features are `mean` [F]."""
@@ -119,11 +122,11 @@ class Reference:
         """The channel of that name, if this reference has it."""
         return next((channel for channel in self.channels if channel.name == name), None)
 
-    def probabilities(self, bank: Floats) -> Floats:
-        """The mean class probabilities [labels] that a bank [S, F] holds, on the scale nearest to a form's length."""
+    def answers(self, bank: Floats) -> Floats:
+        """The mean class probabilities and entropy [labels + 1] that a bank [S, F] holds, on the scale nearest to a form's length."""
         scale = int(np.abs(np.array(self.scales) - form.LENGTH).argmin())
-        columns = slice(start := len(NUMERIC) + self.layout.axes + mmd.FEATURES, start + len(self.layout.labels))
-        return np.asarray(self.level[columns] + bank[scale, columns])
+        columns = slice(start := len(NUMERIC) + self.layout.axes + mmd.FEATURES, start + len(self.layout.labels) + 2)
+        return np.delete(self.level[columns] + bank[scale, columns], -2)  # confidence says what entropy says
 
     def parts(self, bank: Floats, channel: Channel) -> tuple[Part, ...]:
         """The features that moved most on a channel's worst scale, largest first."""
@@ -141,8 +144,14 @@ class Reference:
         """How CBPE and ATC moved on the longest scale; None without an accuracy to start from."""
         if self.accuracy is None:
             return None
-        moved, half = bank[-1, -2:], Z_95 * self.error[-1, -2:]
+        columns = _expectation(self.layout)
+        moved, half = bank[-1, columns], Z_95 * self.error[-1, columns]
         return Performance(self.accuracy, float(moved[0]), float(half[0]), float(moved[1]), float(half[1]))
+
+    def expectations(self, bank: Floats) -> tuple[Expectation, ...]:
+        """Precision and recall by class as the model expects them now, on the longest scale."""
+        columns = slice(_expectation(self.layout).stop, None)
+        return self.expected.read(self.level[columns] + bank[-1, columns])
 
 
 def calibrate(manifest: Manifest, baseline: Baseline, budget: Budget) -> Reference:
@@ -172,13 +181,15 @@ def fit(
     layout = Layout(baseline.labels, baseline.embedding.shape[1])
     rows = rows_of(baseline)
     probabilities = layout.split(rows)[2]
-    features = _feature_map(layout, baseline, probabilities, accuracy, rng)
+    classes = expected.watched(layout.labels, manifest.positive)
+    features = _feature_map(layout, baseline, probabilities, accuracy, classes, rng)
     channels = _channels(layout, accuracy is not None)
     values = features(rows)
     weight = ewma.weights(scales)
     pieces = bootstrap.pieces(baseline.group)
     banks = bootstrap.null_banks(values, pieces, budget.block_frames, weight, rng)
     error = bootstrap.standard_error(banks, _floor(layout, values.shape[1]))
+    last = slice(_expectation(layout).stop, None)
     tail = budget.tail(len(channels) * len(scales))
     limits = [bootstrap.limit(c.statistic(banks[..., c.columns], error[:, c.columns]), tail) for c in channels]
     luma, contrast = (baseline.statistics[:, NUMERIC.index(name)] for name in ("luma_mean", "contrast"))
@@ -202,6 +213,9 @@ def fit(
         form=form.calibrate(layout, rows, baseline.truth, pieces, budget.block_frames, rng),
         centre=baseline.centre.astype(np.float64),
         axes=baseline.axes.astype(np.float64),
+        expected=expected.calibrate(
+            layout.labels, classes, values.mean(axis=0)[last], banks[..., -1, last], probabilities.argmax(axis=1), baseline.truth
+        ),
     )
 
 
@@ -213,9 +227,14 @@ def _accuracy(manifest: Manifest, baseline: Baseline) -> float | None:
 
 
 def _feature_map(
-    layout: Layout, baseline: Baseline, probabilities: Floats, accuracy: float | None, rng: np.random.Generator
+    layout: Layout,
+    baseline: Baseline,
+    probabilities: Floats,
+    accuracy: float | None,
+    classes: tuple[int, ...],
+    rng: np.random.Generator,
 ) -> Callable[[Rows], Floats]:
-    """Statistics, embedding, Fourier features, softmax features, then what CBPE and ATC say of each frame.
+    """Statistics, embedding, Fourier features, softmax features, then what CBPE and ATC say of each frame, over all and by class.
 
     Statistics and embedding are winsorised at the reference's own range: one frame far outside then weighs as the most unusual one of the reference
     did, so that a few odd frames cannot move a block's mean, and a lasting shift still does.
@@ -229,7 +248,7 @@ def _feature_map(
         statistics, embedding, said = layout.split(rows)
         statistics, embedding = np.clip(statistics, low, high), np.clip(embedding, near, far)
         parts = [levelled(statistics), embedding, kernel(embedding), softmax.features(said)]
-        parts += [cbpe.expected(said)[:, None], atc.passes(said.max(axis=1), confident)[:, None]]
+        parts += [cbpe.expected(said)[:, None], atc.passes(said.max(axis=1), confident)[:, None], expected.features(said, classes)]
         return np.concatenate(parts, axis=1)
 
     return features
@@ -255,10 +274,16 @@ def _channels(layout: Layout, with_accuracy: bool) -> tuple[Channel, ...]:
     return tuple(channels)
 
 
+def _expectation(layout: Layout) -> slice:
+    """The columns of what CBPE and ATC say, after the softmax features."""
+    start = len(NUMERIC) + layout.axes + mmd.FEATURES + len(layout.labels) + 2
+    return slice(start, start + 2)
+
+
 def _floor(layout: Layout, width: int) -> Floats:
     """The smallest standard error [F]: SMALLEST_CHANGE for statistics, 0.05 reference deviations on an axis, 0.01 for shares, 0.02 nats for entropy."""
     floor = np.full(width, 0.01)
     floor[: len(NUMERIC)] = [SMALLEST_CHANGE[name] for name in NUMERIC]
     floor[len(NUMERIC) : len(NUMERIC) + layout.axes] = 0.05
-    floor[-3] = 0.02
+    floor[_expectation(layout).start - 1] = 0.02
     return floor

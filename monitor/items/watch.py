@@ -85,10 +85,10 @@ class Watch(msgspec.Struct):
             Reading(channel.name, channel.family, "self", ratio, since if ratio >= 1 else 0.0, reference.parts(bank, channel))
             for channel, ratio, since in zip(reference.channels, self.ratios, began, strict=False)
         )
-        shape = reference.form.read(_unpacked(self.form), reference.probabilities(bank)) if self.form else None
+        shape = reference.form.read(_unpacked(self.form), reference.answers(bank)) if self.form else None
         return Finding(
             self.camera, self.version, self.blocks, self.above, self.block_since, readings, reference.performance(bank), shape,
-            self.history.course(),
+            self.history.course(), reference.expectations(bank),
         )  # fmt: skip
 
     def bank_of(self, reference: Reference) -> Floats:
