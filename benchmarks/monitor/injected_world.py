@@ -33,7 +33,7 @@ SIDE: Final = 160
 """Pixels of a digit as sent; cells have 300."""
 POOL: Final = 320
 """Frames of a pool: a camera sees each once before any comes again."""
-LEVELS: Final = 4
+LEVELS: Final = 8
 """Steps of strength, from none (0) to the whole injury."""
 Grey = NDArray[np.uint8]
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A repository with the model's version 1, and pools of looks by name: `usual`, `dark-1` to `dark-4`, and so on."""
+    """A repository with the model's version 1, and pools of looks by name: `usual`, `dark-1` to `dark-8`, and so on."""
 
     name: str
     url: str
@@ -62,22 +62,22 @@ class World:
 
 def darker(image: Grey, level: int, _: np.random.Generator) -> Grey:
     """Light falls to 60 %."""
-    return np.asarray(cv2.convertScaleAbs(image, alpha=1 - 0.1 * level), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(image, alpha=1 - 0.05 * level), np.uint8)
 
 
 def hazier(image: Grey, level: int, _: np.random.Generator) -> Grey:
     """Stray light: a grey veil that lifts the blacks and takes contrast."""
-    return np.asarray(cv2.addWeighted(image, 1 - 0.1 * level, np.full_like(image, 150), 0.1 * level, 0), np.uint8)
+    return np.asarray(cv2.addWeighted(image, 1 - 0.05 * level, np.full_like(image, 150), 0.05 * level, 0), np.uint8)
 
 
 def noisier(image: Grey, level: int, rng: np.random.Generator) -> Grey:
     """The sensor's gain rises: Gaussian noise up to 14 grey levels."""
-    return np.asarray((image + rng.normal(0, 3.5 * level, image.shape)).clip(0, 255), np.uint8)
+    return np.asarray((image + rng.normal(0, 1.75 * level, image.shape)).clip(0, 255), np.uint8)
 
 
 def softer(image: Grey, level: int, _: np.random.Generator) -> Grey:
     """Out of focus: a Gaussian of up to 2 % of the side."""
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), 0.005 * level * len(image)), np.uint8)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), 0.0025 * level * len(image)), np.uint8)
 
 
 def dirtier(image: Grey, level: int, _: np.random.Generator) -> Grey:
@@ -85,7 +85,7 @@ def dirtier(image: Grey, level: int, _: np.random.Generator) -> Grey:
     places = np.random.default_rng(77)
     drawn = np.zeros(image.shape, np.float32)
     side = len(image)
-    for x, y in places.integers(0, side, (3 * level, 2)).tolist():
+    for x, y in places.integers(0, side, (3 * level // 2, 2)).tolist():
         cv2.circle(drawn, (x, y), int(places.uniform(0.05, 0.1) * side), float(places.uniform(0.5, 0.9)), -1)
     veil = cv2.GaussianBlur(drawn, (0, 0), 0.02 * side)
     return np.asarray(image * (1 - veil) + 40 * veil, np.uint8)
@@ -93,7 +93,7 @@ def dirtier(image: Grey, level: int, _: np.random.Generator) -> Grey:
 
 def tilted(image: Grey, level: int, _: np.random.Generator) -> Grey:
     """The mount has slipped: turned by up to 14 degrees."""
-    turn = cv2.getRotationMatrix2D((len(image) / 2, len(image) / 2), 3.5 * level, 1.0)
+    turn = cv2.getRotationMatrix2D((len(image) / 2, len(image) / 2), 1.75 * level, 1.0)
     return np.asarray(cv2.warpAffine(image, turn, image.shape[::-1], borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 

@@ -17,15 +17,17 @@ import numpy as np
 from contracts.incidents import Cause, Contribution, Estimate, Evidence
 from monitor.detectors import cbpe
 from monitor.incidents.drift_type import Told
-from monitor.incidents.finding import Finding, Shape
+from monitor.incidents.finding import Expectation, Finding, Shape
 
-EXPLAINED: Final = 0.5
+EXPLAINED: Final = 0.6
 """Of the squared movement, by another mix of classes. On photographs of solar cells and digits (benchmarks/monitor/injected.py, the tuning seeds):
 0.7 to 1 where the mix was changed, 0 to 0.4 elsewhere."""
 MIXTURE: Final = 0.35
 """Of (1 - p) / p: three in four frames moved. Measured 0.7 to 3.3 where a share of 0.2 to 0.5 was new, -0.1 to 0.1 where all frames moved."""
 IMAGE: Final = 0.5
 """Of image over embedding: 0.5 to 2.7 under dark, haze, noise and blur, 0.1 to 0.4 for new objects, tilt and dirt."""
+UNSURE: Final = 0.4
+"""Deviations of entropy."""
 DOUBT: Final = 0.25
 """So near to a threshold, as a share of it, the other side is named as well."""
 MOST_FEATURES: Final = 6
@@ -72,7 +74,7 @@ class _Numbers(NamedTuple):
     mixture: float
     image: float
     """The movement of the image statistics over the embedding's"""
-    unsure: bool
+    unsure: float
     under_way: bool
 
 
@@ -85,7 +87,7 @@ def _numbers(findings: Sequence[Finding], told: Told | None) -> _Numbers | None:
         _median([shape.explained for shape in shapes]),
         _median([shape.mixture for shape in shapes]),
         _median([shape.image / max(shape.embedding, 1e-9) for shape in shapes]),
-        _unsure(findings),
+        _median([shape.entropy for shape in shapes]),
         told is not None and told.goes_on,
     )
 
@@ -100,12 +102,12 @@ def _answer(numbers: _Numbers, lone: bool) -> Cause:
         return "camera_fault"
     if numbers.image >= IMAGE:
         return "environment_change"
-    return "new_class" if numbers.unsure else "population_change"
+    return "new_class" if numbers.unsure >= UNSURE else "population_change"
 
 
 def _flipped(numbers: _Numbers) -> list[_Numbers]:
     """The same with each number that is near its threshold on the other side of it."""
-    near = {"explained": EXPLAINED, "mixture": MIXTURE, "image": IMAGE}
+    near = {"explained": EXPLAINED, "mixture": MIXTURE, "image": IMAGE, "unsure": UNSURE}
     values = numbers._asdict()
     flips = [
         _Numbers(**{**values, name: at - 1e-9 if values[name] >= at else at})
@@ -125,6 +127,7 @@ def _evidence(numbers: _Numbers, findings: Sequence[Finding]) -> tuple[Evidence,
         ),
         "mixture": (numbers.mixture, MIXTURE, "0: all frames moved together; 1: half of them did, the others are as ever"),
         "image over embedding": (numbers.image, IMAGE, f"movement of {shape.statistic} over the embedding's"),
+        "entropy": (numbers.unsure, UNSURE, "of the answers, beyond what the mix explains, in deviations of single frames"),
     }
     return tuple(
         Evidence("triage", name, "", round(max(0.0, value / at), 3), round(value, 3), at, detail)
@@ -166,7 +169,7 @@ def contributions(findings: Sequence[Finding]) -> tuple[Contribution, ...]:
 
 
 def estimates_of(findings: Sequence[Finding]) -> tuple[Estimate, ...]:
-    """Accuracy as the model expects it of itself, by CBPE and by ATC: means over the cameras.
+    """Accuracy as the model expects it of itself, by CBPE and by ATC, then precision and recall by class, by CBPE: means over the cameras.
 
     Marked untrusted where the two disagree beyond their intervals, and where the embedding has left the reference: there a model may be wrong with
     confidence, and both may rise while the truth falls.
@@ -178,19 +181,20 @@ def estimates_of(findings: Sequence[Finding]) -> tuple[Estimate, ...]:
     moved, half = (means[0], means[2]), (means[1], means[3])
     trusted = abs(moved[0] - moved[1]) <= half[0] + half[1] and max(f.ratio("embedding") for f, _ in judged) < 1
     blocks = sum(f.blocks for f, _ in judged)
-    return tuple(
-        Estimate(
-            metric=f"accuracy ({name})",
-            kind="estimate",
-            before=round(accuracy, 4),
-            now=round(cbpe.estimate(accuracy, moved[i]), 4),
-            low=round(cbpe.estimate(accuracy, moved[i] - half[i]), 4),
-            high=round(cbpe.estimate(accuracy, moved[i] + half[i]), 4),
-            n=blocks,
-            trusted=trusted,
-        )
-        for i, name in enumerate(("CBPE", "ATC"))
-    )
+    rates: dict[str, list[Expectation]] = {}
+    for finding, _ in judged:
+        for expectation in finding.expected:
+            rates.setdefault(expectation.metric, []).append(expectation)
+    figures = [("accuracy (CBPE)", accuracy, moved[0], half[0]), ("accuracy (ATC)", accuracy, moved[1], half[1])]
+    for metric, each in rates.items():
+        before, change, width = np.mean([(e.before, e.moved, e.half) for e in each], axis=0).tolist()
+        figures.append((f"{metric} (CBPE)", before, change, width))
+    return tuple(_estimate(*figure, blocks, trusted) for figure in figures)
+
+
+def _estimate(metric: str, before: float, moved: float, half: float, blocks: int, trusted: bool) -> Estimate:
+    now, low, high = (round(cbpe.estimate(before, change), 4) for change in (moved, moved - half, moved + half))
+    return Estimate(metric, "estimate", round(before, 4), now, low, high, blocks, trusted)
 
 
 def _unsure(findings: Sequence[Finding]) -> bool:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from contracts.statistics import NUMERIC
+from monitor.detectors import softmax
 from monitor.detectors.ewma import Floats
 from monitor.incidents.finding import Shape
 from monitor.items.features import SMALLEST_CHANGE, Layout, Rows, levelled
@@ -28,9 +29,13 @@ LENGTH: Final = 4
 """Blocks over which a form is averaged before it is read, exponentially."""
 PROBABILITY_WEIGHT: Final = 3.0
 """A class probability's deviation is about a third: so it weighs as much as the other values."""
+LEAST_ENTROPY: Final = 0.05
+"""Nats: a deviation below it is that of a model that is always sure."""
 MOST_CLASSES: Final = 64
 MIN_ROWS: Final = 5
 """Of a class in the reference, for its mean to count."""
+LEAST_SIGNAL: Final = 0.5
+"""Of a squared residual, the rest being noise, which adds to its length and not to the variance along it."""
 SUM_WEIGHT: Final = 100.0
 """Of the condition that the mix sums to one."""
 REPLICATES: Final = 100
@@ -50,7 +55,9 @@ class Form:
     kept: NDArray[np.intp]
     """[K]: the labels with MIN_ROWS reference rows at least, MOST_CLASSES of them at most"""
     classes: Floats
-    """[K, F + K]: each class's mean values and weighted mean probabilities"""
+    """[K, F + K + 1]: each class's mean values, then its mean answers: weighted probabilities and entropy"""
+    entropy: float
+    """The deviation of a frame's entropy in nats"""
     squares: Floats
     """[K, F]: each class's mean squared values"""
     shares: Floats
@@ -82,23 +89,25 @@ class Form:
         spread = (float(block[-1]) - float(moved @ moved)) / DIRECTIONS
         return moved, spread / self.course_spread
 
-    def read(self, average: Floats, probabilities: Floats) -> Shape:
-        """What an average [2 F] says, with the mean probabilities [labels] of the same blocks."""
+    def read(self, average: Floats, answers: Floats) -> Shape:
+        """What an average [2 F] says, with the mean probabilities and entropy [labels + 1] of the same blocks."""
         width = len(self.centre)
-        now = np.concatenate([average[:width], PROBABILITY_WEIGHT * probabilities[self.kept]])
+        now = np.concatenate([average[:width], _answers(answers[:-1][self.kept], answers[-1:], self.entropy)])
         mix, left = self.mixed(now)
         moved = now - self.shares @ self.classes
         residual = left[:width]
         expected = mix @ self.squares - (mix @ self.classes[:, :width]) ** 2
         excess = average[width:] - average[:width] ** 2 - expected
+        signal = max(LEAST_SIGNAL, 1 - self.noise / max(float(left @ left), 1e-12))
         statistics = np.abs(residual[: len(NUMERIC)])
         return Shape(
             mean=average[:width],
             moved=float(moved @ moved),
             explained=min(1.0, max(0.0, 1 - max(0.0, float(left @ left) - self.noise) / max(float(moved @ moved), 1e-12))),
-            mixture=float(residual**2 @ excess) / max(float((residual**4).sum()), 1e-12),
+            mixture=float(residual**2 @ excess) / max(float((residual**4).sum()), 1e-12) / signal**2,
             image=float(statistics.max()),
             embedding=float(np.linalg.norm(residual[len(NUMERIC) :])),
+            entropy=float(left[-1]),
             statistic=NUMERIC[int(statistics.argmax())],
             mix=tuple(
                 (self.layout.labels[k], float(was), float(share)) for k, was, share in zip(self.kept, self.shares, mix, strict=True)
@@ -106,7 +115,7 @@ class Form:
         )
 
     def mixed(self, now: Floats) -> tuple[Floats, Floats]:
-        """The mix [K] of classes that comes nearest to `now` [F + K] (values and weighted probabilities), and what it leaves [F + K]."""
+        """The mix [K] of classes that comes nearest to `now` [F + K + 1] (values and answers), and what it leaves [F + K + 1]."""
         mix, _ = nnls(np.vstack([self.classes.T, np.full(len(self.classes), SUM_WEIGHT)]), np.append(now, SUM_WEIGHT))
         return np.asarray(mix), np.asarray(now - mix @ self.classes)
 
@@ -127,7 +136,8 @@ def calibrate(
     counts = np.bincount(answer, minlength=len(layout.labels))
     kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
     kept = kept[counts[kept] >= MIN_ROWS]
-    seen = np.hstack([values, PROBABILITY_WEIGHT * said[:, kept]])
+    entropy = softmax.entropy(said)
+    seen = np.hstack([values, _answers(said[:, kept], entropy[:, None], spread := max(float(entropy.std()), LEAST_ENTROPY))])
     directions = np.linalg.qr(rng.standard_normal((values.shape[1], min(DIRECTIONS, values.shape[1]))))[0]
     form = Form(
         layout=layout,
@@ -135,6 +145,7 @@ def calibrate(
         deviation=deviation,
         directions=directions,
         kept=kept,
+        entropy=spread,
         classes=np.stack([seen[answer == k].mean(axis=0) for k in kept]),
         squares=np.stack([np.square(values[answer == k]).mean(axis=0) for k in kept]),
         shares=counts[kept] / counts[kept].sum(),
@@ -157,6 +168,11 @@ def _null(
     moved = seen[drawn[:frames]].mean(axis=0) - seen[level].mean(axis=0)
     _, left = form.mixed(moved + seen.mean(axis=0))
     return float(left @ left), float(np.linalg.norm(moved[: len(form.centre)]))
+
+
+def _answers(probabilities: Floats, entropy: Floats, deviation: float) -> Floats:
+    """Probabilities [..., K] and entropy [..., 1] as they stand beside standardised values: [..., K + 1]."""
+    return np.concatenate([PROBABILITY_WEIGHT * probabilities, entropy / deviation], axis=-1)
 
 
 def _standardised(values: Floats, centre: Floats, deviation: Floats) -> Floats:
