@@ -50,7 +50,8 @@ def test_an_estimate_is_not_trusted_where_the_embedding_left_the_reference(house
     house.see(house.line.pass_by(CAMERAS, 32, usual()))
     said = house.see(house.line.pass_by(CAMERAS, 80, other()))
     estimates = said[-1].incident.estimates  # type: ignore[union-attr]
-    assert [e.metric for e in estimates] == ["accuracy (CBPE)", "accuracy (ATC)"]
+    assert [e.metric for e in estimates][:2] == ["accuracy (CBPE)", "accuracy (ATC)"]
+    assert "(CBPE)" in estimates[2].metric
     assert not any(e.trusted for e in estimates)
 
 
