@@ -5,13 +5,12 @@ for retraining: inputs may change without harm, and labels tell.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 
-from contracts.incidents import DriftType, Estimate, Evidence
 from monitor.camera import Camera
-from monitor.incidents import burst_desk, drift_type, regimes, severity, triage, wording
+from monitor.incidents import account, burst_desk, regimes, severity, triage, wording
+from monitor.incidents.account import MOST_EVIDENCE, Account
 from monitor.incidents.casebook import Casebook
 from monitor.incidents.cases import Case
 from monitor.incidents.fault_desk import DIFFERS, FaultDesk
@@ -27,10 +26,6 @@ from monitor.standard import Standard
 from monitor.video import bank
 from monitor.video.scene import Scene
 from monitor.video.watch import VideoWatch
-
-MOST_EVIDENCE = 16
-FORM_S = 3600.0
-"""Seconds between a new form of pictures and the drift that it explains."""
 
 
 class DriftDesk:
@@ -53,6 +48,7 @@ class DriftDesk:
         self._faults = faults
         self._marks = marks
         self._video = video
+        self._account = Account(memory, standards, book)
 
     def block(self, camera: Camera, at: float) -> None:
         """A camera closed a block under its version."""
@@ -95,11 +91,11 @@ class DriftDesk:
             if camera.fault == DIFFERS:
                 self._faults.healthy(camera, at, "its peers differ from the reference, too: see the site's drift incident")
         labelled = next((c for c in self._memory.open_cases("labels") if c.incident.version == version), None)
-        fields = self._fields(site, version, findings, (), (), at)
+        fields = self._account.fields(site, version, findings, (), (), at)
         if labelled is None:
             fields |= burst_desk.asked(None, findings, self._wanted(version), fields["headline"])
             case = self._book.open("drift", site=site, version=version, at=at, **fields)
-            case.place = _place(findings)
+            case.place = account.place(findings)
             self._note(case, findings, at)
             return case
         labelled.kind = "drift"
@@ -109,10 +105,10 @@ class DriftDesk:
     def widen(self, case: Case, findings: list[Finding], joined: tuple[str, ...], at: float) -> None:
         """Tell the case of what is known now: the cameras that `joined` before and these, with the newest evidence."""
         old = case.incident
-        case.place = _place(findings) or case.place
+        case.place = account.place(findings) or case.place
         self._note(case, findings, at)
         told = [e for e in old.estimates if e.kind == "labels"]
-        fields = self._fields(old.site, old.version, findings, joined, told, at)
+        fields = self._account.fields(old.site, old.version, findings, joined, told, at)
         said = tuple(e for e in old.evidence if e.channel == "labels")
         fields["evidence"] = (*said, *fields["evidence"])[:MOST_EVIDENCE]
         fields["since"] = min(old.since, fields["since"])
@@ -122,6 +118,12 @@ class DriftDesk:
         elif old.severity == "page" or severity.pages(case.crossed):
             fields["severity"] = "page"
         self._book.update(case, at, **fields)
+
+    def hand_over(self, case: Case, findings: list[Finding], at: float) -> Case:
+        """The version that took over sees the drift, too: the case goes on under it."""
+        fresh = self._book.hand_over(case, case.replaced_by)
+        self.widen(fresh, [f for f in findings if f.version == fresh.incident.version], case.incident.cameras, at)
+        return fresh
 
     def close_what_is_over(self, at: float) -> None:
         """Close the drift and label cases whose cameras are quiet again."""
@@ -159,7 +161,7 @@ class DriftDesk:
         found = self.findings(members, self._policy.confirm_blocks)
         if case is not None:
             if case.replaced_by == camera.version:
-                self.widen(self._book.hand_over(case, camera.version), found, case.incident.cameras, at)
+                self.hand_over(case, found, at)
             elif case.incident.version == camera.version and camera.name not in case.incident.cameras and not camera.fault:
                 self.widen(case, found, case.incident.cameras, at)
             return
@@ -168,7 +170,7 @@ class DriftDesk:
             self.open(camera.site, camera.version, found, at)
         elif blocks >= self._policy.lone_blocks and not camera.fault:
             camera.open_fault(DIFFERS, found[0].since())
-            self._faults.broken(camera, at, tuple(found[0].evidence()), self.demoted(camera.name))
+            self._faults.broken(camera, at, tuple(found[0].evidence()), self._account.demoted(camera.name))
 
     def _wanted(self, version: str) -> int:
         """Labels that a burst asks for; 0 where there is no benchmark to judge them by."""
@@ -177,8 +179,7 @@ class DriftDesk:
 
     def demoted(self, camera: str) -> str:
         """Why a camera's drift is told as tickets only; "" when it may page."""
-        known = self._memory.cameras[camera]
-        return "" if known.stream == "video" else self._standards(known.version).demoted
+        return self._account.demoted(camera)
 
     def _watched(self, camera: Camera) -> Watch | Scene | None:
         """What counts a camera's quiet blocks: of frames, or of minutes."""
@@ -199,7 +200,8 @@ class DriftDesk:
                 case.tell_at *= 2
             members = [self._memory.cameras[name] for name in case.incident.cameras]
             found = self.findings([c for c in members if c.version == camera.version], 1)
-            self.widen(case, found, case.incident.cameras, at)
+            if found:
+                self.widen(case, found, case.incident.cameras, at)
 
     def _is_about(self, case: Case, camera: Camera) -> bool:
         """Whether a case is of what blocks show of this camera."""
@@ -211,7 +213,7 @@ class DriftDesk:
         """Remember which channels crossed their limits, and how far they went."""
         for finding in findings:
             grow(case.worst, self._seen(self._memory.cameras[finding.camera]))
-            if not self.demoted(finding.camera):
+            if not self._account.demoted(finding.camera):
                 case.crossed.update(severity.crossed([finding], at))
         self._memory.mark("case", case.incident.incident_id)
 
@@ -222,57 +224,6 @@ class DriftDesk:
         reference = self._standards(camera.version).reference
         watch = self._memory.watches[(camera.name, camera.version)]
         return by_channel(reference, watch.bank_of(reference)) if reference is not None else {}
-
-    def _fields(
-        self, site: str, version: str, findings: list[Finding], joined: tuple[str, ...], labels: Iterable[Estimate], at: float
-    ) -> dict[str, Any]:
-        """The incident's fields as these findings tell them; `joined` cameras stay in it, and what labels said stays said."""
-        told = drift_type.of([f.course for f in findings if f.course is not None])
-        back = self._seen_before(version, findings)
-        kind: DriftType | None = "recurring" if back else told.drift_type if told else None
-        served = back.served if back else version if kind == "recurring" else ""
-        demoted = {f.camera: why for f in findings if (why := self.demoted(f.camera))}
-        page = severity.pages(severity.crossed([f for f in findings if f.camera not in demoted], at))
-        cameras = tuple(sorted({*joined, *(f.camera for f in findings)}))
-        cause, other, read = triage.diagnose(findings, told, cameras=len(cameras), pipeline=self._new_form(findings))
-        since = sorted(f.since() for f in findings)[(len(findings) - 1) // 2]
-        estimates = (*triage.estimates_of(findings), *labels)
-        known = len({*cameras, *(c.name for c in self._memory.active(site, at))})
-        lead = max((e for f in findings for e in f.evidence()), key=lambda e: e.ratio)
-        return {
-            "cause": cause,
-            "severity": "page" if page else "ticket",
-            "cameras": cameras,
-            "since": since,
-            "estimates": estimates,
-            "evidence": (
-                *strongest((e for f in findings for e in f.evidence()), MOST_EVIDENCE - 4),
-                *read,
-                *drift_type.evidence(told),
-            ),
-            "examples": self._book.examples(cameras),
-            "reference_examples": self._book.usual(cameras),
-            "drift_type": kind,
-            "recurs": served,
-            "contributions": triage.contributions(findings),
-            "action": " ".join(
-                (wording.ACTIONS[cause], *wording.doubt(cause, other), *wording.again(back, version), *wording.demotion(demoted))
-            ),
-            "headline": wording.drift_headline(site, cause, version, since, cameras, known, lead, wording.course(kind, back))
-            + wording.effect(estimates),
-        }
-
-    def _new_form(self, findings: list[Finding]) -> bool:
-        """Whether several cameras' pictures changed their size or codec shortly before they drifted."""
-        since = [(self._memory.cameras[f.camera].picture_since, f.since()) for f in findings]
-        return len(since) > 1 and all(changed and -60.0 <= drifted - changed <= FORM_S for changed, drifted in since)
-
-    def _seen_before(self, version: str, findings: list[Finding]) -> Regime | None:
-        """The regime that these cameras, together, came back to."""
-        reference, place = self._standards(version).reference, _place(findings)
-        if reference is None or not place:
-            return None
-        return self._memory.regimes.nearest(np.frombuffer(place, np.float32).astype(np.float64), reference)
 
     def _resolution(self, case: Case, at: float) -> str:
         """Why a drift or label case is over; "" while it is not."""
@@ -296,14 +247,3 @@ class DriftDesk:
         return wording.resolution(
             how, [w.camera for w in quiet], min(w.quiet for w in quiet), max(w.quiet_worst for w in quiet), accuracy
         )
-
-
-def strongest(evidence: Iterable[Evidence], most: int = MOST_EVIDENCE) -> tuple[Evidence, ...]:
-    """The evidence with the highest ratios first."""
-    return tuple(sorted(evidence, key=lambda e: -e.ratio)[:most])
-
-
-def _place(findings: Iterable[Finding]) -> bytes:
-    """The mean frame of all findings, float32 [F]; empty where they have none."""
-    means = [f.shape.mean for f in findings if f.shape is not None]
-    return np.mean(means, axis=0).astype(np.float32).tobytes() if means else b""

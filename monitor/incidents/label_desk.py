@@ -11,10 +11,11 @@ from contracts.manifest import Manifest
 from contracts.predictions import BoxesTruth, Classification, ClassTruth, Detections, Scored
 from monitor.camera import Camera
 from monitor.incidents import wording
+from monitor.incidents.account import MOST_EVIDENCE
 from monitor.incidents.burst_desk import BurstDesk
 from monitor.incidents.casebook import Casebook
 from monitor.incidents.cases import Case, label_estimates
-from monitor.incidents.drift_desk import MOST_EVIDENCE, DriftDesk
+from monitor.incidents.drift_desk import DriftDesk
 from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.quality import segments

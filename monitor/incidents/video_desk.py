@@ -57,6 +57,8 @@ class VideoDesk:
     def _join(self, site: str, findings: list[Finding], at: float) -> None:
         """The site's drift case opens, or is told of cameras that are new to it."""
         case = next(iter(self._memory.open_cases("drift", site)), None)
+        if case is not None and any(f.version == case.replaced_by for f in findings):
+            case = self._drift.hand_over(case, findings, at)
         fresh = [
             f
             for f in findings

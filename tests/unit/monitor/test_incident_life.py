@@ -190,6 +190,14 @@ def test_a_mark_of_one_camera_raises_its_own_limits_only(house: House) -> None:
     assert np.array_equal(marks.reference(house.memory.cameras["cam-2"], plain).limits, plain.limits)
 
 
+def test_a_mark_of_several_cameras_holds_for_all_of_the_model(house: House) -> None:
+    """The product variety that one hall's cameras were shown comes to the others, too."""
+    house.false_alarm(drifted(house))
+    house.see(house.line.pass_by(CAMERAS, 160, other()))
+    house.see(house.line.pass_by(("gate-1", "gate-2"), 64, usual(), site="yard"))
+    assert house.see(house.line.pass_by(("gate-1", "gate-2"), 128, other(), site="yard")) == []
+
+
 def test_marks_are_bounded(house: House) -> None:
     number = drifted(house)
     case = house.memory.cases[number]
@@ -210,6 +218,16 @@ def test_a_symptom_that_a_person_accepts_is_reported_again_only_after_it_was_gon
     house.see(line.pass_by(CAMERAS, 3, usual()))
     frames = (line.frame(camera, black() if camera == "cam-2" else usual()) for _ in range(20) for camera in CAMERAS)
     assert kinds(house.see(frames)) == ["IncidentOpened"]
+
+
+def test_a_silence_that_a_person_accepts_is_not_reported_until_the_camera_has_sent_again(house: House) -> None:
+    line = house.line
+    house.see(line.pass_by(CAMERAS, 64, usual()))
+    (opened,) = house.see(line.pass_by(CAMERAS[:2], 800, usual()))
+    house.false_alarm(opened.incident.incident_id)  # type: ignore[union-attr]
+    assert house.see(line.pass_by(CAMERAS[:2], 800, usual())) == []
+    house.see([line.frame("cam-3", usual())])
+    assert kinds(house.see(line.pass_by(CAMERAS[:2], 800, usual()))) == ["IncidentOpened"]
 
 
 def test_an_incident_whose_cameras_are_gone_is_closed_after_days_and_opens_anew_when_they_come_back(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the monitor shows of itself: states, ratios, metrics."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -7,11 +8,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from contracts import metrics_monitor
 from contracts.repository import ModelRepository
 from monitor.exports import Exports
+from monitor.incidents.mark import Mark
+from monitor.items.replay import Replay
 from monitor.judge import Judge
 from monitor.memory import Memory
 from monitor.overview import STATES, Overview, overview
 from monitor.policy import Policy
-from monitor.standard import Standards
+from monitor.standard import Standard, Standards
 from tests.monitor_line import MODEL, Line, black, other, usual
 
 POLICY = Policy(block_frames=16, confirm_blocks=3)
@@ -55,6 +58,13 @@ def test_metrics_carry_what_the_overview_tells(tmp_path: Path) -> None:
     for spec in metrics_monitor.ALL:
         assert f"# HELP {spec.name}" in text
     value = registry.get_sample_value
+    replayed = view.versions["1"]["replay"]
+    for bound in ("value", "low", "high"):
+        shown = value("keepsight_monitor_calibrated_replay", {"model": MODEL, "version": "1", "bound": bound})
+        assert shown == replayed[bound]
+    assert value("keepsight_monitor_cameras_demoted", {"model": MODEL}) == 0
+    assert value("keepsight_monitor_cameras_doubtful", {"model": MODEL}) == 0
+    assert value("keepsight_monitor_false_alarm_marks", {"model": MODEL}) == 0
     assert [value("keepsight_monitor_cameras", {"model": MODEL, "state": state}) for state in STATES] == [0, 0, 0, 2, 1, 0, 0, 0]
     ratio = value("keepsight_monitor_drift_ratio", {"model": MODEL, "version": "1", "family": "embedding", "channel": "embedding"})
     assert ratio == max(view.cameras[i].ratios["embedding"] for i in (0, 1))
@@ -63,3 +73,34 @@ def test_metrics_carry_what_the_overview_tells(tmp_path: Path) -> None:
     assert value("keepsight_monitor_lag_seconds") == 0
     assert value("keepsight_monitor_quality", {"model": MODEL, "version": "1", "metric": "accuracy", "bound": "value"}) == 1.0
     assert value("keepsight_monitor_open_incidents", {"model": MODEL, "cause": "camera_fault", "severity": "ticket"}) == 1
+
+
+def test_the_replay_figure_stands_beside_the_budget_and_a_demoted_version_says_why(tmp_path: Path) -> None:
+    line, memory = Line(tmp_path), Memory()
+    kept = Standards(ModelRepository(line.url), MODEL, POLICY)
+    judge = Judge(MODEL, POLICY, memory, kept)
+    for frame in line.pass_by(("cam-1",), 40, usual()):
+        judge.apply(frame, line.now)
+    view = overview(MODEL, POLICY, memory, kept)
+    figure = view.versions["1"]["replay"]
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    assert (figure["value"], figure["alarms"], figure["budget"]) == (0, 0, 1.0)
+    assert (view.versions["1"]["demoted"], view.cameras[0].demoted) == ("", "")
+
+    def overspent(version: str) -> Standard:
+        return replace(kept(version), rehearse=lambda: Replay(6, 2.0))
+
+    view = overview(MODEL, POLICY, memory, overspent)
+    assert view.versions["1"]["replay"]["value"] == 3.0
+    assert view.cameras[0].demoted == "this camera cannot keep its budget of 1 pages a month (replay: 3), so it writes tickets"
+    registry = CollectorRegistry()
+    Exports(registry, MODEL, kept.families).show(view)
+    assert registry.get_sample_value("keepsight_monitor_cameras_demoted", {"model": MODEL}) == 1
+
+
+def test_marks_are_shown(tmp_path: Path) -> None:
+    memory = Memory()
+    memory.marks["1"] = Mark("1", "Hall sees", "hall", ("cam-1",), "1", {"embedding": [2.0]}, 5.0, "Ada", "a test piece")
+    standards = Standards(ModelRepository(Line(tmp_path).url), MODEL, POLICY)
+    (mark,) = overview(MODEL, POLICY, memory, standards).marks
+    assert (mark["by"], mark["reason"], mark["worst"]) == ("Ada", "a test piece", {"embedding": [2.0]})
