@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from contracts.errors import StoreError
-from contracts.events import AnyEvent, Dead, FrameScored, IncidentClosed, IncidentOpened, IncidentUpdated
+from contracts.events import AnyEvent, Dead, FrameScored, IncidentClosed, IncidentOpened, IncidentUpdated, Stream
 from contracts.repository import ModelRepository
 from monitor.backtest.ledger import Ledger
 from monitor.backtest.recorded import MOST_REASONS, Recorded
@@ -41,6 +41,7 @@ class Watched(msgspec.Struct):
     """How long a camera was watched: the gaps between its frames, each at most ACTIVE_S, summed. Seconds."""
 
     last_at: float
+    stream: Stream = "items"
     frames: int = 0
     seconds: float = 0.0
 
@@ -106,5 +107,5 @@ def _see(seen: Seen, one: Recorded, model: str) -> None:
     seen.versions[event.version] = seen.versions.get(event.version, 0) + 1
     watched = seen.cameras.get(event.camera)
     if watched is None:
-        watched = seen.cameras[event.camera] = Watched(one.at)
+        watched = seen.cameras[event.camera] = Watched(one.at, event.stream)
     watched.see(one.at)

@@ -72,6 +72,8 @@ class BudgetFigures(msgspec.Struct, frozen=True):
     reminders: int
     retrain_requests: int
     missed: int
+    demoted: dict[str, str]
+    """Versions whose drift was told as tickets only, with the reason."""
     kinds: list[Kind]
     changes: list[Marked]
 
@@ -87,7 +89,7 @@ class Summary(msgspec.Struct, frozen=True):
     cameras: int
     camera_months: float
     frames_per_second: float
-    """Of a camera while it sends, the median over cameras."""
+    """Of an `items` camera while it sends, the median over cameras; 0 without one."""
     events: int
     broken: int
     refused: int
@@ -116,7 +118,7 @@ def summarise(
 ) -> Summary:  # fmt: skip
     """The figures of a finished replay."""
     months = sum(watched.seconds for watched in seen.cameras.values()) / MONTH_S
-    speeds = [w.frames / w.seconds for w in seen.cameras.values() if w.seconds]
+    speeds = [w.frames / w.seconds for w in seen.cameras.values() if w.seconds and w.stream == "items"]
     inside = [change for change in changes or [] if seen.first_at <= change.at <= seen.last_at]
     figures = [_figures(trial, inside, window_s, months) for trial in trials]
     unjudged = {version: why for version in sorted(seen.versions) if (why := trials[0].standards(version).unjudged)}
@@ -160,14 +162,15 @@ def rate(count: int, months: float) -> Rate:
 
 
 def _doubts(figures: list[BudgetFigures], months: float) -> list[str]:
-    """Where the events are too few to tell whether a budget is kept: even no false page leaves 3.7 over the camera-months possible."""
+    """Where a version cannot keep a budget, and where the events are too few to tell: even no false page leaves 3.7 over the camera-months possible."""
+    notes = [f"At budget {one.budget:g}, version {version}: {why}." for one in figures for version, why in one.demoted.items()]
     least = min(one.budget for one in figures)
-    if months and rate(0, months).high <= least:
-        return []
-    needed = rate(0, 1.0).high / least
-    return [
-        f"{months:.3g} camera-months are too few to show that a budget of {least:g} is kept: it takes {needed:.3g} without a false page."
-    ]
+    if not months or rate(0, months).high > least:
+        needed = rate(0, 1.0).high / least
+        notes.append(
+            f"{months:.3g} camera-months are too few to show that a budget of {least:g} is kept: it takes {needed:.3g} without a false page."
+        )
+    return notes
 
 
 def _figures(trial: Trial, changes: list[Change], window_s: float, months: float) -> BudgetFigures:
@@ -188,9 +191,16 @@ def _figures(trial: Trial, changes: list[Change], window_s: float, months: float
         reminders=sum(entry.reminders for entry in entries),
         retrain_requests=trial.ledger.retrain_requests,
         missed=sum(one.missed for one in found),
+        demoted=_demoted(trial),
         kinds=[_kind(cause, [one for one in found if one.change.cause == cause]) for cause in sorted({c.cause for c in changes})],
         changes=[_marked(one) for one in found],
     )
+
+
+def _demoted(trial: Trial) -> dict[str, str]:
+    """Of the versions that drift was told of: asking the others costs a rehearsal."""
+    told = {entry.latest.version for entry in trial.ledger.entries.values() if entry.latest.cause != "camera_fault"}
+    return {version: why for version in sorted(told) if version and (why := trial.standards(version).demoted)}
 
 
 def _kind(cause: str, found: list[Found]) -> Kind:
@@ -244,7 +254,8 @@ def _notes(
         notes += [f"{source.name} was not in order of time: sorted on disk first."] if source.sorted else []
         notes += [f"{source.name}: {source.late:,} events came late, and were judged when they came."] if source.late else []
         notes += [f"{source.name} {source.cut_off}: what it holds until there is used."] if source.cut_off else []
-        notes += [f"{source.name} is empty."] if not source.events and not source.broken and not source.cut_off else []
+    empty = [source.name for source in sources if not (source.events or source.broken or source.cut_off)]
+    notes += [f"Empty: {', '.join(empty)}."] if empty else []
     if seen.refused:
         notes.append(f"{seen.refused:,} events could not be judged; the live monitor sends such to the dead letters.")
     if seen.unused:

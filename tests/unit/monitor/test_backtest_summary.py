@@ -13,6 +13,7 @@ from monitor.backtest.running import Seen, Watched
 from monitor.backtest.summary import MONTH_S, rate, summarise
 from monitor.backtest.table import span, text
 from monitor.backtest.truth import Change
+from monitor.items.replay import Replay
 from monitor.policy import Policy
 from monitor.standard import Standard
 from tests.unit.monitor.test_backtest_truth import entry
@@ -27,12 +28,12 @@ class Trial:
         self.ledger.entries = {one.latest.incident_id: one for one in entries}
 
     def standards(self, version: str) -> Standard:
-        return Standard(None, None, "unknown" if version == "9" else "")
+        return Standard(None, None, "unknown" if version == "9" else "", 1.0, lambda: Replay(alarms=6, camera_months=2.0))
 
 
 def seen(months: float, fps: float = 1.0, cameras: int = 2) -> Seen:
     each = months * MONTH_S / cameras
-    watched = {f"cam-{n}": Watched(10_000.0, int(fps * each), each) for n in range(1, cameras + 1)}
+    watched = {f"cam-{n}": Watched(10_000.0, "items", int(fps * each), each) for n in range(1, cameras + 1)}
     return Seen(int(each), 0.0, 10_000.0, {"small": 5, "big": 2}, {"1": 100, "9": 3}, watched)
 
 
@@ -98,6 +99,13 @@ def test_too_few_events_and_another_speed_are_said() -> None:
     assert any("0.5 camera-months are too few to show that a budget of 1 is kept: it takes 3.69" in note for note in found.notes)
     assert any("10 frames a second (median), the settings say 1" in note for note in found.notes)
     assert not any("too few" in note or "frames a second" in note for note in summary([], None, months=3.7).notes)
+
+
+def test_a_version_that_cannot_keep_the_budget_is_named_where_drift_was_told() -> None:
+    found = summary([entry("1", 1_060.0)], None)
+    assert list(found.budgets[0].demoted) == ["1"]
+    assert any(note.startswith("At budget 1, version 1: this camera cannot keep its budget of 1") for note in found.notes)
+    assert summary([], None).budgets[0].demoted == {}
 
 
 def test_gaps_longer_than_a_camera_counts_as_active_are_not_watched() -> None:
