@@ -1,0 +1,200 @@
+"""Video cameras through the judge: whole stories of cameras that have four quiet weeks behind them, and of one that has not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from contracts.events import AnyEvent, FrameScored, IncidentClosed, IncidentOpened, MarkFalseAlarm
+from contracts.repository import ModelRepository
+from contracts.statistics import ImageStatistics
+from monitor.identity import derived_id
+from monitor.judge import Judge
+from monitor.memory import KINDS, Memory
+from monitor.overview import overview
+from monitor.policy import Policy
+from monitor.standard import Standards
+from monitor.video.bank import CLOSE
+from monitor.video.plan import plan
+from monitor.video.scene import Almanac
+from tests.monitor_line import MODEL, Line, usual
+from tests.video_weeks import weeks
+
+POLICY = Policy(silence_s=600.0)
+CAMERAS = tuple(f"cam-{k}" for k in range(1, 6))
+EACH = 4
+"""Frames of a camera in a minute."""
+SCENE = usual()[:6]
+"""What the cameras see, again and again: minutes differ by which four of it they hold."""
+
+
+class House:
+    """A judge of video cameras, and everything that it said."""
+
+    def __init__(self, folder: Path, veterans: bool = True) -> None:
+        self.line = Line(folder, step_s=0.0, start=1_750_000_000.0 // 60 * 60)
+        self.standards = Standards(ModelRepository(self.line.url), MODEL, POLICY)
+        self.memory = Memory()
+        self.judge = Judge(MODEL, POLICY, self.memory, self.standards)
+        if veterans:
+            self._live_through_four_weeks()
+
+    def _live_through_four_weeks(self) -> None:
+        its = plan(self.standards("1"), POLICY.pages_per_camera_month)
+        frames = [self.line.frame("anyone", SCENE) for _ in SCENE]
+        values = its.features(np.array([its.row(frame) for frame in frames], np.float32))
+        level, spread = values.mean(axis=0), values.std(axis=0) / 5
+        for judged in its.judged:
+            version = "" if judged.aspect.name == "image" else "1"
+            record = weeks(judged.aspect, level[judged.columns], spread[judged.columns], judged.tail).tobytes()
+            for camera in CAMERAS:
+                self.memory.keep(Almanac(camera, judged.aspect.name, version, record))
+
+    def minutes(self, number: int, brighter: dict[str, float] | None = None, **changes: object) -> Iterator[FrameScored]:
+        """Frames of `number` minutes; the luma of some cameras raised."""
+        for _ in range(number):
+            for i in range(EACH):
+                for camera in CAMERAS:
+                    frame = self.line.frame(camera, SCENE, stream="video", **changes)  # type: ignore[arg-type]  # passed on
+                    yield lit(frame, (brighter or {}).get(camera, 0.0))
+                self.line.now += 60 / EACH - (1e-3 if i else 0)
+            self.line.now = round(self.line.now / 60) * 60.0
+
+    def see(self, frames: Iterator[FrameScored]) -> list[AnyEvent]:
+        """Judge frames as they come."""
+        return [word for frame in frames for word in self.judge.apply(frame, frame.received_at)]
+
+    def states(self) -> dict[str, tuple[str, str]]:
+        """Each camera's state and reason."""
+        return {view.camera: (view.state, view.reason) for view in overview(MODEL, POLICY, self.memory, self.standards).cameras}
+
+
+def lit(frame: FrameScored, more: float) -> FrameScored:
+    """The same frame in more light."""
+    seen: ImageStatistics = msgspec.structs.replace(frame.statistics, luma_mean=frame.statistics.luma_mean + more)
+    return msgspec.structs.replace(frame, statistics=seen)
+
+
+def parts(memory: Memory) -> dict[tuple[str, str], bytes]:
+    """Everything that would be saved, by kind and key."""
+    found = {}
+    for kind, key in memory.dirty:
+        part = memory.part(kind, key)
+        if part is not None:
+            found[kind, key] = msgspec.msgpack.encode(part)
+    return found
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def test_usual_minutes_are_quiet(house: House) -> None:
+    assert house.see(house.minutes(40)) == []
+    assert house.states() == dict.fromkeys(CAMERAS, ("quiet", ""))
+    scene = house.memory.scenes["cam-1"]
+    assert scene.minutes == 39
+    assert set(scene.ratios) == {"image statistics", "softmax", "expected accuracy", "embedding", "embedding kernel"}
+    assert 0 < max(scene.ratios.values()) < 1
+
+
+def test_a_new_camera_warms_and_says_how_far_it_is(tmp_path: Path) -> None:
+    house = House(tmp_path, veterans=False)
+    assert house.see(house.minutes(5, dict.fromkeys(CAMERAS, 60.0))) == []
+    state, reason = house.states()["cam-1"]
+    assert state == "warming"
+    assert reason == "0.0 of 28 days of its own history; verdicts begin after 7"
+
+
+def test_one_camera_in_another_light_than_its_peers_is_its_own_fault(house: House) -> None:
+    house.see(house.minutes(10))
+    began = house.line.now
+    said = house.see(house.minutes(12, {"cam-2": 60.0}))
+    opened = said[0]
+    assert isinstance(opened, IncidentOpened)
+    assert (opened.incident.cause, opened.incident.cameras) == ("camera_fault", ("cam-2",))
+    assert "alone differs" in opened.incident.headline
+    assert opened.incident.evidence[0].feature == "luma_mean"
+    assert opened.incident.evidence[0].value - opened.incident.evidence[0].reference > 30
+    assert opened.occurred_at - began <= 6 * 60
+    assert sum(isinstance(word, IncidentOpened) for word in said) == 1
+    assert {name for name, (state, _) in house.states().items() if state == "fault"} == {"cam-2"}
+
+
+def test_light_on_all_cameras_is_one_incident_of_the_site(house: House) -> None:
+    house.see(house.minutes(10))
+    said = house.see(house.minutes(40, dict.fromkeys(CAMERAS, 60.0)))
+    assert sum(isinstance(word, IncidentOpened) for word in said) == 1
+    last = said[-1].incident  # type: ignore[union-attr]  # incidents only
+    assert last.cause == "environment_change"
+    assert last.cameras == CAMERAS
+    assert last.examples
+    assert {state for state, _ in house.states().values()} == {"drifted"}
+
+
+def test_light_that_goes_back_closes_its_incident_after_hours_of_quiet(house: House) -> None:
+    house.see(house.minutes(3))
+    house.see(house.minutes(12, {"cam-2": 60.0}))
+    said = house.see(house.minutes(CLOSE + 90))
+    (closed,) = [word for word in said if isinstance(word, IncidentClosed)]
+    assert "below their limits for hours" in closed.resolution
+    assert house.memory.cases == {}
+
+
+def test_a_false_alarm_is_not_told_again(house: House) -> None:
+    house.see(house.minutes(3))
+    said = house.see(house.minutes(30, dict.fromkeys(CAMERAS, 60.0)))
+    number = said[0].incident.incident_id  # type: ignore[union-attr]
+    command = MarkFalseAlarm(
+        event_id=derived_id(house.line.now, "c"),
+        occurred_at=house.line.now,
+        model=MODEL,
+        incident_id=number,
+        by="Ada",
+        reason="new lamps",
+    )
+    (closed,) = house.judge.apply(command, house.line.now)
+    assert isinstance(closed, IncidentClosed)
+    assert house.see(house.minutes(60, dict.fromkeys(CAMERAS, 60.0))) == []
+
+
+def test_frames_of_a_judged_minute_are_late(house: House) -> None:
+    house.see(house.minutes(3))
+    old = msgspec.structs.replace(house.line.frame("cam-1", SCENE, stream="video"), received_at=house.line.now - 120)
+    before = house.memory.scenes["cam-1"].minutes
+    assert house.judge.apply(old, old.received_at) == []
+    assert house.memory.cameras["cam-1"].counts.late == 1
+    assert house.memory.scenes["cam-1"].minutes == before
+
+
+def test_a_new_version_keeps_the_image_and_warms_for_the_rest(house: House) -> None:
+    house.line.publish_for_other("2")
+    house.see(house.minutes(5))
+    image = house.memory.almanacs["cam-1", "image", ""]
+    house.see(house.minutes(5, version="2"))
+    assert house.memory.almanacs["cam-1", "image", ""] is image
+    assert house.memory.scenes["cam-1"].versions == ["1", "2"]
+    assert ("cam-1", "answers", "2") in house.memory.tracks
+    said = house.see(house.minutes(12, {"cam-2": 60.0}, version="2"))
+    assert isinstance(said[0], IncidentOpened)  # the image did not have to warm again
+
+
+def test_a_kill_between_any_two_events_changes_nothing(tmp_path: Path) -> None:
+    whole, broken = House(tmp_path / "a"), House(tmp_path / "b")
+    said: list[list[AnyEvent]] = [[], []]
+    frames = (house.minutes(14, {"cam-3": 60.0}) for house in (whole, broken))
+    for one, other in zip(*frames, strict=True):
+        said[0] += whole.judge.apply(one, one.received_at)
+        said[1] += broken.judge.apply(other, other.received_at)
+        memory = Memory()
+        for (kind, _), value in parts(broken.memory).items():
+            memory.restore(msgspec.msgpack.decode(value, type=KINDS[kind]))
+        memory.dirty = dict(broken.memory.dirty)
+        broken.memory = memory
+        broken.judge = Judge(MODEL, POLICY, memory, broken.standards)
+    assert said[0] == said[1]
+    assert said[0]
+    assert parts(whole.memory) == parts(broken.memory)
