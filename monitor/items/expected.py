@@ -72,7 +72,8 @@ def calibrate(
 ) -> Expected:
     """From mean features [3 m], null banks [..., 3 m] of the scale that is read, and the reference's answers and truths [N] (-1: unknown)."""
     level = rates(means)
-    off = (rates(means + banks) - level).reshape(-1, len(classes), 2)
+    off = rates(means + banks) - level
+    off = off.reshape(int(np.prod(off.shape[:-2])), len(classes), 2)  # -1 could not be told without a class
     known_off = np.isfinite(off)
     half = _Z * np.sqrt(np.square(np.where(known_off, off, 0.0)).sum(axis=0) / np.maximum(1, known_off.sum(axis=0)))
     before = level.copy()
