@@ -12,7 +12,6 @@ from typing import Final
 
 from contracts.errors import StoreError
 from contracts.health import Answer
-from contracts.ids import is_id
 from contracts.incidents import Incident
 from contracts.logs import Logger
 from monitor.report import child, notices
@@ -67,7 +66,7 @@ class Desk:
     def answer(self, name: str) -> Answer:
         """What the server says for `ID.html` or `ID.html?again`."""
         match = _NAME.fullmatch(name)
-        if match is None or not is_id(match[1]):
+        if match is None:
             return notices.unknown()
         number, again = match[1], match[2] is not None
         with self._changed:

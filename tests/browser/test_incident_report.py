@@ -55,20 +55,28 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
-@pytest.fixture
-def page(browser: Browser, path: Path) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def opened(browser: Browser, path: Path) -> Iterator[tuple[Page, list[str]]]:
+    """The page, opened once (it is large), and everything that it said or asked for that it should not have."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     troubles: list[str] = []
-    requests: list[str] = []
     page.on("console", lambda message: troubles.append(message.text))
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("dialog", lambda dialog: troubles.append(dialog.message))
-    page.on("request", lambda request: requests.append(request.url))
+    page.on(
+        "request", lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else troubles.append(request.url)
+    )
     page.goto(path.as_uri())
+    yield page, troubles
+    page.close()
+
+
+@pytest.fixture
+def page(opened: tuple[Page, list[str]]) -> Iterator[Page]:
+    page, troubles = opened
+    page.set_viewport_size({"width": 1280, "height": 900})
     yield page
     assert troubles == []
-    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
-    page.close()
 
 
 def theirs(page: Page) -> FrameLocator:
