@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from contracts.health import HealthServer
+from contracts.health import Answer, HealthServer
 from contracts.listener import listen
 from contracts.metrics import Spec, counter, gauge, histogram
 
@@ -87,6 +87,25 @@ def test_other_paths_are_a_problem_that_lists_the_known(server: HealthServer) ->
     status, kind, body = get(server, "/")
     assert (status, kind) == (404, "application/problem+json")
     assert "/readyz" in json.loads(body)["detail"]
+
+
+def test_a_folder_is_given_the_rest_of_the_path_as_it_was_written(registry: CollectorRegistry) -> None:
+    asked: list[str] = []
+
+    def answer(name: str) -> Answer:
+        asked.append(name)
+        return Answer(202, b"soon", "text/plain")
+
+    server = HealthServer(
+        listen("127.0.0.1", 0, "monitor"), registry, lambda: None, {"/v1/state": lambda: b"{}"}, {"/v1/reports/": answer}
+    )
+    assert get(server, "/v1/reports/a.html?again") == (202, "text/plain", "soon")
+    assert get(server, "/v1/reports/../%2e%2e/x")[0] == 202
+    assert asked == ["a.html?again", "../%2e%2e/x"]
+    assert get(server, "/v1/state")[:2] == (200, "application/json")
+    assert get(server, "/v1/reports")[0] == 404
+    assert "/v1/reports/" in get(server, "/nowhere")[2]
+    server.close()
 
 
 def test_a_client_that_hangs_up_says_nothing(server: HealthServer, capfd: pytest.CaptureFixture[str]) -> None:
