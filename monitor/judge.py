@@ -174,10 +174,11 @@ class Judge:
             self._drift.replaced(before, version, at)
 
     def _false_alarm(self, command: MarkFalseAlarm, at: float) -> None:
-        """Close the case. Drift: its cameras are muted and their limits raised (marks.py); a symptom is accepted while it lasts. Said twice, it
-        finds no case the second time."""
+        """Close the case. Drift: its cameras are muted and their limits raised (marks.py); a symptom is accepted while it lasts. Of a
+        closed one the limits are raised, too. Said twice, it changes nothing the second time."""
         case = self._memory.cases.get(command.incident_id)
         if case is None:
+            self._marks.add(command.incident_id, at, command.by, command.reason)
             return
         by_blocks = case.kind == "drift" or case.fault == DIFFERS
         for camera in (self._memory.cameras[name] for name in case.incident.cameras):
@@ -187,11 +188,10 @@ class Judge:
                 camera.accepted = "" if by_blocks else case.fault
                 camera.close_fault(at)
             self._memory.mark("camera", camera.name)
-        if by_blocks:
-            self._marks.add(case, at, command.by, command.reason)
         self._book.close(
             case, at, f"{command.by} marked it as a false alarm: {command.reason or 'no reason given'}", false_alarm=True
         )
+        self._marks.add(command.incident_id, at, command.by, command.reason)
 
     def _pass_time(self, at: float) -> None:
         """Event time goes on: who has fallen silent? A gap in which nobody sent was serving's, not the cameras'."""

@@ -21,6 +21,9 @@ LABELLED_VERSIONS_KEPT: Final = 3
 CHANNELS_KEPT: Final = 8
 """Versions whose label channels are kept: those with the newest labelled frames, and the champion."""
 
+MARKS_KEPT: Final = 32
+"""False alarms of a model, and as many incidents that may be called one afterwards. Some 500 bytes each."""
+
 
 class Rollout(msgspec.Struct):
     """Who serves, and how far event time has come."""
@@ -172,6 +175,15 @@ class Memory:
         """The site's cameras that sent lately, audit cameras left out."""
         names = self._sites.get(site, {})
         return [camera for name in names if not (camera := self.cameras[name]).audit and at - camera.last_at <= ACTIVE_S]
+
+    def keep_mark(self, mark: Mark) -> None:
+        """Keep a mark; the oldest but MARKS_KEPT of those with a name, and of those without, are dropped."""
+        self.marks[mark.incident_id] = mark
+        self.mark("mark", mark.incident_id)
+        alike = sorted((each.at, each.incident_id) for each in self.marks.values() if bool(each.by) == bool(mark.by))
+        for _, gone in alike[:-MARKS_KEPT]:
+            del self.marks[gone]
+            self.mark("mark", gone)
 
     def open_cases(self, kind: str, site: str | None = None) -> list[Case]:
         """Open cases of a kind, of one site or of all, oldest first."""

@@ -64,7 +64,7 @@ def overview(model: str, policy: Policy, memory: Memory, standards: Callable[[st
         versions={version: _version(version, memory, policy, standards) for version in versions},
         cameras=cameras,
         incidents=[msgspec.to_builtins(case.incident) for case in cases],
-        marks=[msgspec.to_builtins(mark) for mark in memory.marks.values()],
+        marks=[msgspec.to_builtins(mark) for mark in sorted(memory.marks.values(), key=lambda mark: mark.at) if mark.by],
         events=dict(memory.rollout.counts),
     )
 

@@ -47,10 +47,12 @@ ORDERS: Final = {
     "rollback": "put the previous version back at once",
     "retrain": "ask for a retraining on the labels that are there",
     "acknowledge": "say that you have seen an incident",
-    "false-alarm": "close an incident that was none",
+    "false-alarm": "say that an incident was none: it closes if it is open, and its like is not reported again",
 }
 TARGETS: Final = {"approve": "VERSION", "reject": "VERSION", "acknowledge": "INCIDENT", "false-alarm": "INCIDENT"}
 """What an order is about; the others are about the model."""
+CLOSED_KEPT: Final = 32
+"""As many as the monitor keeps."""
 _POLL_S: Final = 0.2
 
 
@@ -66,6 +68,8 @@ class State(msgspec.Struct):
     channels: Channels | None = None
     incidents: dict[str, Incident] = {}
     """The open ones."""
+    closed: dict[str, Incident] = {}
+    """The newest CLOSED_KEPT of those that are over and were called no false alarm."""
     rollout: RolloutAdvanced | None = None
     job: JobAdvanced | None = None
 
@@ -113,7 +117,7 @@ def command(model: str, state: State, name: str, target: str, by: str, reason: s
         case "acknowledge":
             return Acknowledge(**about, incident_id=_open(state, target))  # type: ignore[arg-type]  # of `about`
         case "false-alarm":
-            return MarkFalseAlarm(**about, incident_id=_open(state, target), reason=reason)  # type: ignore[arg-type]  # of `about`
+            return MarkFalseAlarm(**about, incident_id=_any(state, target), reason=reason)  # type: ignore[arg-type]  # of `about`
     raise SettingsError(f"{name!r} is no order; known: {', '.join(ORDERS)}")
 
 
@@ -192,7 +196,13 @@ def _take(state: State, event: AnyEvent) -> None:
         case IncidentOpened() | IncidentUpdated():
             state.incidents[event.incident.incident_id] = event.incident
         case IncidentClosed():
-            state.incidents.pop(event.incident.incident_id, None)
+            number = event.incident.incident_id
+            state.incidents.pop(number, None)
+            state.closed.pop(number, None)
+            if not event.false_alarm:
+                state.closed[number] = event.incident
+            while len(state.closed) > CLOSED_KEPT:
+                del state.closed[next(iter(state.closed))]
         case RolloutAdvanced():
             state.rollout = event
         case JobAdvanced():
@@ -220,6 +230,14 @@ def _open(state: State, incident: str) -> str:
         known = ", ".join(state.incidents) or "none"
         raise SettingsError(f"{len(found)} open incidents begin with {incident!r}; open: {known}")
     return found[0]
+
+
+def _any(state: State, incident: str) -> str:
+    """The incident whose id is or begins with `incident`: an open one, else one that closed lately."""
+    closed = [one for one in state.closed if one.startswith(incident)]
+    if len(closed) == 1 and not any(one.startswith(incident) for one in state.incidents):
+        return closed[0]
+    return _open(state, incident)
 
 
 def _when(at: float) -> str:

@@ -64,6 +64,8 @@ class Casebook:
         """It is over. A label alarm's episode ends with its case."""
         self._out.append(case.closed(self.model, at, resolution, false_alarm))
         del self._memory.cases[case.incident.incident_id]
+        if case.worst:
+            self._memory.keep_mark(case.as_mark(at))
         self._memory.mark("case", case.incident.incident_id)
         self._end_episode(case)
 

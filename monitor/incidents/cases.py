@@ -10,6 +10,7 @@ import msgspec
 from contracts.events import IncidentClosed, IncidentOpened, IncidentUpdated, RetrainRequested
 from contracts.incidents import Cause, Estimate, Incident
 from monitor.identity import derived_id, request_key
+from monitor.incidents.mark import Mark
 from monitor.quality.burst import Burst
 from monitor.quality.labels import LabelChannel
 from monitor.quality.tally import Tally
@@ -71,6 +72,11 @@ class Case(msgspec.Struct):
             resolution=resolution,
             false_alarm=false_alarm,
         )
+
+    def as_mark(self, at: float) -> Mark:
+        """What is kept of it when it closes: it may be called a false alarm then or later."""
+        one = self.incident
+        return Mark(one.incident_id, one.headline, one.site, one.cameras, one.version, dict(self.worst), at)
 
     def _next_id(self, at: float) -> str:
         self.sequence += 1

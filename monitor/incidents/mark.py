@@ -1,4 +1,7 @@
-"""A mark: what a person called a false alarm, with the worst that its channels showed. What follows from it, marks.py decides."""
+"""A mark: what a person called a false alarm, with the worst that its channels showed. What follows from it, marks.py decides.
+
+An incident that closed by itself is kept in the same form, without a name: it may be called a false alarm afterwards, as in the morning after.
+"""
 
 from collections.abc import Mapping
 
@@ -15,12 +18,14 @@ class Mark(msgspec.Struct):
     version: str
     worst: dict[str, list[float]]
     at: float
-    by: str
-    reason: str
+    """When it was marked, or closed."""
+    by: str = ""
+    """Who says so; "" nobody yet: then it raises nothing."""
+    reason: str = ""
 
     def concerns(self, camera: str) -> bool:
         """Whether it raises this camera's limits: several cameras marked together raise all cameras', one raises its own."""
-        return len(self.cameras) > 1 or camera in self.cameras
+        return self.by != "" and (len(self.cameras) > 1 or camera in self.cameras)
 
 
 def grow(worst: dict[str, list[float]], seen: Mapping[str, list[float]]) -> None:

@@ -8,18 +8,13 @@ what they show meanwhile belongs to the mark.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
 
 from monitor.camera import Camera
 from monitor.detectors.bootstrap import WORST
 from monitor.detectors.ewma import Floats
-from monitor.incidents.cases import Case
 from monitor.incidents.mark import Mark, grow
 from monitor.items.reference import Reference
 from monitor.memory import Memory
-
-MOST_MARKS: Final = 32
-"""Of a model; the oldest go. Some 500 bytes each."""
 
 
 class Marks:
@@ -34,23 +29,22 @@ class Marks:
         self._until = 0.0
         """When the first of the marks that it was made of ends."""
 
-    def add(self, case: Case, at: float, by: str, reason: str) -> None:
-        """A person called a case a false alarm."""
-        old = case.incident
-        self._memory.marks[old.incident_id] = Mark(
-            old.incident_id, old.headline, old.site, old.cameras, old.version, dict(case.worst), at, by, reason
-        )
-        self._changed(old.incident_id)
-        for gone in list(self._memory.marks)[:-MOST_MARKS]:
-            del self._memory.marks[gone]
-            self._memory.mark("mark", gone)
+    def add(self, number: str, at: float, by: str, reason: str) -> None:
+        """A person called an incident a false alarm that blocks had opened and that is closed by now. Once: who said so first, stays."""
+        mark = self._memory.marks.get(number)
+        if mark is not None and not mark.by:
+            mark.at, mark.by, mark.reason = at, by or "somebody", reason
+            self._memory.keep_mark(mark)
+            self._until = 0.0
 
     def learn(self, camera: str, seen: Mapping[str, list[float]]) -> None:
         """A muted camera closed a block: what it shows belongs to the newest mark that names it."""
-        mark = next((m for m in reversed(self._memory.marks.values()) if camera in m.cameras), None)
-        if mark is not None:
+        named = [m for m in self._memory.marks.values() if m.by and camera in m.cameras]
+        if named:
+            mark = max(named, key=lambda m: (m.at, m.incident_id))
             grow(mark.worst, seen)
-            self._changed(mark.incident_id)
+            self._until = 0.0
+            self._memory.mark("mark", mark.incident_id)
 
     def factors(self, camera: str) -> dict[str, list[float]]:
         """By channel and scale, how far a camera's limits stand above the calibrated ones now; channels without a mark are left out."""
@@ -74,10 +68,6 @@ class Marks:
         if known is None or known[0] is not calibrated:
             known = self._raised[key] = (calibrated, raised(calibrated, self.factors(camera.name)))
         return known[1]
-
-    def _changed(self, number: str) -> None:
-        self._until = 0.0
-        self._memory.mark("mark", number)
 
 
 def raised(reference: Reference, factors: Mapping[str, list[float]]) -> Reference:

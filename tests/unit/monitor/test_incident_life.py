@@ -11,10 +11,10 @@ from msgspec.structs import replace as replaced
 from contracts.events import AnyEvent, IncidentClosed, IncidentOpened, IncidentUpdated
 from monitor.incidents import severity
 from monitor.incidents.mark import Mark
-from monitor.incidents.marks import MOST_MARKS, Marks
+from monitor.incidents.marks import Marks
 from monitor.items.replay import Replay
 from monitor.judge import Judge
-from monitor.memory import KINDS
+from monitor.memory import KINDS, MARKS_KEPT
 from monitor.standard import Standard
 from tests.monitor_house import CAMERAS, POLICY, House, incidents, kinds
 from tests.monitor_line import MODEL, Line, black, other, smeared, usual
@@ -198,16 +198,26 @@ def test_a_mark_of_several_cameras_holds_for_all_of_the_model(house: House) -> N
     assert house.see(house.line.pass_by(("gate-1", "gate-2"), 128, other(), site="yard")) == []
 
 
+def test_an_incident_that_closed_by_itself_may_be_called_a_false_alarm_the_morning_after(house: House) -> None:
+    line = house.line
+    house.see(line.pass_by(CAMERAS, 64, usual()))
+    (number,) = {incident.incident_id for incident in incidents(lamplit(house, 160))}
+    assert isinstance(house.see(line.pass_by(CAMERAS, 400, usual()))[-1], IncidentClosed)
+    again = loaded_again(house)
+    assert again.false_alarm(number) == []
+    assert lamplit(again, 128) == []
+    again.see(line.pass_by(CAMERAS, 200, usual()))
+    assert kinds(again.see(line.pass_by(CAMERAS, 64, other())))[0] == "IncidentOpened"
+
+
 def test_marks_are_bounded(house: House) -> None:
-    number = drifted(house)
-    case = house.memory.cases[number]
-    marks = Marks(house.memory, 90.0)
-    for i in range(MOST_MARKS + 5):
-        case.incident = msgspec.structs.replace(case.incident, incident_id=str(i))
-        marks.add(case, float(i), "Ada", "")
-    assert list(house.memory.marks) == [str(i) for i in range(5, MOST_MARKS + 5)]
-    assert house.memory.part("mark", "4") is None
-    assert ("mark", "4") in house.memory.dirty
+    for i in range(MARKS_KEPT + 5):
+        for by in ("Ada", ""):
+            house.memory.keep_mark(Mark(f"{by}{i}", "", "hall", ("cam-1",), "1", {}, float(i), by))
+    assert sorted(mark.at for mark in house.memory.marks.values() if mark.by) == list(range(5, MARKS_KEPT + 5))
+    assert len(house.memory.marks) == 2 * MARKS_KEPT
+    assert house.memory.part("mark", "Ada4") is None
+    assert ("mark", "Ada4") in house.memory.dirty
 
 
 def test_a_symptom_that_a_person_accepts_is_reported_again_only_after_it_was_gone(house: House) -> None:

@@ -132,6 +132,9 @@ def test_an_incident_is_named_by_its_beginning_while_it_is_open(house: Path, bus
     tell(bus, incident(IncidentClosed))
     assert run(house, "acknowledge", "0199aaaa") == 2
     assert "open: none" in capsys.readouterr().err
+    assert run(house, "false-alarm", "0199aaaa", "--by", "ann") == 0  # the morning after
+    assert len(ordered(bus)) == 2
+    assert run(house, "false-alarm", "0199bbbb") == 2
 
 
 def test_an_incident_s_type_labels_report_and_who_has_seen_it_are_told() -> None:
