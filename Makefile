@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 LOG ?=
 DEMO_FLAGS := --seed $(SEED) $(if $(LOG),--log $(LOG)) $(if $(FRESH),--fresh)
-SYSTEM_PACKAGES := chromium
+SYSTEM_PACKAGES := chromium postgresql
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
@@ -41,9 +41,10 @@ format: $(VENV)/.ready ## format the code
 generate: $(VENV)/.ready ## write the generated references in docs/
 	$(BIN)/python docs/generate.py
 
-# A browser for the tests that look at pages: installed where apt may be used, and those tests skip by name elsewhere.
+# A browser for the tests that look at pages, and a database server: installed where apt may be used, and the tests that need them skip by name
+# elsewhere. PostgreSQL's server programs are not on the path.
 system-packages:
-	@missing=""; for p in $(SYSTEM_PACKAGES); do command -v $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	@missing=""; for p in $(SYSTEM_PACKAGES); do command -v $$p >/dev/null 2>&1 || ls /usr/lib/$$p/*/bin/postgres >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	    echo "installing$$missing for the tests (apt)"; \
@@ -55,7 +56,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed, found '$(PYTHON)'. Name it: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@echo "setting up $(VENV) (once, about two minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,train,report,demo,dev]' --config-settings editable_mode=compat
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,train,report,postgres,demo,dev]' --config-settings editable_mode=compat
 	@touch $@
 
 clean: ## remove the environment and everything generated outside git

@@ -8,7 +8,8 @@ KeepsightError
 ├── LogError
 │   ├── LogAwayError       the log does not answer at present: try again later, nothing is lost
 │   └── LogRefusedError    the log answered no (password, rights, unknown topic): a person must act
-└── StoreError             the frame store or the model repository cannot be read or written
+├── StoreError             the frame store, the model repository or a service's state cannot be read or written at present
+└── TakenOverError         another replica has taken this one's work over: drop what is not saved, and stand by
 """
 
 from typing import Literal
@@ -63,4 +64,8 @@ class LogRefusedError(LogError):
 
 
 class StoreError(KeepsightError):
-    """The frame store or the model repository could not be read or written."""
+    """The frame store, the model repository or a service's state could not be read or written."""
+
+
+class TakenOverError(KeepsightError):
+    """Another replica goes on from what was saved last. What is not saved here is its to do."""

@@ -19,6 +19,7 @@ from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
 from monitor.exports import Exports
 from monitor.judge import Judge
+from monitor.memory import Memory
 from monitor.overview import overview
 from monitor.panel import Panel
 from monitor.report.desk import desk_of
@@ -26,7 +27,7 @@ from monitor.report.paths import PREFIX
 from monitor.service import Service
 from monitor.settings import MonitorSettings
 from monitor.standard import Standards
-from monitor.store import Store
+from monitor.stores import open_store, wait_for_store
 
 ABOUT = """Watches a deployed model through its events: camera faults, drift, and decay against its benchmark. Opens few and true incidents, and asks for
 retraining when labels show harm. State is kept in the folder `state`, saved together with the log's offsets: it may be killed at any time."""
@@ -54,9 +55,11 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         open_things.callback(bus.close)
         policy = settings.policy()
         standards = Standards(ModelRepository(settings.repository), settings.model, policy)
-        store = Store(settings.state / f"monitor-{settings.model}.sqlite", f"block_frames={policy.block_frames}")
+        store = wait_for_store(lambda: open_store(settings), stop)
+        if store is None:
+            return 0
         open_things.callback(store.close)
-        memory = store.load()
+        memory = Memory()
         judge = Judge(settings.model, policy, memory, standards)
         service = Service(bus, store, judge, memory, settings.model, settings.merge_wait_s, settings.save_every_s, time.time)
         registry = CollectorRegistry()
@@ -72,10 +75,10 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
             panel.beat(service, time.time())
             reports.keep_up(case.incident for case in memory.cases.values())
 
-        _LOG.info("started", model=settings.model, port=server.port, cameras=len(memory.cameras), open_incidents=len(memory.cases))
+        _LOG.info("started", model=settings.model, port=server.port)
         if wait_for_log(bus, TOPICS, timeout_s=float("inf"), stop=stop):
             service.run(stop, beat)
-        _LOG.info("stopped", unsent=len(store.unsent()[0]))
+        _LOG.info("stopped")
     return 0
 
 

@@ -3,6 +3,9 @@
 One thread. State and offsets are saved together; the log is told the offsets afterwards, for dashboards only. A record that cannot be parsed or
 handled goes to the dead letters, and the rest moves on. A log, a repository or a state file that is away is waited for, with nothing lost: what was
 judged stays in memory until it can be saved, and a judgement that was broken off half-way is forgotten together with all that was not saved.
+
+Of several monitors of one model one is active and holds every place; the others stand by with empty memories. Memory is loaded when the places are
+given and dropped when they are taken; a save of one that was taken over without knowing it is refused by the store, and it stands by again.
 """
 
 import threading
@@ -12,14 +15,14 @@ from typing import Final
 import msgspec
 
 from contracts import events
-from contracts.errors import LogAwayError, StoreError
+from contracts.errors import LogAwayError, StoreError, TakenOverError
 from contracts.events import AnyEvent, BadEventError
 from contracts.logs import Logger
 from contracts.ports import Bus, Outgoing, Place, Reader
 from monitor.identity import derived_id
 from monitor.judge import Judge
 from monitor.memory import Memory
-from monitor.store import Store
+from monitor.stores import Store
 from monitor.timeline import Timeline, Waiting
 
 TOPICS: Final = (events.FRAMES, events.LABELS, events.RETRAIN, events.COMMANDS)
@@ -56,7 +59,7 @@ class Service:
         self._save_every_s = save_every_s
         self._wait_s = wait_s
         self._timeline = Timeline(wait_s)
-        self._next = store.offsets()
+        self._next: dict[Place, int] = {}
         """The next record to judge of each place."""
         self._fresh: dict[Place, int] = {}
         """Of these, what is not saved yet."""
@@ -67,8 +70,10 @@ class Service:
         self._saving_s = 0.0
         self._save_first = False
         """A save failed: it comes before anything else is judged."""
-        self._broken_off = False
-        """Memory is half-changed: it has to be loaded again."""
+        self._letters = False
+        """Whether the outbox may hold something."""
+        self.active = False
+        """Whether the places are ours and the memory is loaded; else this monitor stands by."""
         self.reading = False
         """Whether the log was reached and answered."""
         self.taken: dict[tuple[str, str], int] = {}
@@ -87,19 +92,17 @@ class Service:
         """Read and judge until `stop`; `heartbeat` is called after each round. State is saved and the outbox emptied before it returns."""
         while not stop.is_set():
             try:
-                if self._broken_off:
-                    stop.wait(RETRY_S)
-                    self._go_back()
                 self._follow(stop, heartbeat)
-            except _BrokenOffError as error:
+            except (_BrokenOffError, TakenOverError) as error:
                 _LOG.warning("judging_again", reason=str(error), retry_s=RETRY_S)
-                self._broken_off = True
+                self._stand_by()
+                stop.wait(RETRY_S)
             except (LogAwayError, StoreError) as error:
                 _LOG.warning("outbox_kept", reason=str(error))
 
     def _follow(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
-        """Until `stop`, or until what was judged since the last save has to be judged again."""
-        reader = self._bus.reader(f"keepsight-monitor-{self._model}", TOPICS, self._start)
+        """Until `stop`, or until what was judged since the last save has to be judged again, here or elsewhere."""
+        reader = self._bus.reader(f"keepsight-monitor-{self._model}", TOPICS, self._start, sole=True)
         try:
             while not stop.is_set():
                 try:
@@ -109,21 +112,36 @@ class Service:
                     _LOG.warning("waiting", reason=str(error), retry_s=RETRY_S)
                     self.reading = not isinstance(error, LogAwayError) and self.reading
                     stop.wait(RETRY_S)
-            self._save()
-            self._post(reader)
+            if self.active:
+                self._save()
+                self._post(reader)
         finally:
             reader.close()
 
     def _start(self, place: Place) -> int | None:
         """A place is given to us, anew or again: it is read from where it was judged, and what waits of it is read once more."""
+        if not self.active:
+            self._take_over()
         self._timeline.forget(place)
         return self._next.get(place)
 
-    def _go_back(self) -> None:
-        """To what was saved last, as a killed process would."""
+    def _take_over(self) -> None:
+        """Go on from what was saved last, by whomever. Raises StoreError."""
+        began = self._clock()
         self._memory.become(self._store.load())
-        self._timeline, self._next = Timeline(self._wait_s), self._store.offsets()
-        self._fresh, self._said, self._save_first, self._broken_off = {}, [], False, False
+        self._next = self._store.offsets()
+        self.active = self._letters = True
+        memory = self._memory
+        _LOG.info("active", load_s=round(self._clock() - began, 3), cameras=len(memory.cameras), open_incidents=len(memory.cases))
+
+    def _stand_by(self) -> None:
+        """Forget what is not saved, and the rest: the next holder loads it."""
+        _LOG.info("standing_by", unsaved=bool(self._fresh))
+        self._memory.become(Memory())
+        self._timeline, self._next = Timeline(self._wait_s), {}
+        self._fresh, self._saved, self._said = {}, {}, []
+        self.active = self._save_first = self._letters = False
+        self.lag = 0
 
     def _round(self, reader: Reader) -> None:
         if self._save_first:
@@ -134,8 +152,11 @@ class Service:
             except BadEventError as error:
                 self._timeline.add(record, None, str(error))
         places = reader.places()
-        self._timeline.keep(places)
         self.reading = True
+        if self.active and not places:
+            self._stand_by()
+            return
+        self._timeline.keep(places)
         undelivered = reader.lag() if self._timeline else {}
         self.lag = sum(undelivered.values()) + len(self._timeline)
         for waiting in self._timeline.due(self._clock(), undelivered, places):
@@ -190,18 +211,19 @@ class Service:
         """Raises StoreError; nothing more is judged then until it succeeds."""
         began, self._save_first = self._clock(), True
         self._store.save(self._memory, self._fresh, self._said)
+        self._letters |= bool(self._said)
         self._saved.update(self._fresh)
         self._fresh, self._said, self._save_first = {}, [], False
         self._saved_at = self._clock()
         self._saving_s = max(0.0, self._saved_at - began)
 
     def _post(self, reader: Reader) -> None:
-        while True:
+        while self._letters:
             letters, last = self._store.unsent()
-            if not letters:
-                break
-            self._bus.publish(letters)
-            self._store.sent(last)
+            if letters:
+                self._bus.publish(letters)
+                self._store.sent(last)
+            self._letters = bool(letters)
         if self._saved:
             reader.commit(self._saved)
             self._saved = {}

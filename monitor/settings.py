@@ -108,6 +108,13 @@ class MonitorSettings(ServiceSettings):
         description="Frames at most that a report lays out, the newest of the incident. Its distances count all of them.",
     )
     reports_kept: int = Field(30, ge=1, le=10_000, description="Reports kept on disk, some 6 MB each; the oldest go first.")
+    state_url: str = Field(
+        "",
+        repr=False,
+        description="PostgreSQL for the state instead of the folder `state`, where monitors of one model run on several hosts: "
+        "postgresql://user@host:5432/database. See docs/replicas.md.",
+    )
+    state_password: str = Field("", repr=False, description="Password of its user. Better as a secret file: see docs/settings.md.")
     merge_wait_s: float = Field(
         1.0, ge=0, description="Seconds that an event waits for earlier ones of other partitions. Verdicts come so much later."
     )

@@ -283,9 +283,10 @@ def test_a_full_disk_is_waited_for_and_nothing_is_lost(
 def test_a_state_file_in_use_or_damaged_says_what_to_do(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state.sqlite"
     live(world, Shelf(world.told[:40]), path, 1.0)
-    holder = Store(path, "law")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
     monkeypatch.setattr(store_module, "BUSY_S", 0.01)
-    with pytest.raises(StoreError, match="does another monitor use it"):
+    with pytest.raises(StoreError, match="does a frozen monitor hold it"):
         Store(path, "law")
     holder.close()
     sound = path.read_bytes()

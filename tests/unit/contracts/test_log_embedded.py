@@ -188,7 +188,7 @@ def test_shares_are_fair_and_complete(count: int, partitions: list[int]) -> None
     for i, size in enumerate(partitions):
         places[f"topic-{i}"] = list(range(start, start + size))
         start += size
-    owners = shares([(member, frozenset(places)) for member in range(count)], places)
+    owners = shares([(member, frozenset(places)) for member in range(count)], places, sole=False)
     assert sorted(owners) == list(range(start))
     for of_topic in places.values():
         held = [sum(owners[place] == member for place in of_topic) for member in range(count)]
@@ -196,5 +196,10 @@ def test_shares_are_fair_and_complete(count: int, partitions: list[int]) -> None
 
 
 def test_a_topic_that_nobody_reads_has_no_owner() -> None:
-    assert shares([(1, frozenset("a"))], {"a": [1], "b": [2]}) == {1: 1}
-    assert shares([], {"a": [1]}) == {}
+    assert shares([(1, frozenset("a"))], {"a": [1], "b": [2]}, sole=False) == {1: 1}
+    assert shares([], {"a": [1]}, sole=True) == {}
+
+
+def test_a_sole_holder_is_the_first_member_who_reads_the_topic() -> None:
+    members = [(3, frozenset("a")), (5, frozenset("ab"))]
+    assert shares(members, {"a": [1, 2], "b": [7]}, sole=True) == {1: 3, 2: 3, 7: 5}
