@@ -26,8 +26,8 @@ MIXTURE: Final = 0.35
 """Of (1 - p) / p: three in four frames moved. Measured 0.7 to 3.3 where a share of 0.2 to 0.5 was new, -0.1 to 0.1 where all frames moved."""
 IMAGE: Final = 0.5
 """Of image over embedding: 0.5 to 2.7 under dark, haze, noise and blur, 0.1 to 0.4 for new objects, tilt and dirt."""
-UNSURE: Final = 0.4
-"""Deviations of entropy."""
+UNSURE: Final = 0.25
+"""Deviations of entropy: 0.3 to 0.8 where unknown digits come, -1 where another product is answered with confidence."""
 DOUBT: Final = 0.25
 """So near to a threshold, as a share of it, the other side is named as well."""
 MOST_FEATURES: Final = 6
