@@ -36,6 +36,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     paged_at: float | None
     closed_at: float | None
     resolution: str
+    false_alarm: bool
+    """A person had marked it as one, in a command among the events."""
     reminders: int
     retrain_requested_at: float | None
     change: str
@@ -52,6 +54,7 @@ class Entry(msgspec.Struct):
     paged_at: float | None = None
     closed_at: float | None = None
     resolution: str = ""
+    false_alarm: bool = False
     reminders: int = 0
     retrain_at: float | None = None
     change: str = ""
@@ -88,6 +91,7 @@ class Entry(msgspec.Struct):
             paged_at=self.paged_at,
             closed_at=self.closed_at,
             resolution=self.resolution,
+            false_alarm=self.false_alarm,
             reminders=self.reminders,
             retrain_requested_at=self.retrain_at,
             change=self.change,
@@ -121,7 +125,9 @@ class Ledger:
         if isinstance(said, IncidentUpdated) and said.why == "reminder":
             entry.reminders += 1
         if isinstance(said, IncidentClosed):
-            entry.closed_at, entry.resolution = said.occurred_at, said.resolution
+            entry.closed_at = entry.closed_at or said.occurred_at  # one that had closed by itself may be called a false alarm later
+            entry.resolution = entry.resolution or said.resolution
+            entry.false_alarm = entry.false_alarm or said.false_alarm
 
     def lines(self, budget: float) -> list[Line]:
         """All that was said, by time."""
