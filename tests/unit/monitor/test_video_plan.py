@@ -1,0 +1,62 @@
+"""What a version's frames bring to a video camera's minutes."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from contracts.manifest import FileEntry, InputSpec, Lineage, Manifest
+from contracts.predictions import Box, Detections
+from contracts.statistics import NUMERIC
+from monitor.items.features import IncompleteFrameError
+from monitor.standard import Standard
+from monitor.video.plan import plan
+from tests.monitor_line import Line, usual
+
+DETECTOR = Manifest(
+    model="m", version="1", created_at=0.0, task="detection", labels=("a",), input=InputSpec("x", 8, 8), scores="s", embedding="e",
+    scores_are="probabilities", lineage=Lineage("import"), files={"model.onnx": FileEntry("5" * 64, 1)},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
+    return Line(tmp_path_factory.mktemp("line"))
+
+
+def test_a_detectors_boxes_are_watched_beside_its_image(line: Line) -> None:
+    its = plan(Standard(DETECTOR, None, "no baseline"), 1.0)
+    boxes = (Box("a", 0, 0, 48, 48, 0.9), Box("a", 0, 0, 24, 24, 0.5))
+    frame = msgspec.structs.replace(line.frame("cam", usual()), prediction=Detections(boxes))
+    values = its.features(np.array([its.row(frame)], np.float32))[0]
+    assert [judged.aspect.name for judged in its.judged] == ["image", "answers"]
+    assert its.judged[1].aspect.features == ("boxes a frame", "box score", "box area")
+    assert values[-3:] == pytest.approx([2, 0.7, (0.25 + 0.0625) / 2], rel=1e-5)
+    empty = msgspec.structs.replace(frame, prediction=Detections(()))
+    assert its.row(empty)[-3:] == [0.0, 0.0, 0.0]
+
+
+def test_a_detector_that_sends_classes_is_told(line: Line) -> None:
+    with pytest.raises(IncompleteFrameError):
+        plan(Standard(DETECTOR, None), 1.0).row(line.frame("cam", usual()))
+
+
+def test_without_a_usable_baseline_the_image_is_watched_alone(line: Line) -> None:
+    its = plan(Standard(None, None, "damaged"), 1.0)
+    values = its.features(np.array([its.row(line.frame("cam", usual()))], np.float32))
+    assert values.shape == (1, len(NUMERIC))
+    assert [judged.aspect.name for judged in its.judged] == ["image"]
+
+
+def test_a_night_darker_than_the_baseline_is_seen_as_dark_as_it_is(line: Line) -> None:
+    from contracts.repository import ModelRepository
+    from monitor.policy import Policy
+    from monitor.standard import Standards
+
+    its = plan(Standards(ModelRepository(line.url), "small", Policy())("1"), 1.0)
+    frame = line.frame("cam", usual())
+    row = its.row(frame)
+    row[NUMERIC.index("luma_mean")] = 0.5
+    values = its.features(np.array([row], np.float32))[0]
+    assert values[its.judged[0].columns][NUMERIC.index("luma_mean")] == 0.5
+    assert [judged.aspect.name for judged in its.judged] == ["image", "answers", "embedding", "kernel"]
+    assert its.judged[-1].columns.stop == len(values)
