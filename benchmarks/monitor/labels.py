@@ -205,7 +205,7 @@ def figures(quick: bool) -> list[Figure]:
             values[f"{name} matched"] = value
             runners[f"{name} matched"] = Runner(of_river(peer.kind, **{peer.parameter: value}))
     print("labels, tuned:", ", ".join(f"{name} {value:.4g}" for name, value in values.items()), file=sys.stderr)
-    runs = (400, 40) if quick else (2000, 150)
+    runs = (400, 30) if quick else (1500, 100)
     return [
         *_false_alarms(runners, missing, labels),
         *_run_length(quick),

@@ -206,16 +206,20 @@ def test_labels_that_do_not_count_do_not_feed_a_burst(desk: Desk) -> None:
     assert case.tally.n == 0
 
 
-def test_whichever_road_comes_first_the_request_bears_the_episode_s_key(tmp_path: Path) -> None:
-    keys = []
-    for folder, arl in (("burst", 1e9), ("alarm", 100.0)):
-        desk = Desk(tmp_path / folder, dataclasses.replace(POLICY, label_arl=arl))
-        desk.see(desk.line.pass_by(CAMERAS, 64, usual()))
-        unsure(desk)
-        said = desk.labels(200, errors=9)
-        (request,) = requests(said)
-        keys.append(request.request_key)
-    assert keys[0] == keys[1]
+@pytest.mark.parametrize(("road", "alpha", "at"), [("burst", 0.01, range(3, 15)), ("alarm", 1e-30, range(20, 21))])
+def test_whichever_road_comes_first_asks_and_the_other_one_does_not_ask_again(
+    tmp_path: Path, road: str, alpha: float, at: range
+) -> None:
+    desk = Desk(tmp_path, dataclasses.replace(POLICY, label_arl=100.0, burst_alpha=alpha))
+    desk.see(desk.line.pass_by(CAMERAS, 64, usual()))
+    unsure(desk)
+    asked = [n for n in range(1, 80) for _ in requests(desk.labels(1, errors=9))]
+    assert len(asked) == 1
+    assert asked[0] in at
+    (case,) = desk.memory.cases.values()
+    assert case.burst is not None
+    assert case.burst.verdict == "confirmed"  # both roads were gone to the end
+    assert desk.memory.labels["1"].value > 100
 
 
 def test_a_truth_the_version_does_not_know_is_an_error_that_can_be_corrected_into_one_it_knows(desk: Desk) -> None:
