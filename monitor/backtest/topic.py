@@ -5,7 +5,7 @@ from typing import Final
 
 from contracts import events
 from contracts.errors import LogAwayError
-from contracts.ports import Bus
+from contracts.ports import Bus, Place, Record
 from monitor.backtest.recorded import Recorded, Source, recorded
 from monitor.service import TOPICS
 from monitor.timeline import Timeline
@@ -30,28 +30,41 @@ class LogPast:
         """All events in the order in which the live monitor judges them. Raises LogAwayError or LogRefusedError."""
         reader = self._bus.reader(None, TOPICS)
         timeline = Timeline(0.0, MOST_WAITING)
+        passed: set[Place] = set()
         idle = 0
         try:
             while True:
                 records = reader.poll(POLL_S, BATCH)
                 for record in records:
-                    if not self._since <= record.time_ms / 1000 <= self._until:
-                        continue
-                    try:
-                        timeline.add(record, events.decode(record))
-                    except events.BadEventError as error:
-                        self.source.bury(f"{record.place.topic}[{record.place.partition}]@{record.offset}", error)
-                places, left = reader.places(), reader.lag()
-                for waiting in timeline.due(float("inf"), left, places):
+                    self._take(record, timeline, passed)
+                idle = 0 if records else idle + 1
+                try:
+                    lag = reader.lag()
+                except LogAwayError:  # also where a place has no position yet
+                    if idle >= PATIENCE:
+                        raise
+                    continue
+                left = {place: count for place, count in lag.items() if count and place not in passed}
+                for waiting in timeline.due(float("inf"), left, reader.places()):
                     if waiting.event is not None:
                         self.source.events += 1
                         yield recorded(waiting.event, waiting.record.time_ms / 1000, 0, self.source.events)
-                if not any(left.values()) and not records and places:
+                if lag and not left and not len(timeline):
                     return
-                idle = 0 if records else idle + 1
                 if idle >= PATIENCE:
                     raise LogAwayError(
-                        f"{self.source.name} has {sum(left.values())} more records, but delivered none in {PATIENCE} polls"
+                        f"{self.source.name} has {sum(left.values())} more records, but gave none in {PATIENCE} polls"
                     )
         finally:
             reader.close()
+
+    def _take(self, record: Record, timeline: Timeline, passed: set[Place]) -> None:
+        """Into the line, if it lies in the time asked for; a place is done with its first record after it, however many come yet."""
+        taken_s = record.time_ms / 1000
+        if taken_s > self._until:
+            passed.add(record.place)
+        elif taken_s >= self._since:
+            try:
+                timeline.add(record, events.decode(record))
+            except events.BadEventError as error:
+                self.source.bury(f"{record.place.topic}[{record.place.partition}]@{record.offset}", error)
