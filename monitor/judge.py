@@ -46,7 +46,7 @@ class Judge:
         self._marks = Marks(memory, policy.false_alarm_days)
         self._video = VideoWatch(policy, memory, standards)
         self._drift = DriftDesk(policy, memory, standards, self._book, self._faults, self._marks, self._video)
-        self._minutes = VideoDesk(memory, self._video, self._drift, self._faults, self._marks)
+        self._minutes = VideoDesk(memory, self._video, self._book, self._drift, self._faults, self._marks)
         self._labels = LabelDesk(policy, memory, standards, self._book, self._drift)
 
     def apply(self, event: AnyEvent, at: float) -> list[AnyEvent]:

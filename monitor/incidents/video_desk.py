@@ -7,6 +7,7 @@ else is drift of the site: weather, light, another scene or other objects. Where
 from collections.abc import Sequence
 
 from monitor.camera import Camera
+from monitor.incidents.casebook import Casebook
 from monitor.incidents.drift_desk import DriftDesk
 from monitor.incidents.fault_desk import DIFFERS, FaultDesk
 from monitor.incidents.finding import Finding
@@ -18,8 +19,11 @@ from monitor.video.watch import VideoWatch
 class VideoDesk:
     """Acts on the judged minutes of one model's video cameras."""
 
-    def __init__(self, memory: Memory, video: VideoWatch, drift: DriftDesk, faults: FaultDesk, marks: Marks) -> None:
+    def __init__(
+        self, memory: Memory, video: VideoWatch, book: Casebook, drift: DriftDesk, faults: FaultDesk, marks: Marks
+    ) -> None:
         self._memory = memory
+        self._book = book
         self._video = video
         self._drift = drift
         self._faults = faults
@@ -55,10 +59,11 @@ class VideoDesk:
             self._faults.healthy(camera, at, "all its channels are below their limits for hours")
 
     def _join(self, site: str, findings: list[Finding], at: float) -> None:
-        """The site's drift case opens, or is told of cameras that are new to it."""
+        """The site's drift case opens, is told of cameras that are new to it, or goes over to the version that took over and sees the same."""
         case = next(iter(self._memory.open_cases("drift", site)), None)
-        if case is not None and any(f.version == case.replaced_by for f in findings):
-            case = self._drift.hand_over(case, findings, at)
+        if case is not None and (moved := [f for f in findings if f.version == case.replaced_by]):
+            self._drift.widen(self._book.hand_over(case, case.replaced_by), moved, case.incident.cameras, at)
+            return
         fresh = [
             f
             for f in findings

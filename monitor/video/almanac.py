@@ -34,9 +34,17 @@ def context(aspect: Aspect, slot: Whole | int) -> Whole:
 def spread(almanac: Records, minute: int) -> Floats:
     """The mean squared residuals [..., P, F] at this time of day: the wider of the hours half an hour before and after, so that a dawn that comes a
     little earlier is no drift."""
-    near = [(minute + step) // 60 % HOURS for step in (-30, 30)]
-    seen = almanac["seen"][..., near, :, None] > 0
-    return np.asarray(np.where(seen, almanac["spread"][..., near, :, :], almanac["overall"][..., None, :, :]).max(axis=-3))
+    before, after = ((minute + step) // 60 % HOURS for step in (-30, 30))
+    spread = _of_hour(almanac, before)
+    return spread if after == before else np.maximum(spread, _of_hour(almanac, after))
+
+
+def _of_hour(almanac: Records, hour: int) -> Floats:
+    """An hour's mean squared residuals [..., P, F], the whole day's where it was not seen yet."""
+    seen = almanac["seen"][..., hour, :, None] > 0
+    return np.asarray(
+        almanac["spread"][..., hour, :, :] if seen.all() else np.where(seen, almanac["spread"][..., hour, :, :], almanac["overall"])
+    )
 
 
 def floor(aspect: Aspect) -> Floats:

@@ -83,6 +83,10 @@ class Scene(msgspec.Struct):
     """Each channel's higher ratio of self and peer, in the minute judged last."""
     alarms: int = 0
     """Channels, by scope, with an open alarm."""
+    rehearsed: int = 0
+    """Minutes of its reference that were judged as they came, by what was known before them: out of fold."""
+    raised: int = 0
+    """Alarms that opened in them."""
     history: int = 0
     """Minutes of its own history that the image is judged by."""
     examples: list[str] = []

@@ -16,7 +16,7 @@ from monitor.incidents.finding import Finding
 from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.standard import Standard
-from monitor.video import bank
+from monitor.video import bank, limits
 from monitor.video.bank import State
 from monitor.video.finding import finding, ratios
 from monitor.video.plan import Judged, Plan, plan
@@ -93,7 +93,7 @@ class VideoWatch:
         alarmed = {name for look in looks for name, on in zip(look.cameras, look.state.alarmed(), strict=True) if on}
         forgiven = {scene.camera for scene in scenes if self._memory.cameras[scene.camera].muted}
         told: dict[str, dict[str, float]] = {scene.camera: {} for scene in scenes}
-        alarms = dict.fromkeys(told, 0)
+        alarms, fresh = dict.fromkeys(told, 0), dict.fromkeys(told, 0)
         for look in looks:
             aspect, live = look.judged.aspect, look.state.live
             frozen = np.array([name in alarmed and name not in forgiven for name in look.cameras])
@@ -103,6 +103,7 @@ class VideoWatch:
             for k, name in enumerate(look.cameras):
                 told[name] |= {channel.name: round(float(above[k, c].max()), 3) for c, channel in enumerate(aspect.channels)}
                 alarms[name] += int((live[k]["opened"] > 0).sum())
+                fresh[name] += int((live[k]["opened"] == minute).sum())
                 self._memory.keep(Track(name, aspect.name, look.version, live[k].tobytes()))
                 if live[k]["slot"] != before[k]:
                     self._memory.keep(Almanac(name, aspect.name, look.version, look.state.almanac[k].tobytes()))
@@ -120,6 +121,8 @@ class VideoWatch:
                     self._memory.drop(scene.camera, name, gone)
             scene.judged(minute, version, told[scene.camera], alarms[scene.camera])
             scene.history = history[scene.camera]
+            if limits.WARMING <= scene.history < limits.REFERENCE:
+                scene.rehearsed, scene.raised = scene.rehearsed + 1, scene.raised + fresh[scene.camera]
             self._memory.mark("scene", scene.camera)
 
     def _looks(self, minute: int, scenes: list[Scene]) -> list[Look]:

@@ -126,7 +126,7 @@ def test_one_camera_in_another_light_than_its_peers_is_its_own_fault(house: Hous
 
 def test_light_on_all_cameras_is_one_incident_of_the_site(house: House) -> None:
     house.see(house.minutes(10))
-    said = house.see(house.minutes(40, dict.fromkeys(CAMERAS, 60.0)))
+    said = house.see(house.minutes(16, dict.fromkeys(CAMERAS, 60.0)))
     assert sum(isinstance(word, IncidentOpened) for word in said) == 1
     last = said[-1].incident  # type: ignore[union-attr]  # incidents only
     assert last.cause == "environment_change"
@@ -180,6 +180,16 @@ def test_a_new_version_keeps_the_image_and_warms_for_the_rest(house: House) -> N
     assert ("cam-1", "answers", "2") in house.memory.tracks
     said = house.see(house.minutes(12, {"cam-2": 60.0}, version="2"))
     assert isinstance(said[0], IncidentOpened)  # the image did not have to warm again
+
+
+def test_drift_that_the_next_version_sees_too_goes_over_to_it(house: House) -> None:
+    house.line.publish_for_other("2")
+    house.see(house.minutes(3))
+    house.see(house.minutes(20, dict.fromkeys(CAMERAS, 60.0)))
+    (number,) = house.memory.cases
+    said = house.see(house.minutes(5, dict.fromkeys(CAMERAS, 60.0), version="2"))
+    assert not any(isinstance(word, IncidentOpened) for word in said)
+    assert house.memory.cases[number].incident.version == "2"
 
 
 def test_a_kill_between_any_two_events_changes_nothing(tmp_path: Path) -> None:
