@@ -23,7 +23,7 @@ from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.repository import ModelRepository
 from monitor.report import task as tasks
-from monitor.report.figures import SAID, Everything, Figure, beside, compare
+from monitor.report.figures import SAID, Everything, Figure, beside, compare, rights
 from monitor.report.gather import Reading
 from monitor.report.page import Content, render
 from monitor.report.rows import Answers, Layout, Rows, live_answers, reference_answers
@@ -92,7 +92,7 @@ def make(task: Task, clock: Callable[[], float], now: float) -> str:
 
 def _content(task: Task, now: float, data: _Data, figures: Sequence[Figure], evidently: str) -> Content:
     counts = (len(data.reference), len(data.current), data.everything.frames, len(data.told.truth))
-    return Content(task, data.incident, data.closed_at, now, figures, *counts, data.notes, evidently)
+    return Content(task, data.incident, data.closed_at, now, figures, rights(data.known, data.told), *counts, data.notes, evidently)
 
 
 def _gather(task: Task, clock: Callable[[], float]) -> _Data:
@@ -142,8 +142,12 @@ def _evidently(data: _Data) -> tuple[str, dict[str, float]]:
     groups = [group_widget(title="Data drift", widgets=drift._widgets)]  # evidently is pinned; it has no public way to join reports
     try:
         quality = _quality(data, shown)
-    except Exception as error:  # scikit-learn's and Evidently's own: half a report is better than none
-        data.notes.append(f"Classification quality: Evidently could not make it ({type(error).__name__}: {error})")
+    except (
+        Exception
+    ) as error:  # many kinds; it fails where a side shows one class, or two of more: half a report is better than none
+        data.notes.append(
+            f"Classification quality: Evidently could not lay it out ({type(error).__name__}: {error}); ours stands above"
+        )
     else:
         groups += [group_widget(title="Classification quality", widgets=quality)] if quality else []
     return render_widgets(groups), {

@@ -5,9 +5,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from contracts.quality import Metric, wilson
 from monitor.detectors import distances
 from monitor.detectors.distances import Histogram, histogram
-from monitor.report.rows import Rows
+from monitor.report.rows import Answers, Rows
 
 SAID: Final = "predicted class"
 """The column of predicted classes."""
@@ -81,3 +82,25 @@ def compare(reference: Rows, current: Rows, everything: Everything) -> list[Figu
 def beside(figures: Sequence[Figure], evidently: Mapping[str, float]) -> list[Figure]:
     """The figures with Evidently's, by column."""
     return [figure._replace(evidently=evidently.get(figure.column)) for figure in figures]
+
+
+class Right(NamedTuple):
+    """How often answers were right on each side: over all frames (`accuracy`), or those whose truth is a class (`recall of`). None without frames."""
+
+    name: str
+    reference: Metric | None
+    current: Metric | None
+
+
+def rights(reference: Answers, current: Answers) -> list[Right]:
+    """Accuracy, and the recall of each class in order of name, with Wilson's 95 % intervals; [] without labels."""
+    if not current.truth:
+        return []
+    classes = sorted({*reference.truth, *current.truth})
+    found = [Right("accuracy", _right(reference), _right(current))]
+    return found + [Right(f"recall of {name}", _right(reference, name), _right(current, name)) for name in classes]
+
+
+def _right(answers: Answers, of: str | None = None) -> Metric | None:
+    hits = [truth == said for truth, said in zip(answers.truth, answers.said, strict=True) if of in (None, truth)]
+    return wilson(sum(hits), len(hits)) if hits else None

@@ -10,7 +10,8 @@ from html import escape
 from typing import Final
 
 from contracts.incidents import Contribution, Estimate, Evidence, Incident
-from monitor.report.figures import Figure
+from contracts.quality import Metric
+from monitor.report.figures import Figure, Right
 from monitor.report.paths import path_of
 from monitor.report.task import Task
 
@@ -63,6 +64,7 @@ class Content:
     """When the incident was over; None while it is open."""
     made_at: float
     figures: Sequence[Figure]
+    rights: Sequence[Right]
     reference_rows: int
     current_rows: int
     frames: int
@@ -87,6 +89,7 @@ def render(content: Content) -> str:
 {_contributions(incident.contributions)}
 {_estimates(incident.estimates)}
 {_figures(content)}
+{_rights(content.rights)}
 {_notes(content.notes)}
 {_frame(content.evidently)}
 <footer class="soft"><p>Made by Keepsight at {_clock(content.made_at)}, for reading: no verdict rests on this page{again}.</p></footer>"""
@@ -164,6 +167,16 @@ def _figures(content: Content) -> str:
         f"the Wasserstein distance for numbers and Jensen-Shannon for classes, on the same rows as ours. The last column is over all {content.frames:,} frames."
     )
     return _section("distances", "Distances", text, head, rows)
+
+
+def _rights(rights: Sequence[Right]) -> str:
+    rows = [(r.name, *_interval(r.reference), *_interval(r.current)) for r in rights]
+    text = "Of frames whose truth is known: the reference's, and uniformly sampled ones of the incident. In brackets the 95 % interval."
+    return _section("rights", "How often the answers were right", text, ("", "reference", "frames", "now", "frames"), rows)
+
+
+def _interval(metric: Metric | None) -> tuple[str, int]:
+    return ("", 0) if metric is None else (f"{metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]", metric.n)
 
 
 def _notes(notes: Sequence[str]) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from contracts.incidents import Contribution, Estimate, Evidence, Incident
 from contracts.log_security import LogSecurity
+from contracts.quality import wilson
 from monitor.report.evidently_page import _Shown
-from monitor.report.figures import Figure
+from monitor.report.figures import Figure, Right
 from monitor.report.notices import being_made, failed
 from monitor.report.page import Content, render
 from monitor.report.task import Task, decode, encode
@@ -29,7 +30,7 @@ def content(text: str = "hall", evidently: str = "<html><body><p>theirs</p></bod
     task = Task(model="m", incident=incident(text), log="embedded:///log", repository="/repository", frames=100)
     values: dict[str, object] = {
         "task": task, "incident": task.incident, "closed_at": None, "made_at": 1_750_000_100.0,
-        "figures": [Figure(text, 1.0, 2.0, 0.123456, 0.2, 0.3, 0.4, 0.123456)],
+        "figures": [Figure(text, 1.0, 2.0, 0.123456, 0.2, 0.3, 0.4, 0.123456)], "rights": [Right(text, None, wilson(9, 40))],
         "reference_rows": 1200, "current_rows": 100, "frames": 5000, "answers": 0, "notes": [text], "evidently": evidently,
     }  # fmt: skip
     return Content(**{**values, **changes})  # type: ignore[arg-type]  # the values above, by name
@@ -54,6 +55,7 @@ def test_it_tells_what_where_since_when_and_how_much() -> None:
         assert text in page, text
     assert page.count("0.1235") == 2
     assert "not to be trusted" in page
+    assert "0.225 [0.123, 0.375]" in page
     assert "40%" in page
     closed = render(content(closed_at=1_750_000_090.0))
     assert "closed 2025-06-15 15:08:10 UTC" in closed

@@ -7,8 +7,8 @@ import pytest
 from contracts.baseline import Baseline
 from contracts.predictions import Box, BoxesTruth, Classification, Detections
 from contracts.repository import ModelRepository
-from monitor.report.figures import SAID, Everything, beside, compare
-from monitor.report.rows import Layout, live_answers, reference_answers
+from monitor.report.figures import SAID, Everything, beside, compare, rights
+from monitor.report.rows import Answers, Layout, live_answers, reference_answers
 from tests.monitor_line import MODEL, Line, usual
 
 
@@ -90,3 +90,17 @@ def test_figures_are_exact_on_the_rows_and_count_every_frame(line: Line, baselin
     joined = beside(compare(reference, reference, same), {SAID: 0.25})
     assert [figure.evidently for figure in joined if figure.column == SAID] == [0.25]
     assert all(figure.evidently is None for figure in joined if figure.column != SAID)
+
+
+def test_how_often_the_answers_were_right() -> None:
+    known, told = Answers(("a", "a", "b", "b"), ("a", "b", "b", "b")), Answers(("b", "c"), ("b", "b"))
+    found = {right.name: (right.reference, right.current) for right in rights(known, told)}
+    assert list(found) == ["accuracy", "recall of a", "recall of b", "recall of c"]
+    shares = {name: tuple(metric and (metric.value, metric.n) for metric in pair) for name, pair in found.items()}
+    assert shares == {
+        "accuracy": ((0.75, 4), (0.5, 2)),
+        "recall of a": ((0.5, 2), None),
+        "recall of b": ((1.0, 2), (1.0, 1)),
+        "recall of c": (None, (0.0, 1)),
+    }
+    assert rights(known, Answers((), ())) == []
