@@ -15,6 +15,12 @@ FRAMES = Spec(
     "over the life of the state.",
     ("fate",),
 )
+ACTIVE = Spec(
+    "keepsight_monitor_active",
+    "gauge",
+    "1 while this replica is the one that judges the model's cameras, 0 while it stands by.",
+    ("model",),
+)
 LAG_RECORDS = Spec("keepsight_monitor_lag_records", "gauge", "Records written to the log and not yet judged.")
 LAG_SECONDS = Spec(
     "keepsight_monitor_lag_seconds",
@@ -99,6 +105,13 @@ REPLAY = Spec(
     "value, low, high); above pages_per_camera_month its cameras write tickets.",
     ("model", "version", "bound"),
 )
+VIDEO_REPLAY = Spec(
+    "keepsight_monitor_calibrated_replay_video",
+    "gauge",
+    "The same for video cameras, all together: alarms that their references raised while they grew, each judged by what was known before it. A camera "
+    "above pages_per_camera_month by itself writes tickets.",
+    ("model", "bound"),
+)
 DEMOTED = Spec(
     "keepsight_monitor_cameras_demoted",
     "gauge",
@@ -126,6 +139,7 @@ OUTBOX = Spec("keepsight_monitor_said_total", "counter", "Events published since
 ALL: tuple[Spec, ...] = (
     EVENTS,
     FRAMES,
+    ACTIVE,
     LAG_RECORDS,
     LAG_SECONDS,
     WATERMARK,
@@ -143,6 +157,7 @@ ALL: tuple[Spec, ...] = (
     CONCEPT_ALARMS,
     LABEL_EVIDENCE,
     REPLAY,
+    VIDEO_REPLAY,
     DEMOTED,
     DOUBTFUL,
     MARKS,

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from contracts import metrics, metrics_monitor
 from monitor import label_exports
+from monitor.items.replay import Replay
 from monitor.overview import STATES, CameraView, Overview
 
 TOP = 20
@@ -40,6 +41,10 @@ class Exports:
         self._gauge[metrics_monitor.LAG_SECONDS].set(max(0.0, now - newest_at) if lag and newest_at else 0.0)
         self._gauge[metrics_monitor.WATERMARK].set(newest_at)
 
+    def role(self, active: bool) -> None:
+        """Whether this replica judges or stands by."""
+        self._gauge[metrics_monitor.ACTIVE].labels(self._model).set(active)
+
     def show(self, overview: Overview) -> None:
         """Set everything that an overview tells; label values that are gone disappear."""
         states = Tallies(camera.state for camera in overview.cameras)
@@ -51,6 +56,7 @@ class Exports:
         for fate, count in fates.items():
             self._gauge[metrics_monitor.FRAMES].labels(fate).set(count)
         self._show_drift(overview.cameras)
+        self._show_video_replay(overview.cameras)
         self._show_versions(overview)
         for spec, value in (
             (metrics_monitor.DEMOTED, sum(camera.demoted != "" for camera in overview.cameras)),
@@ -63,6 +69,16 @@ class Exports:
         incidents.clear()
         for (cause, severity), count in Tallies((i["cause"], i["severity"]) for i in overview.incidents).items():
             incidents.labels(self._model, cause, severity).set(count)
+
+    def _show_video_replay(self, cameras: list[CameraView]) -> None:
+        shown = self._gauge[metrics_monitor.VIDEO_REPLAY]
+        shown.clear()
+        replays = [camera.replay for camera in cameras if camera.replay]
+        if replays:
+            months = sum(each["camera_months"] for each in replays)
+            together = Replay(round(sum(each["alarms"] for each in replays)), max(months, 1e-9))
+            for bound, value in zip(("value", "low", "high"), (together.rate, *together.interval()), strict=True):
+                shown.labels(self._model, bound).set(value)
 
     def _show_drift(self, cameras: list[CameraView]) -> None:
         drift, top = self._gauge[metrics_monitor.DRIFT], self._gauge[metrics_monitor.DRIFT_CAMERA]

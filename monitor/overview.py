@@ -36,6 +36,8 @@ class CameraView(msgspec.Struct):
     """Why its drift is told as tickets only."""
     doubt: str = ""
     """Why its stream kind seems wrong."""
+    replay: dict[str, float] = {}
+    """Of a video camera: what its own reference raised out of fold."""
 
 
 class Overview(msgspec.Struct):
@@ -50,6 +52,8 @@ class Overview(msgspec.Struct):
     marks: list[dict[str, Any]]
     """False alarms that people marked: what raises limits, and by how much."""
     events: dict[str, int]
+    role: str = "active"
+    """Or `standby`: another replica judges, and its `/v1/state` shows all this."""
 
 
 def overview(model: str, policy: Policy, memory: Memory, standards: Callable[[str], Standard]) -> Overview:
@@ -81,7 +85,8 @@ def _camera(camera: Camera, policy: Policy, memory: Memory, standards: Callable[
     if scene is not None:
         return CameraView(
             camera.name, camera.site, state, camera.version, msgspec.to_builtins(camera.counts), scene.minutes, camera.last_at,
-            max(scene.ratios.values(), default=0.0), scene.ratios, reason, "", health.doubt(camera),
+            max(scene.ratios.values(), default=0.0), scene.ratios, reason, scene.demoted(policy.pages_per_camera_month), health.doubt(camera),
+            _replay(scene.replay, policy.pages_per_camera_month) if scene.replay else {},
         )  # fmt: skip
     return CameraView(
         camera.name, camera.site, state, camera.version, msgspec.to_builtins(camera.counts), watch.blocks if watch else 0, camera.last_at,

@@ -11,6 +11,7 @@ from monitor.incidents.casebook import Casebook
 from monitor.incidents.finding import Finding
 from monitor.incidents.regimes import Regime
 from monitor.memory import Memory
+from monitor.policy import Policy
 from monitor.standard import Standard
 
 MOST_EVIDENCE: Final = 16
@@ -21,7 +22,8 @@ FORM_S: Final = 3600.0
 class Account:
     """Gives account of the drift of one model's cameras."""
 
-    def __init__(self, memory: Memory, standards: Callable[[str], Standard], book: Casebook) -> None:
+    def __init__(self, policy: Policy, memory: Memory, standards: Callable[[str], Standard], book: Casebook) -> None:
+        self._policy = policy
         self._memory = memory
         self._standards = standards
         self._book = book
@@ -68,7 +70,10 @@ class Account:
     def demoted(self, camera: str) -> str:
         """Why a camera's drift is told as tickets only; "" when it may page."""
         known = self._memory.cameras[camera]
-        return "" if known.stream == "video" else self._standards(known.version).demoted
+        if known.stream == "video":
+            scene = self._memory.scenes.get(camera)
+            return scene.demoted(self._policy.pages_per_camera_month) if scene is not None else ""
+        return self._standards(known.version).demoted
 
     def _new_form(self, findings: list[Finding]) -> bool:
         """Whether several cameras' pictures changed their size or codec shortly before they drifted."""

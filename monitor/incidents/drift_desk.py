@@ -48,7 +48,7 @@ class DriftDesk:
         self._faults = faults
         self._marks = marks
         self._video = video
-        self._account = Account(memory, standards, book)
+        self._account = Account(policy, memory, standards, book)
 
     def block(self, camera: Camera, at: float) -> None:
         """A camera closed a block under its version."""

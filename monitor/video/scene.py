@@ -11,6 +11,9 @@ import msgspec
 import numpy as np
 
 from monitor.detectors.ewma import Floats
+from monitor.items.replay import Replay
+from monitor.standard import overspent
+from monitor.video.limits import MINUTES_A_MONTH
 from monitor.video.plan import Plan
 
 UNIT: Final = 2.0**-20
@@ -93,6 +96,16 @@ class Scene(msgspec.Struct):
     """Stored paths of the newest sampled frames."""
     usual: list[str] = []
     """The same when its alarms were last closed: what it showed before."""
+
+    @property
+    def replay(self) -> Replay | None:
+        """What its own reference raised out of fold, while it grew; None before."""
+        return Replay(self.raised, self.rehearsed / MINUTES_A_MONTH) if self.rehearsed else None
+
+    def demoted(self, pages_a_month: float) -> str:
+        """Why its drift is told as tickets only; "" when it may page. One alarm in the weeks of a reference says too little."""
+        replay = self.replay
+        return overspent(pages_a_month, replay.rate) if replay is not None and replay.alarms > 1 else ""
 
     def block(self, minute: int, version: str) -> Block:
         """The block of a minute and version, made at first need."""

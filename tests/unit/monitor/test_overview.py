@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from contracts import metrics_monitor
@@ -104,3 +105,22 @@ def test_marks_are_shown(tmp_path: Path) -> None:
     standards = Standards(ModelRepository(Line(tmp_path).url), MODEL, POLICY)
     (mark,) = overview(MODEL, POLICY, memory, standards).marks
     assert (mark["by"], mark["reason"], mark["worst"]) == ("Ada", "a test piece", {"embedding": [2.0]})
+
+
+def test_a_video_camera_s_own_reference_shows_what_it_raised_and_demotes_it_above_its_budget(tmp_path: Path) -> None:
+    line, memory = Line(tmp_path), Memory()
+    standards = Standards(ModelRepository(line.url), MODEL, POLICY)
+    judge = Judge(MODEL, POLICY, memory, standards)
+    for frame in line.pass_by(("gate", "yard"), 3, usual(), stream="video"):
+        judge.apply(frame, line.now)
+    quiet, loud = memory.scenes["gate"], memory.scenes["yard"]
+    assert quiet.replay is None
+    quiet.rehearsed = loud.rehearsed = 21 * 1440
+    quiet.raised, loud.raised = 1, 3
+    gate, yard = overview(MODEL, POLICY, memory, standards).cameras
+    assert (gate.demoted, gate.replay["alarms"]) == ("", 1)
+    assert yard.demoted == "this camera cannot keep its budget of 1 pages a month (replay: 4.3), so it writes tickets"
+    registry = CollectorRegistry()
+    Exports(registry, MODEL, standards.families).show(overview(MODEL, POLICY, memory, standards))
+    shown = registry.get_sample_value("keepsight_monitor_calibrated_replay_video", {"model": MODEL, "bound": "value"})
+    assert shown == pytest.approx(4 / 1.4)
