@@ -55,28 +55,33 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         open_things.callback(bus.close)
         policy = settings.policy()
         standards = Standards(ModelRepository(settings.repository), settings.model, policy)
-        store = wait_for_store(lambda: open_store(settings), stop)
-        if store is None:
-            return 0
-        open_things.callback(store.close)
         memory = Memory()
         judge = Judge(settings.model, policy, memory, standards)
-        service = Service(bus, store, judge, memory, settings.model, settings.merge_wait_s, settings.save_every_s, time.time)
+        service: Service | None = None
         registry = CollectorRegistry()
         panel = Panel(
             Exports(registry, settings.model, standards.families), lambda: overview(settings.model, policy, memory, standards)
         )
         reports = desk_of(settings)
         open_things.callback(reports.close)
-        server = HealthServer(listener, registry, service.ready, {"/v1/state": panel.page}, {PREFIX: reports.answer})
+
+        def ready() -> str | None:
+            return service.ready() if service is not None else "the store of the state has not answered yet"
+
+        server = HealthServer(listener, registry, ready, {"/v1/state": panel.page}, {PREFIX: reports.answer})
         open_things.callback(server.close)
+        _LOG.info("started", model=settings.model, port=server.port)
+        store = wait_for_store(lambda: open_store(settings), stop)
+        if store is not None:
+            open_things.callback(store.close)
+            service = Service(bus, store, judge, memory, settings.model, settings.merge_wait_s, settings.save_every_s, time.time)
 
         def beat() -> None:
+            assert service is not None
             panel.beat(service, time.time())
             reports.keep_up(case.incident for case in memory.cases.values())
 
-        _LOG.info("started", model=settings.model, port=server.port)
-        if wait_for_log(bus, TOPICS, timeout_s=float("inf"), stop=stop):
+        if service is not None and wait_for_log(bus, TOPICS, timeout_s=float("inf"), stop=stop):
             service.run(stop, beat)
         _LOG.info("stopped")
     return 0

@@ -31,10 +31,12 @@ class Panel:
 
     def beat(self, service: Service, now: float) -> None:
         """Called after each round of the loop."""
+        self._exports.role(service.active)
         self._exports.progress(service.taken, service.said, service.lag, service.newest_at, now)
         if now >= self._next_at:
             self._next_at = now + EVERY_S
             seen = self._look()
+            seen.role = "active" if service.active else "standby"
             self._exports.show(seen)
             self._warn(seen)
             self._content = msgspec.json.format(msgspec.json.encode(seen), indent=1)

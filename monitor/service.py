@@ -85,7 +85,7 @@ class Service:
         """The event time of the newest event judged."""
 
     def ready(self) -> str | None:
-        """None when the log is being read, else why not."""
+        """None when the log is being read, else why not. A monitor that stands by is ready, too: to take over."""
         return None if self.reading else "the log has not answered yet"
 
     def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ Without its programs tests skip by name, or fail when KEEPSIGHT_REQUIRE_ALL=1 sa
 """
 
 import atexit
+import contextlib
 import functools
 import os
 import shutil
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.kafka_cluster import missing
@@ -84,13 +86,11 @@ class Server:
 
     def freeze(self) -> None:
         """Nothing of it runs any more; its sockets stay open."""
-        for pid in self._processes():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(self._processes(), signal.SIGSTOP)
 
     def thaw(self) -> None:
         """It goes on where it stood."""
-        for pid in reversed(self._processes()):
-            os.kill(pid, signal.SIGCONT)
+        self._signal(reversed(self._processes()), signal.SIGCONT)
 
     def end(self) -> None:
         """Stop it for good."""
@@ -102,6 +102,11 @@ class Server:
             check=False,
         )
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _signal(self, processes: Iterable[int], number: int) -> None:
+        for pid in processes:
+            with contextlib.suppress(ProcessLookupError):  # a backend that ended just now
+                os.kill(pid, number)
 
     def _processes(self) -> list[int]:
         """The postmaster, then its children."""
