@@ -21,7 +21,7 @@ from monitor.policy import Policy
 from monitor.quality import segments
 from monitor.quality.cross_check import CrossCheck
 from monitor.quality.detections import match
-from monitor.quality.labelled import UNUSED
+from monitor.quality.labelled import OTHER, UNUSED
 from monitor.quality.labels import Answer, LabelChannel, channel, count
 from monitor.quality.segments import CLASSES_OF_A_CAMERA
 from monitor.quality.tally import Tally
@@ -91,7 +91,7 @@ class LabelDesk:
 
     def _again(self, of_version: LabelChannel, camera: Camera, answer: Answer | None, before: int, manifest: Manifest) -> None:
         """A frame that was labelled before: the same truth changes nothing, another one the figures. The alarm's evidence stays as it was weighed."""
-        known = answer is not None and answer.matches is None and 0 <= before < len(manifest.labels)
+        known = answer is not None and answer.matches is None and before < min(OTHER, len(manifest.labels))
         if answer is None or not known or manifest.labels[before] == answer.truth:
             of_version.again += 1
             return
@@ -212,4 +212,4 @@ def _number(answer: Answer | None, manifest: Manifest) -> int:
     """What a truth is remembered as."""
     if answer is None:
         return UNUSED
-    return manifest.labels.index(answer.truth) if answer.truth in manifest.labels else len(manifest.labels)
+    return min(OTHER, manifest.labels.index(answer.truth)) if answer.truth in manifest.labels else OTHER

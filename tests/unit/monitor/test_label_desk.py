@@ -117,7 +117,7 @@ def test_labels_of_old_frames_are_new_after_those_of_younger_ones_and_memory_is_
     assert {seen.see(one, i % 3) for i, one in enumerate(reversed(ids))} == {None}
     assert [seen.see(one, UNUSED) for one in ids[:KEPT]] == [(len(ids) - 1 - i) % 3 for i in range(KEPT)]
     assert {seen.see(one, 0) for one in ids[:KEPT]} == {UNUSED}
-    assert len(seen.frames) == KEPT * 12
+    assert len(seen.frames) == KEPT * 7
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(seen), type=Labelled) == seen
     with pytest.raises(ValueError, match="expected a UUIDv7"):
         seen.see("no id", 0)
