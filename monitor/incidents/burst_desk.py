@@ -23,10 +23,12 @@ def asked(case: Case | None, findings: Sequence[Finding], wanted: int, headline:
     """
     if case is not None and case.label_alarm:
         return {}
-    if case is not None and case.incident.labels_wanted:
-        settled = case.burst is not None and case.burst.verdict
-        return {"action": case.incident.action if settled else wording.labels_wanted(case.incident.labels_wanted)}
-    if not wanted or max((finding.ratio("performance") for finding in findings), default=0.0) < 1:
+    if case is not None and case.burst is not None:
+        return {"action": case.incident.action}  # labels speak now: LabelDesk tells them
+    asked_before = case.incident.labels_wanted if case is not None else 0
+    over = max((finding.ratio("performance") for finding in findings), default=0.0) >= 1
+    wanted = asked_before or (wanted if over else 0)
+    if not wanted:
         return {}
     return {
         "labels_wanted": wanted,
