@@ -70,7 +70,7 @@ def learn(aspect: Aspect, live: Records, almanac: Records, tail: Floats, forgive
     almanac["table"][rows, c] += rate[:, None] * (mean - almanac["table"][rows, c])
     almanac["days"][rows, c] = np.minimum(days + 1, cap)
     almanac["history"][rows] = np.minimum(before + live["n"], 2**30)
-    aged = rows[before // DAY != almanac["history"][rows] // DAY]
+    aged = rows[(before // DAY != almanac["history"][rows] // DAY) | forgiven[rows]]  # what was forgiven counts at once
     if len(aged):
         almanac["limit"][aged] = limits.limits(aspect, almanac[aged], tail)
 
