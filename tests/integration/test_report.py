@@ -138,6 +138,7 @@ def test_killed_children_asked_twice_and_a_killed_monitor(house: House, incident
     assert [word for word in house.log_lines() if word["event"] == "report_failed"][-1]["incident"] == incident.incident_id
 
 
+@pytest.mark.slow
 def test_a_monitor_that_is_told_to_stop_ends_its_child(house: House, incident: Incident) -> None:
     eventually(lambda: status(house, incident), lambda seen: seen == 200)
     assert status(house, incident, "?again") == 202

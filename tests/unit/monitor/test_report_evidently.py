@@ -69,7 +69,7 @@ def test_a_detector_has_no_classes() -> None:
     [
         (answers("ab", "abb"), answers("ab", "ab")),
         (answers("abc", "abcc"), answers("abc", "acb")),
-        (answers("abcd", "abcc"), answers("abc", "abc")),
+        pytest.param(answers("abcd", "abcc"), answers("abc", "abc"), marks=pytest.mark.slow),
         (answers(("b", END), ("b", END, END)), answers((END, "b"), ("b", END, "b"))),
     ],
     ids=["two", "three", "four, three of them now", "names that end scripts"],
