@@ -80,7 +80,7 @@ def _camera(camera: Camera, policy: Policy, memory: Memory, standards: Callable[
     ratios: dict[str, float] = {}
     if watch is not None and reference is not None and watch.ratios:
         ratios = {channel.name: round(ratio, 3) for channel, ratio in zip(reference.channels, watch.ratios, strict=True)}
-    state, reason = _state(camera, policy, memory)
+    state, reason = state_of(camera, policy, memory)
     scene = memory.scenes.get(camera.name) if camera.stream == "video" else None
     if scene is not None:
         return CameraView(
@@ -94,7 +94,7 @@ def _camera(camera: Camera, policy: Policy, memory: Memory, standards: Callable[
     )  # fmt: skip
 
 
-def _state(camera: Camera, policy: Policy, memory: Memory) -> tuple[str, str]:
+def state_of(camera: Camera, policy: Policy, memory: Memory) -> tuple[str, str]:
     """The state word, and why."""
     watch = memory.watches.get((camera.name, camera.version))
     if camera.audit:

@@ -12,6 +12,7 @@ from monitor.backtest.ledger import Ledger
 from monitor.backtest.recorded import MOST_REASONS, Recorded
 from monitor.judge import Judge
 from monitor.memory import ACTIVE_S, Memory
+from monitor.overview import state_of
 from monitor.policy import Policy
 from monitor.standard import Standards
 
@@ -29,7 +30,13 @@ class Trial:
         self.memory = Memory()
         self.standards = Standards(repository, model, policy)
         self.ledger = Ledger()
+        self._policy = policy
         self._judge = Judge(model, policy, self.memory, self.standards)
+
+    def unready(self) -> dict[str, str]:
+        """The cameras that drift is not, or not fully, judged on in the end, with the reason."""
+        states = ((camera.name, *state_of(camera, self._policy, self.memory)) for camera in self.memory.cameras.values())
+        return {name: why for name, state, why in sorted(states) if why and state in ("warming", "no_verdict", "quiet")}
 
     def take(self, event: AnyEvent, at: float) -> None:
         """Judge one event. Raises what the judge raises."""

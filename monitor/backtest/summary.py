@@ -97,6 +97,8 @@ class Summary(msgspec.Struct, frozen=True):
     versions: dict[str, int]
     unjudged: dict[str, str]
     """Versions without a verdict on drift, with the reason."""
+    unready: dict[str, str]
+    """Cameras that were not, or not fully, judged for drift even in the end, with the reason. They count as watched."""
     has_truth: bool
     window_s: float
     seconds: float
@@ -122,6 +124,7 @@ def summarise(
     inside = [change for change in changes or [] if seen.first_at <= change.at <= seen.last_at]
     figures = [_figures(trial, inside, window_s, months) for trial in trials]
     unjudged = {version: why for version in sorted(seen.versions) if (why := trials[0].standards(version).unjudged)}
+    unready = {camera: why for camera, why in trials[0].unready().items() if why not in unjudged.values()}
     speed = median(speeds) if speeds else 0.0
     first = figures[0]
     return Summary(
@@ -139,6 +142,7 @@ def summarise(
         unused=seen.unused,
         versions=dict(sorted(seen.versions.items())),
         unjudged=unjudged,
+        unready=unready,
         has_truth=changes is not None,
         window_s=window_s,
         seconds=seconds,
@@ -148,7 +152,7 @@ def summarise(
         budgets=figures,
         sources=sources,
         policy=policy,
-        notes=_notes(seen, speed, policy, changes, inside, unjudged, sources, model) + _doubts(figures, months),
+        notes=_notes(seen, speed, policy, changes, inside, unjudged, sources, model) + _unready(unready) + _doubts(figures, months),
         broken_reasons=[reason for source in sources for reason in source.reasons] + seen.reasons,
     )
 
@@ -159,6 +163,17 @@ def rate(count: int, months: float) -> Rate:
         return Rate(0.0, 0.0, 0.0)
     low = float(gammaincinv(count, 0.025)) if count else 0.0
     return Rate(count / months, low / months, float(gammaincinv(count + 1, 0.975)) / months)
+
+
+def _unready(unready: dict[str, str]) -> list[str]:
+    """Cameras by the reason; while they learn they raise no false page, and the rate looks better than it is."""
+    by_reason: dict[str, list[str]] = {}
+    for camera, why in unready.items():
+        by_reason.setdefault(why, []).append(camera)
+    return [
+        f"{len(cameras)} of the cameras ({', '.join(cameras[:3])}{', …' if len(cameras) > 3 else ''}) had no full verdict on drift even in the end: {why}."
+        for why, cameras in by_reason.items()
+    ]
 
 
 def _doubts(figures: list[BudgetFigures], months: float) -> list[str]:

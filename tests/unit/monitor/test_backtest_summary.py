@@ -27,6 +27,9 @@ class Trial:
         self.ledger = Ledger()
         self.ledger.entries = {one.latest.incident_id: one for one in entries}
 
+    def unready(self) -> dict[str, str]:
+        return {f"cam-{n}": "1.2 of 28 days" for n in range(3, 8)}
+
     def standards(self, version: str) -> Standard:
         return Standard(None, None, "unknown" if version == "9" else "", 1.0, lambda: Replay(alarms=6, camera_months=2.0))
 
@@ -81,6 +84,7 @@ def test_false_pages_delays_and_misses_by_hand() -> None:
     assert found.delay_s == {"a": 60.0, "b": 180.0, "c": None}
     assert any("outside lies outside" in note for note in found.notes)
     assert any("version 9 were judged for camera health only: unknown" in note for note in found.notes)
+    assert any("5 of the cameras (cam-3, cam-4, cam-5, …) had no full verdict on drift" in note for note in found.notes)
     assert any("2 events of model big" in note for note in found.notes)
 
 
