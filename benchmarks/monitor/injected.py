@@ -36,7 +36,7 @@ KINDS: Final[tuple[tuple[str, str, tuple[Course, ...], bool], ...]] = (
     ("coarse", "pipeline_change", ("sudden",), False),
     ("usual", "", ("sudden",), False),
 )
-"""What is injected, what it truly is, in which courses, and whether on one camera of four."""
+"""What is injected, what it truly is, in which courses, and whether on one camera of three."""
 CAUSES: Final = ("camera_fault", "environment_change", "population_change", "new_class", "concept_drift")
 UNTOLD: Final = "untold"
 OFF: Final = 0.05
@@ -45,7 +45,7 @@ CAVEATS: Final = (
     "stories of one world share its photographs, so intervals (Wilson) are over stories and not over worlds.",
     "injected: mix-a and mix-b change class shares of known classes; on solar cells a share of defects of .86 instead of .33 stays below the limits, because "
     "whole modules of the reference differ as much: those stories are untold, and counted as wrong.",
-    "injected: causes and types are taken as last told, 80 blocks of 32 frames a camera after the onset (gradual and incremental ones take 50 of them).",
+    "injected: causes and types are taken as last told, 72 blocks of 32 frames a camera after the onset (gradual and incremental ones take 50 of them).",
 )
 
 

@@ -1,4 +1,4 @@
-"""One story of injected.py: a site of four cameras, quiet, then drift, as events through the real judge; what it said is the outcome."""
+"""One story of injected.py: a site of three cameras, quiet, then drift, as events through the real judge; what it said is the outcome."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,15 +20,15 @@ from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.standard import Standards
 
-CAMERAS: Final = ("cam-1", "cam-2", "cam-3", "cam-4")
+CAMERAS: Final = ("cam-1", "cam-2", "cam-3")
 POLICY: Final = Policy(block_frames=32, reports=False)
 STEP_S: Final = 0.25
 START: Final = 1_750_000_000.0
-QUIET: Final = 30
+QUIET: Final = 24
 """Blocks before the drift."""
 LENGTH: Final = 50
 """Blocks that a gradual or incremental drift takes."""
-DRIFT: Final = 80
+DRIFT: Final = 72
 AWAY: Final = (20, 65)
 """A recurring drift is there for so many blocks, and again from the second on: in between it is quiet for longer than a case stays open."""
 SHARE: Final = 0.4
@@ -168,7 +168,7 @@ def _frame(look: Look, camera: str, number: int, story: Story, name: str) -> Fra
     side, codec = (100, "webp") if name == "coarse-1" else (300, "jpeg")
     frame_id = derived_id(at, story, number)
     return FrameScored(
-        event_id=derived_id(at, "event", number), occurred_at=at, model="model", frame_id=frame_id, camera=camera, site="hall",
+        event_id=frame_id, occurred_at=at, model="model", frame_id=frame_id, camera=camera, site="hall",
         stream="items", version="1", variant="champion", captured_at=at, received_at=at, width=side, height=side, bytes=look.bytes,
         codec=codec, statistics=_still(look.statistics) if name == "frozen" else look.statistics, prediction=look.prediction,
         confidence=look.prediction.confidence, entropy=look.prediction.entropy, embedding=look.embedding,
