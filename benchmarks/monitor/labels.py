@@ -82,8 +82,9 @@ def channel(rng: np.random.Generator, classes: int = 4, cameras: int = 8) -> Cal
     def take(loss: float) -> bool:
         label, camera = next(drawn)
         made.take(Answer(loss, str(label), str(label) if not loss else "-"), 0.0)
+        before = each[camera].value(made.episode)
         each[camera].take(loss, TOLERATED, made.episode, 0.0)
-        made.share(each)
+        made.share(before, each[camera].value(made.episode))
         return made.value >= ARL
 
     return take
@@ -293,8 +294,9 @@ def _one_camera(rng: np.random.Generator, whole: bool) -> int:
         camera = int(rng.integers(8))
         loss = float(rng.random() < (0.4 if n >= 0 and camera == 0 else USUAL))
         made.take(Answer(loss, "a", "a" if not loss else "b"), 0.0)
+        before = each[camera].value(made.episode)
         each[camera].take(loss, TOLERATED, made.episode, 0.0)
-        made.share(each)
+        made.share(before, each[camera].value(made.episode))
         if n >= 0 and (made.value if whole else overall.value) >= ARL:
             return n + 1
     return MOST

@@ -76,9 +76,10 @@ class LabelDesk:
             self._cross_check.take(of_version.version, of_version.stream, answer.loss, taken_at)
         own = self._memory.camera_labels(camera.name, of_version.version)
         tolerated = of_version.camera_tolerated if of_version.overall else None
+        before = own.value(of_version.episode)
         own.take(answer.loss, tolerated, of_version.episode, taken_at)
+        of_version.share(before, own.value(of_version.episode))
         count(own.tally, answer, CLASSES_OF_A_CAMERA)
-        of_version.share(self._memory.labelled[of_version.version].values())
         for case in list(self._memory.cases.values()):
             concerned = (
                 case.kind != "fault" and case.incident.version == of_version.version and camera.name in case.incident.cameras

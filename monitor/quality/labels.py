@@ -8,7 +8,6 @@ counted and judge nothing.
 """
 
 import math
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,7 +17,6 @@ from monitor.detectors.e_detector import HEAD_START, EDetector, detector
 from monitor.policy import Policy
 from monitor.quality.cross_check import ErrorStream
 from monitor.quality.detections import Matches, Window
-from monitor.quality.segments import CameraLabels
 from monitor.quality.tally import Tally
 
 CLASSES_WEIGHT: Final = 0.1
@@ -26,6 +24,8 @@ CAMERAS_WEIGHT: Final = 0.1
 """What breaks a class or a camera is large: a tenth of the weight costs it ln 10 / KL labels, some ten of its own at 10 % -> 40 %."""
 MOST_CLASSES: Final = 64
 """Classes with a detector of their own, those with the most benchmark frames."""
+MOST_SUMMED: Final = 1e12
+"""Of one camera's detector: far above any alarm, and small enough that the running sum loses less than a thousandth of a label to rounding."""
 AGES: Final = 64
 
 
@@ -100,9 +100,9 @@ class LabelChannel(msgspec.Struct):
             self.window.add(answer.matches)
         self.last_at = max(self.last_at, at)
 
-    def share(self, cameras: Iterable[CameraLabels]) -> None:
-        """Bring the cameras' part up to date. fsum: the same in any order."""
-        self.cameras_value = math.fsum(each.value(self.episode) for each in cameras)
+    def share(self, before: float, after: float) -> None:
+        """Bring the cameras' part up to date: one camera's detector went from `before` to `after`. Constant in the number of cameras."""
+        self.cameras_value += min(MOST_SUMMED, after) - min(MOST_SUMMED, before)
 
     def alarms(self, policy: Policy) -> bool:
         """Whether this label crossed the line, with enough labels in the recent run to show for it: once per episode."""

@@ -152,6 +152,13 @@ def test_saved_and_loaded_a_detector_goes_on_the_same() -> None:
 # Classes and cameras together.
 
 
+def label_of(made: LabelChannel, camera: CameraLabels, loss: float, n: int) -> None:
+    """A camera's label, as the desk takes it."""
+    before = camera.value(made.episode)
+    camera.take(loss, P0, made.episode, float(n))
+    made.share(before, camera.value(made.episode))
+
+
 def channel(rng: np.random.Generator, labels: int, broken: str = "", error: float = P0) -> int | None:
     """A channel of two classes and three cameras, of which one comes late, all at exactly what is tolerated but the `broken` one; when it alarms."""
     made = LabelChannel("1", detector(P0, HEAD_START * ARL), {"a": detector(P0), "b": detector(P0)}, camera_tolerated=P0)
@@ -161,8 +168,7 @@ def channel(rng: np.random.Generator, labels: int, broken: str = "", error: floa
         camera = f"cam-{rng.integers(3 if n > 60 else 2)}"
         loss = float(rng.random() < (error if broken in (truth, camera) else P0))
         made.take(Answer(loss, truth, truth if not loss else "other"), float(n))
-        cameras.setdefault(camera, CameraLabels(camera, "1")).take(loss, P0, made.episode, float(n))
-        made.share(cameras.values())
+        label_of(made, cameras.setdefault(camera, CameraLabels(camera, "1")), loss, n)
         if made.value >= ARL:
             return n
     return None
@@ -190,13 +196,21 @@ def test_one_broken_class_or_camera_of_ten_is_found_long_before_the_overall_erro
             loss = float(rng.random() < (0.5 if at == "0" else 0.06))
             made.take(Answer(loss, at, at if not loss else "other"), float(n))
             if kind == "camera":
-                cameras[at].take(loss, P0, made.episode, float(n))
-                made.share(cameras.values())
+                label_of(made, cameras[at], loss, n)
             if made.value >= 1000.0:
                 break
         found.append(n)
     assert np.median(found) < 250
     assert max(found) < 700
+
+
+def test_the_running_sum_of_cameras_is_their_sum_whatever_they_went_through() -> None:
+    rng = np.random.default_rng(2)
+    made, cameras = LabelChannel("1", detector(P0), camera_tolerated=P0), [CameraLabels(str(k), "1") for k in range(5)]
+    for n in range(4000):
+        error = 0.9 if n < 300 else 0.05  # up to the ceiling and back
+        label_of(made, cameras[n % 5], float(rng.random() < error), n)
+    assert made.cameras_value == pytest.approx(sum(camera.value(1) for camera in cameras), abs=1e-2)
 
 
 @pytest.mark.parametrize("episode", [1, 2])
