@@ -13,14 +13,14 @@ from monitor.detectors.ewma import Floats
 
 def features(probabilities: Floats) -> Floats:
     """[n, K + 2] of probabilities [n, K]: each class's, then the largest, then the entropy in nats; mass left out of an event counts as one class."""
-    return np.column_stack([probabilities, probabilities.max(axis=1), entropy(probabilities)])
+    return np.concatenate([probabilities, probabilities.max(axis=1, keepdims=True), entropy(probabilities)[:, None]], axis=1)
 
 
 def entropy(probabilities: Floats) -> Floats:
     """Shannon entropy [n] in nats, as Classification.entropy has it."""
-    rest = np.clip(1 - probabilities.sum(axis=1, keepdims=True), 0, 1)
+    rest = 1 - probabilities.sum(axis=1, keepdims=True)
     every = np.concatenate([probabilities, np.where(rest > 1e-5, rest, 0)], axis=1)  # 1e-5: what rounding to 6 digits leaves
-    return np.asarray(-np.where(every > 0, every * np.log(np.where(every > 0, every, 1)), 0).sum(axis=1))
+    return np.asarray(-(every * np.log(np.where(every > 0, every, 1))).sum(axis=1))
 
 
 def names(labels: Sequence[str]) -> tuple[str, ...]:

@@ -246,7 +246,8 @@ def _feature_map(
 
     def features(rows: Rows) -> Floats:
         statistics, embedding, said = layout.split(rows)
-        statistics, embedding = np.clip(statistics, low, high), np.clip(embedding, near, far)
+        statistics = np.minimum(np.maximum(statistics, low), high)  # np.clip takes three times as long for so few
+        embedding = np.minimum(np.maximum(embedding, near), far)
         parts = [levelled(statistics), embedding, kernel(embedding), softmax.features(said)]
         parts += [cbpe.expected(said)[:, None], atc.passes(said.max(axis=1), confident)[:, None], expected.features(said, classes)]
         return np.concatenate(parts, axis=1)

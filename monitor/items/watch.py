@@ -108,7 +108,7 @@ class Watch(msgspec.Struct):
 
     def _fold(self, reference: Reference) -> None:
         rows = np.frombuffer(bytes(self.pending), np.float32).reshape(-1, reference.layout.width)
-        total = np.hstack([reference.features(rows), reference.form.columns(rows)]).sum(axis=0)
+        total = np.concatenate([reference.features(rows).sum(axis=0), reference.form.columns(rows).sum(axis=0)])
         self.sums = _packed(total + _unpacked(self.sums) if self.sums else total)
         self.folded += len(rows)
         self.pending = bytearray()
