@@ -1,6 +1,6 @@
 """Everything the monitor remembers of one model, in memory, with what changed since it was last saved. `store.py` saves and loads it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -146,12 +146,15 @@ class Memory:
         if self.almanacs.pop(key, None):
             self.mark("almanac", "\x1f".join(key))
 
-    def channel(self, fresh: LabelChannel) -> LabelChannel:
-        """The version's label channel, else the `fresh` one; the ones with the oldest labels but CHANNELS_KEPT are dropped."""
-        known = self.labels.setdefault(fresh.version, fresh)
-        self.mark("labels", fresh.version)
+    def channel(self, version: str, fresh: Callable[[], LabelChannel]) -> LabelChannel:
+        """The version's label channel, made when it is met; the ones with the oldest labels but CHANNELS_KEPT are dropped."""
+        self.mark("labels", version)
+        known = self.labels.get(version)
+        if known is not None:
+            return known
+        known = self.labels[version] = fresh()
         while len(self.labels) > CHANNELS_KEPT:
-            others = [channel for channel in self.labels.values() if channel.version not in (fresh.version, self.rollout.champion)]
+            others = [channel for channel in self.labels.values() if channel.version not in (version, self.rollout.champion)]
             gone = min(others, key=lambda channel: channel.last_at).version
             del self.labels[gone]
             self.mark("labels", gone)

@@ -60,7 +60,7 @@ class LabelDesk:
             return
         reason = _unused(label, said, camera)
         answer = None if reason else _answer(label, said)
-        of_version = self._memory.channel(channel(manifest, self._policy))
+        of_version = self._memory.channel(said.version, lambda: channel(manifest, self._policy))
         before = camera.labelled.see(label.frame_id, _number(answer, manifest))
         if before is not None:
             self._again(of_version, camera, answer, before, manifest)

@@ -18,6 +18,7 @@ from monitor.judge import Judge
 from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.quality.labelled import KEPT, UNUSED, Labelled
+from monitor.quality.labels import LabelChannel
 from monitor.standard import Standard, Standards
 from tests.monitor_line import MODEL, Line, black, usual
 from tests.small_model import LABELS
@@ -228,6 +229,18 @@ def test_a_truth_the_version_does_not_know_is_an_error_that_can_be_corrected_int
     desk.see([desk.line.label(frame, True, truth=ClassTruth("scratch")), desk.line.label(frame, True)])
     tally = desk.memory.labels["1"].tally
     assert (tally.n, tally.loss, tally.true) == (1, 1, {"scratch": 1})  # who it was is not remembered: it stays
+
+
+def test_old_versions_are_forgotten_but_never_the_champion(desk: Desk) -> None:
+    memory = desk.memory
+    for k in range(1, 14):
+        made = memory.channel(str(k), lambda k=k: LabelChannel(str(k)))  # type: ignore[misc]  # bound now
+        made.last_at = float(k)
+        memory.camera_labels("cam-1", str(k)).last_at = float(k)
+    assert list(memory.labels) == ["1", *map(str, range(7, 14))]
+    assert sorted(version for version, each in memory.labelled.items() if "cam-1" in each) == ["11", "12", "13"]
+    assert memory.part("labels", "2") is None
+    assert memory.part("labelled", "cam-1\x1f2") is None
 
 
 # Detectors.
