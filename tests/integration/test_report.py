@@ -97,7 +97,7 @@ def test_an_incident_links_to_its_report(house: House, incident: Incident) -> No
 
 def test_state_and_folder_survive_and_other_addresses_do_not_answer(house: House, incident: Incident) -> None:
     eventually(lambda: status(house, incident), lambda seen: seen == 200)
-    state = json.loads(house.get("/v1/state")[1])
+    state = eventually(lambda: json.loads(house.get("/v1/state")[1]), lambda seen: bool(seen.get("incidents")))
     assert [one["report"] for one in state["incidents"]] == [incident.report]
     for path in (
         "0197723a-dc80-7000-8000-000000000001.html",
