@@ -1,5 +1,7 @@
 """The form of blocks: what it reads from frames whose change is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,13 @@ def test_a_new_cluster_is_a_mixture_of_the_share_that_it_has(made: Form) -> None
         shape = read(made, moved(drawn(), share, EMBEDDING, 6.0))
         assert shape.explained < 0.3
         assert shape.mixture == pytest.approx((1 - share) / share, rel=0.3)
+
+
+def test_what_is_half_noise_counts_as_half_as_long(made: Form) -> None:
+    values = moved(drawn(), 0.5, EMBEDDING, 6.0)
+    clear, noisy = read(replace(made, noise=0.0), values), read(replace(made, noise=1e6), values)
+    assert noisy.mixture == pytest.approx(clear.mixture / form.LEAST_SIGNAL**2)
+    assert (clear.explained < 0.3, noisy.explained) == (True, 1.0)
 
 
 def test_frames_that_all_move_are_no_mixture(made: Form) -> None:

@@ -41,6 +41,10 @@ def test_a_regime_is_known_again_and_another_one_is_not(versions: tuple[Referenc
     assert (again.served, again.until) == ("3", 100.0)
     assert kept.nearest(at(one, 6.0, seed=1), one) is None
     assert kept.nearest(at(one, 0.0), one) is None
+    far = Regimes()
+    far.remember(regimes.seen(at(one, 20.0), one, "3", 100.0), one)
+    assert far.nearest(at(one, 14.0), one) is not None
+    assert far.nearest(at(one, 12.0), one) is None  # more than a third of the way back
 
 
 def test_what_a_version_was_made_for_is_known_by_the_next_one(versions: tuple[Reference, Reference]) -> None:
