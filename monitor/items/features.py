@@ -18,8 +18,7 @@ from monitor.detectors.ewma import Floats
 Rows = NDArray[np.float32]
 LOGARITHMIC: Final = ("sharpness", "noise")
 """Positive statistics that spread over decades: a ratio means the same at every level."""
-_LOGARITHMIC: Final = slice(NUMERIC.index(LOGARITHMIC[0]), NUMERIC.index(LOGARITHMIC[-1]) + 1)
-assert NUMERIC[_LOGARITHMIC] == LOGARITHMIC
+_COLUMNS: Final = [NUMERIC.index(name) for name in LOGARITHMIC]
 SMALLEST_CHANGE: Final[dict[str, float]] = {
     "luma_mean": 2.0,
     "contrast": 1.0,
@@ -75,5 +74,5 @@ class Layout:
 def levelled(statistics: Floats) -> Floats:
     """Image statistics [n, 10] as they are watched: the LOGARITHMIC ones as log(1e-3 + x)."""
     watched = statistics.copy()
-    watched[:, _LOGARITHMIC] = np.log(1e-3 + np.maximum(0, watched[:, _LOGARITHMIC]))
+    watched[:, _COLUMNS] = np.log(1e-3 + np.maximum(0, watched[:, _COLUMNS]))
     return watched
