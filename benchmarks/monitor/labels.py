@@ -39,7 +39,8 @@ CAVEATS: Final = (
     f"labels: a delay is counted from the change; a run whose detector alarmed in the quiet labels before starts anew at that alarm. {MOST} labels without an "
     "alarm count as so many, and medians of that size say no more than `longer`.",
     "labels: peers at a matched rate have one parameter tuned by bisection on 8 % streams of other seeds. The false alarms of DDM, EDDM and HDDM come "
-    "mostly right after a restart (see the share of fresh starts): there their short delays are in good part false alarms that met a change, and those that compare with the mean of all labels so far (DDM, HDDM_A) are at their best some hundred labels after one and slow later: "
+    "mostly right after a restart (see the share of fresh starts): there their short delays are in good part false alarms that met a "
+    "change. Those that compare with the mean of all labels so far (DDM, HDDM_A) are slow later: "
     f"see the delay after {LONG} quiet labels. They find changes from what was learned; ours finds excess over what the benchmark allows.",
     f"labels: `{SHARED}` is the e-detector with A tuned, as the peers are, to one false alarm in 6,000 labels at 8 %: a comparison, not a setting.",
 )
