@@ -49,6 +49,7 @@ class FaultDesk:
             "action": " ".join((action, *wording.demotion({camera.name: demoted} if demoted else {}))),
             "evidence": (*(case.incident.evidence if case else ()), *evidence)[-16:],
             "examples": self._book.examples(cameras),
+            "reference_examples": self._book.usual(cameras),
         }
         if case:
             self._book.update(case, at, **fields)

@@ -101,8 +101,8 @@ class Watch(msgspec.Struct):
         self.pending, self.sums, self.folded = bytearray(), b"", 0
 
     def restart(self) -> None:
-        """Forget everything but who it is: the camera was at fault, and what it showed is no evidence."""
-        fresh = Watch(self.camera, self.version)
+        """Forget everything but who it is and what it showed before: the camera was at fault, and what it shows is no evidence."""
+        fresh = Watch(self.camera, self.version, usual=self.usual)
         for name in self.__struct_fields__:
             setattr(self, name, getattr(fresh, name))
 

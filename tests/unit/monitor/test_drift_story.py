@@ -8,7 +8,7 @@ import pytest
 from contracts.events import AnyEvent, IncidentClosed, IncidentOpened
 from contracts.incidents import Incident
 from tests.monitor_house import CAMERAS, House
-from tests.monitor_line import Line, other, smeared, usual
+from tests.monitor_line import Line, black, other, smeared, usual
 
 
 @pytest.fixture
@@ -49,6 +49,15 @@ def test_frames_from_before_stand_beside_those_that_show_it(house: House) -> Non
     assert told.reference_examples
     assert set(told.reference_examples) <= {frame.stored for frame in before}
     assert not set(told.reference_examples) & set(told.examples)
+
+
+def test_a_faulty_camera_s_frames_from_before_are_shown_too(house: House) -> None:
+    before = list(house.line.pass_by(CAMERAS, 64, usual()))
+    house.see(before)
+    told = last(house.see(house.line.pass_by(("cam-2",), 20, black())))
+    assert told.cause == "camera_fault"
+    assert told.reference_examples
+    assert set(told.reference_examples) <= {frame.stored for frame in before if frame.camera == "cam-2"}
 
 
 def test_contributions_name_features_classes_and_cameras(house: House) -> None:
