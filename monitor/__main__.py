@@ -78,10 +78,13 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
 
         def beat() -> None:
             assert service is not None
+            if not service.active:
+                standards.keep_warm(time.monotonic())
             panel.beat(service, time.time())
             reports.keep_up(case.incident for case in memory.cases.values())
 
         if service is not None and wait_for_log(bus, TOPICS, timeout_s=float("inf"), stop=stop):
+            standards.keep_warm(time.monotonic())
             service.run(stop, beat)
         _LOG.info("stopped")
     return 0

@@ -5,12 +5,13 @@ does not answer is no such verdict: StoreError goes up, and the service waits.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from contracts.baseline import Baseline
-from contracts.errors import VersionError
+from contracts.errors import StoreError, VersionError
 from contracts.logs import Logger
 from contracts.manifest import Manifest
 from contracts.repository import ModelRepository
@@ -22,6 +23,8 @@ from monitor.policy import Policy
 _LOG: Final = Logger("monitor")
 KEPT: Final = 8
 """References kept in memory, about 1 MB each: champion, candidate, shadow, previous and some to spare."""
+WARM_S: Final = 30.0
+"""How often a monitor that stands by looks which versions serve."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Standards:
         self._policy = policy
         self._budget = Budget(policy.pages_per_camera_month, policy.frames_per_second, policy.block_frames)
         self._known: dict[str, Standard] = {}
+        self._warm_until = float("-inf")
 
     def __call__(self, version: str) -> Standard:
         """The standard of a version. Raises StoreError when the repository does not answer."""
@@ -73,6 +77,18 @@ class Standards:
                 del self._known[next(iter(self._known))]
             _LOG.info("version_judged_by", version=version, unjudged=standard.unjudged, **_facts(standard.reference))
         return standard
+
+    def keep_warm(self, now_s: float) -> None:
+        """Make the standards of the versions that serve now, at most every WARM_S: who stands by need not calibrate when it takes over.
+
+        What the repository cannot give now is asked for again when it is needed.
+        """
+        if now_s < self._warm_until:
+            return
+        self._warm_until = now_s + WARM_S
+        with suppress(VersionError, StoreError):
+            for version in self._repository.channels(self._model).versions():
+                _ = self(version).replay
 
     def families(self, version: str) -> dict[str, str]:
         """Each channel's family, of a version that is judged."""
