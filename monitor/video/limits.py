@@ -25,6 +25,8 @@ WARMING: Final = 7 * DAY
 """Minutes of history before the first verdict."""
 REFERENCE: Final = 28 * DAY
 """Minutes of history that make the reference whole."""
+ACCEPTED: Final = 7 * DAY
+"""Minutes that an alarm stays open before its camera learns again: what a week of incident did not bring back is how things are now."""
 _CLUSTER: Final = 50.0
 """An excursion of a mean over L minutes beyond 5 errors lasts L / 50 minutes (L / 2 h^2, Ornstein-Uhlenbeck): so many crossings are one alarm."""
 _SCALES: Final = np.array(SCALES, float)

@@ -90,8 +90,10 @@ class VideoWatch:
 
     def _judge(self, minute: int, scenes: list[Scene]) -> None:
         looks = self._looks(minute, scenes)
-        alarmed = {name for look in looks for name, on in zip(look.cameras, look.state.alarmed(), strict=True) if on}
-        forgiven = {scene.camera for scene in scenes if self._memory.cameras[scene.camera].muted}
+        alarmed = _alarmed(looks)
+        forgiven = {
+            name for name, since in alarmed.items() if self._memory.cameras[name].muted or minute - since >= limits.ACCEPTED
+        }
         told: dict[str, dict[str, float]] = {scene.camera: {} for scene in scenes}
         alarms, fresh = dict.fromkeys(told, 0), dict.fromkeys(told, 0)
         for look in looks:
@@ -107,23 +109,22 @@ class VideoWatch:
                 self._memory.keep(Track(name, aspect.name, look.version, live[k].tobytes()))
                 if live[k]["slot"] != before[k]:
                     self._memory.keep(Almanac(name, aspect.name, look.version, look.state.almanac[k].tobytes()))
-        history = {
-            name: int(a["history"])
-            for look in looks
-            if not look.version
-            for name, a in zip(look.cameras, look.state.almanac, strict=True)
-        }
+                if not look.version:
+                    self._memory.scenes[name].history = int(look.state.almanac[k]["history"])
         for scene in scenes:
             version = max((b for b in scene.blocks if b.minute == minute), key=lambda b: b.n).version
-            scene.blocks = [b for b in scene.blocks if b.minute > minute]
-            if gone := scene.answered_by(version):
-                for name in ("answers", "embedding", "kernel"):
-                    self._memory.drop(scene.camera, name, gone)
+            self._close(scene, minute, version)
             scene.judged(minute, version, told[scene.camera], alarms[scene.camera])
-            scene.history = history[scene.camera]
             if limits.WARMING <= scene.history < limits.REFERENCE:
                 scene.rehearsed, scene.raised = scene.rehearsed + 1, scene.raised + fresh[scene.camera]
             self._memory.mark("scene", scene.camera)
+
+    def _close(self, scene: Scene, minute: int, version: str) -> None:
+        """Let go of a judged minute's blocks, and of the records of a version that has not answered for long."""
+        scene.blocks = [b for b in scene.blocks if b.minute > minute]
+        if gone := scene.answered_by(version):
+            for name in ("answers", "embedding", "kernel"):
+                self._memory.drop(scene.camera, name, gone)
 
     def _looks(self, minute: int, scenes: list[Scene]) -> list[Look]:
         """What these cameras' blocks of a minute are judged by, cameras of one version together."""
@@ -177,6 +178,17 @@ class VideoWatch:
     def states(self, camera: str, version: str) -> list[tuple[Judged, State]]:
         """The records [1] of each aspect of a camera under a version."""
         return [(j, self._state(j, "" if j.aspect.name == "image" else version, [camera])) for j in self.plan(version).judged]
+
+
+def _alarmed(looks: list[Look]) -> dict[str, int]:
+    """Cameras with an open alarm, and the minute in which their oldest opened."""
+    found: dict[str, int] = {}
+    for look in looks:
+        for name, record in zip(look.cameras, look.state.live, strict=True):
+            opened = record["opened"][record["opened"] > 0]
+            if opened.size:
+                found[name] = min(int(opened.min()), found.get(name, int(opened.min())))
+    return found
 
 
 def _pooled(means: list[Floats], weights: Floats) -> Floats:

@@ -17,7 +17,7 @@ from monitor.overview import overview
 from monitor.policy import Policy
 from monitor.standard import Standards
 from monitor.video.bank import CLOSE
-from monitor.video.plan import plan
+from monitor.video.plan import IMAGE, plan
 from monitor.video.scene import Almanac
 from tests.monitor_line import MODEL, Line, usual
 from tests.video_weeks import weeks
@@ -159,6 +159,27 @@ def test_a_false_alarm_is_not_told_again(house: House) -> None:
     (closed,) = house.judge.apply(command, house.line.now)
     assert isinstance(closed, IncidentClosed)
     assert house.see(house.minutes(60, dict.fromkeys(CAMERAS, 60.0))) == []
+
+
+def test_what_a_week_did_not_bring_back_is_learnt(house: House) -> None:
+    """The camera's picture learns again a week after its alarm opened, and not before."""
+    house.see(house.minutes(2))
+    house.see(house.minutes(20, dict.fromkeys(CAMERAS, 60.0)))
+    key = ("cam-1", "image", "")
+    before = house.memory.almanacs[key].record
+    house.line.now += 6 * 86_400
+    house.see(house.minutes(20, dict.fromkeys(CAMERAS, 60.0)))
+    image = IMAGE.almanac
+    assert (
+        np.frombuffer(house.memory.almanacs[key].record, image)[0]["table"].tobytes()
+        == np.frombuffer(before, image)[0]["table"].tobytes()
+    )
+    house.line.now += 86_400
+    house.see(house.minutes(20, dict.fromkeys(CAMERAS, 60.0)))
+    assert (
+        np.frombuffer(house.memory.almanacs[key].record, image)[0]["table"].tobytes()
+        != np.frombuffer(before, image)[0]["table"].tobytes()
+    )
 
 
 def test_frames_of_a_judged_minute_are_late(house: House) -> None:
