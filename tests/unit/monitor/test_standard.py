@@ -47,3 +47,22 @@ def test_a_repository_that_is_away_is_no_verdict_on_a_version(tmp_path: Path, mo
     reference = standards("1").reference
     assert reference is not None
     assert np.isfinite(reference.limits).all()
+
+
+def test_who_stands_by_has_calibrated_what_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(tmp_path)
+    repository = ModelRepository(line.url)
+    standards = Standards(repository, MODEL, Policy())
+    asked: list[str] = []
+    baseline = repository.baseline
+
+    def counted(model: str, version: str) -> object:
+        asked.append(version)
+        return baseline(model, version)
+
+    monkeypatch.setattr(repository, "baseline", counted)
+    standards.keep_warm(100.0)
+    standards.keep_warm(101.0)
+    assert standards("1").replay is not None
+    assert asked == ["1"]
+    Standards(ModelRepository(str(tmp_path / "empty")), MODEL, Policy()).keep_warm(0.0)  # no model yet: nothing to do
