@@ -135,7 +135,9 @@ def _rates(month: Watched, peers: dict[str, float | None]) -> list[Figure]:
             months=cameras * (REFERENCE_DAYS - 7) / MONTH_DAYS,
             goal=1.0,
         ),
-        Figure(PART, "camera-months", "camera-months", cameras * 1.0, goal=">= 160 (whole run)", ok=True if cameras >= 160 else None),
+        Figure(
+            PART, "camera-months", "camera-months", cameras * 1.0, goal=">= 160 (whole run)", ok=True if cameras >= 160 else None
+        ),
     ]
 
 
