@@ -30,6 +30,8 @@ MIN_RISE: Final = 4.0
 """Blocks: what came within fewer is sudden."""
 NOISE_FLOOR: Final = 1e-3
 """Of a mean, in standard deviations of single frames: the rounding of a history."""
+MIN_STRETCH: Final = 3.0
+"""Blocks that each stretch of a return lasts."""
 _MANY: Final = 24
 """Moments tried for a return: a cube of them."""
 
@@ -83,9 +85,9 @@ def _of(course: Course) -> Told | None:
         return None
     ends = np.cumsum(course.weight)
     flat = _bic(series, np.zeros((1, len(series))), course.weight, 1)[0]
-    step, rise, back = _step(series, course.weight, ends), _rise(series, course.weight, ends), _return(series, course.weight)
+    step, rise, back = (find(series, course.weight, ends) for find in (_step, _rise, _return))
     best = min((step, rise, back), key=lambda fit: fit.bic)
-    if flat - best.bic < CLEAR or course.weight[_began(best.shape) :].sum() < MIN_AFTER:
+    if flat - best.bic < CLEAR or course.weight[_began(best.shape) :].sum() < MIN_AFTER or not _here(series, best.shape):
         return None
     if min(step.bic, rise.bic) - back.bic > 2 * CLEAR:
         return Told("recurring", min(step.bic, rise.bic) - back.bic, back.words)
@@ -100,15 +102,15 @@ def _of(course: Course) -> Told | None:
 
 
 def _projected(course: Course) -> Floats | None:
-    """The course [n] along the direction in which it moved most, growing towards now; None when it did not move."""
+    """The course [n] along the direction in which it moved most, away from the reference; None when it did not move."""
     mean = np.average(course.deviation, axis=0, weights=course.weight)
     centred = (course.deviation - mean) * np.sqrt(course.weight)[:, None]
     _, size, axes = np.linalg.svd(centred, full_matrices=False)
     if size[0] ** 2 / course.weight.sum() < NOISE_FLOOR**2:
         return None
-    series = (course.deviation - mean) @ axes[0]
-    newest = np.average(series[-4:], weights=course.weight[-4:])
-    return np.asarray(series if newest >= series[0] else -series)
+    along = course.deviation @ axes[0]
+    side = np.sign(along[np.abs(along).argmax()])
+    return np.asarray((along - mean @ axes[0]) * side)
 
 
 def _bic(series: Floats, shapes: Floats, weight: Floats, parameters: int) -> Floats:
@@ -148,22 +150,38 @@ def _rise(series: Floats, weight: Floats, ends: Floats) -> _Fit:
     return _Fit(float(bic[i]), shapes[i], words, goes_on)
 
 
-def _return(series: Floats, weight: Floats) -> _Fit:
-    """Away from one moment, back at a second, away again from a third; each stretch has two points at least."""
+def _return(series: Floats, weight: Floats, ends: Floats) -> _Fit:
+    """Away from one moment, back at a second, away again from a third; each stretch has two points at least.
+
+    All moments between points first, then each of the best three is moved by quarters of a point, as a step is.
+    """
     n = len(series)
-    moments = np.unique(np.linspace(2, n - 2, _MANY).round().astype(int))
-    on, off, again = (axis.ravel() for axis in np.meshgrid(moments, moments, moments, indexing="ij"))
-    kept = (off >= on + 2) & (again >= off + 2)
-    if not kept.any():
+    between = np.unique(np.linspace(2, n - 2, _MANY).round().astype(int))
+    triples = np.stack([axis.ravel() for axis in np.meshgrid(between, between, between, indexing="ij")], axis=1)
+    triples = triples[(triples[:, 1] >= triples[:, 0] + 2) & (triples[:, 2] >= triples[:, 1] + 2)]
+    if not len(triples):
         return _Fit(np.inf, np.zeros(n), "")
-    on, off, again = on[kept, None], off[kept, None], again[kept, None]
-    at = np.arange(n)
-    shapes = ((at >= on) & (at < off) | (at >= again)).astype(np.float64)
-    bic = _bic(series, shapes, weight, 5)
-    i = int(bic.argmin())
-    return _Fit(
-        float(bic[i]), shapes[i], f"it was there before, {_blocks(weight[int(off[i, 0]) :].sum())} blocks ago, and came back"
-    )
+    starts = ends - weight
+    moments = starts[triples]
+    best = moments[int(_bic(series, _away(moments, starts, weight), weight, 5).argmin())]
+    for which in (0, 1, 2, 0, 1, 2):
+        at = int(np.searchsorted(starts, best[which], "right")) - 1
+        quarters = starts[at] + weight[at] * np.linspace(-1, 1, 9)
+        tried = np.tile(best, (len(quarters), 1))
+        tried[:, which] = quarters
+        tried = tried[(np.diff(tried, append=ends[-1]) >= MIN_STRETCH).all(axis=1)]
+        if not len(tried):
+            continue
+        best = tried[int(_bic(series, _away(tried, starts, weight), weight, 5).argmin())]
+    shape = _away(best[None], starts, weight)
+    words = f"it was there before, {_blocks(ends[-1] - best[1])} blocks ago, and came back"
+    return _Fit(float(_bic(series, shape, weight, 5)[0]), shape[0], words)
+
+
+def _away(moments: Floats, starts: Floats, weight: Floats) -> Floats:
+    """The share [m, n] of each point's blocks that lies between the first two of its moments [m, 3], or after the third."""
+    before = np.clip((moments[:, :, None] - starts) / weight, 0, 1)
+    return np.asarray(before[:, 1] - before[:, 0] + 1 - before[:, 2])
 
 
 def _mixture(course: Course, shape: Floats) -> float:
@@ -181,6 +199,12 @@ def _residual(design: Floats, target: Floats, weight: Floats) -> float:
     root = np.sqrt(weight / weight.sum())
     found = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
     return float(np.square((target - design @ found) * root).sum())
+
+
+def _here(series: Floats, shape: Floats) -> bool:
+    """Whether the newest points lie on the drift's side: what has just gone has no type."""
+    there = shape >= shape.max() / 2
+    return bool(series[-2:].mean() >= (series[there].mean() + series[~there].mean()) / 2)
 
 
 def _began(shape: Floats) -> int:

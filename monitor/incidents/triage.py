@@ -171,15 +171,15 @@ def contributions(findings: Sequence[Finding]) -> tuple[Contribution, ...]:
 def estimates_of(findings: Sequence[Finding]) -> tuple[Estimate, ...]:
     """Accuracy as the model expects it of itself, by CBPE and by ATC, then precision and recall by class, by CBPE: means over the cameras.
 
-    Marked untrusted where the two disagree beyond their intervals, and where the embedding has left the reference: there a model may be wrong with
-    confidence, and both may rise while the truth falls.
+    Marked untrusted where the two disagree beyond their intervals, and where frames have left the reference: there a model may be wrong with confidence,
+    and both may rise while the truth falls.
     """
     judged = [(f, f.performance) for f in findings if f.performance is not None and f.blocks]
     if not judged:
         return ()
     accuracy, *means = np.mean([tuple(performance) for _, performance in judged], axis=0).tolist()
     moved, half = (means[0], means[2]), (means[1], means[3])
-    trusted = abs(moved[0] - moved[1]) <= half[0] + half[1] and max(f.ratio("embedding") for f, _ in judged) < 1
+    trusted = abs(moved[0] - moved[1]) <= half[0] + half[1] and not any(_left(f) for f, _ in judged)
     blocks = sum(f.blocks for f, _ in judged)
     rates: dict[str, list[Expectation]] = {}
     for finding, _ in judged:
@@ -195,6 +195,13 @@ def estimates_of(findings: Sequence[Finding]) -> tuple[Estimate, ...]:
 def _estimate(metric: str, before: float, moved: float, half: float, blocks: int, trusted: bool) -> Estimate:
     now, low, high = (round(cbpe.estimate(before, change), 4) for change in (moved, moved - half, moved + half))
     return Estimate(metric, "estimate", round(before, 4), now, low, high, blocks, trusted)
+
+
+def _left(finding: Finding) -> bool:
+    """Whether frames lie where the reference has none: the embedding is beyond its limit, or any channel is and something new is among them."""
+    shape = finding.shape
+    new = shape is not None and shape.explained < EXPLAINED and (shape.mixture >= MIXTURE or shape.entropy >= UNSURE)
+    return finding.ratio("embedding") >= 1 or (new and finding.above > 0)
 
 
 def _unsure(findings: Sequence[Finding]) -> bool:

@@ -134,3 +134,8 @@ def test_most_cameras_decide() -> None:
     assert answer.drift_type == "sudden"
     silent = [played(None, 60, seed=seed).course() for seed in range(5)]
     assert drift_type.of([courses[0], *silent]) is None
+
+
+@pytest.mark.parametrize("blocks", [88, 95])
+def test_what_has_just_gone_away_has_not_come_back(blocks: int) -> None:
+    assert {told(played("recurring", blocks, seed=seed)) for seed in range(4)} <= {"sudden", None}

@@ -123,3 +123,5 @@ def test_an_estimate_is_untrusted_where_the_embedding_left_or_the_two_disagree()
     (still, _), (gone, _) = triage.estimates_of([finding(embedding=0.5)]), triage.estimates_of([finding(embedding=2.0)])
     assert (still.trusted, gone.trusted) == (True, False)
     assert triage.estimates_of([]) == ()
+    new, mixed = (finding(embedding=0.5, seen=shape(explained=e, mixture=2.0)) for e in (0.0, 0.9))
+    assert [triage.estimates_of([seen])[0].trusted for seen in (new, mixed)] == [False, True]
