@@ -69,7 +69,7 @@ class Camera(msgspec.Struct):
 
     def focus_now(self) -> float:
         """The mean log sharpness of the newest frames; the slow mean before there are any."""
-        return sum(value for _, value in self.focus_recent) / len(self.focus_recent) if self.focus_recent else self.focus
+        return sum([value for _, value in self.focus_recent]) / len(self.focus_recent) if self.focus_recent else self.focus
 
     def faulted_at(self, at: float) -> bool:
         """Whether a fault was open, or had begun, when a frame was taken."""

@@ -134,8 +134,8 @@ class Judge:
         if symptom != camera.accepted:
             camera.accepted = ""
         if camera.fault in ("", DIFFERS):
-            if not symptom or symptom == camera.accepted:
-                return
+            if not symptom or symptom == camera.accepted or camera.symptom_run < self._policy.fault_frames:
+                return  # before the peers are looked at: a site may have thousands
             peers = [c for c in self._memory.active(camera.site, at) if c.name != camera.name]
             if health.is_fault(camera, peers, self._policy.fault_frames):
                 camera.open_fault(symptom, camera.symptom_since)

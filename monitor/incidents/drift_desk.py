@@ -157,12 +157,15 @@ class DriftDesk:
 
     def _drifted(self, camera: Camera, blocks: int, at: float) -> None:
         case = next(iter(self._memory.open_cases("drift", camera.site)), None)
+        joins = case is not None and case.incident.version == camera.version and camera.name not in case.incident.cameras
+        if case is not None and case.replaced_by != camera.version and not (joins and not camera.fault):
+            return  # before anybody's findings are made: a site may have thousands of cameras
         members = [c for c in self._memory.active(camera.site, at) if c.version == camera.version]
         found = self.findings(members, self._policy.confirm_blocks)
         if case is not None:
             if case.replaced_by == camera.version:
                 self.hand_over(case, found, at)
-            elif case.incident.version == camera.version and camera.name not in case.incident.cameras and not camera.fault:
+            else:
                 self.widen(case, found, case.incident.cameras, at)
             return
         peers = [c for c in members if c.name != camera.name and not c.unjudged and c.fault in ("", DIFFERS)]

@@ -79,3 +79,15 @@ def test_a_clock_in_the_future_is_held_to_the_log_s(stream: list[tuple[Record, F
     wrong = Record(record.place, 0, "", b"", {}, record.time_ms - 3_600_000)
     assert time_of(frame, wrong) == wrong.time_ms / 1000 + AHEAD_S
     assert time_of(frame, record) == frame.received_at
+
+
+def test_a_place_given_back_is_read_anew(stream: list[tuple[Record, FrameScored]]) -> None:
+    timeline = Timeline(0.0)
+    for record, frame in stream[:6]:
+        timeline.add(record, frame)
+    timeline.forget(A)
+    timeline.forget(A)  # it has nothing left to forget
+    assert len(timeline) == 3
+    for record, frame in stream[:6:2]:
+        timeline.add(record, frame)
+    assert drain(timeline, 9e9, {}) == [record.offset for record, _ in stream[:6]]
