@@ -1,5 +1,6 @@
 """The monitor as a process: reads settings, opens the log, the repository and the state, and judges until it is told to stop."""
 
+import gc
 import signal
 import sys
 import threading
@@ -24,7 +25,7 @@ from monitor.overview import overview
 from monitor.panel import Panel
 from monitor.report.desk import desk_of
 from monitor.report.paths import PREFIX
-from monitor.service import Service
+from monitor.service import COLLECT, Service
 from monitor.settings import MonitorSettings
 from monitor.standard import Standards
 from monitor.stores import open_store, wait_for_store
@@ -83,6 +84,7 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
             panel.beat(service, time.time())
             reports.keep_up(case.incident for case in memory.cases.values())
 
+        gc.set_threshold(*COLLECT)
         if service is not None and wait_for_log(bus, TOPICS, timeout_s=float("inf"), stop=stop):
             standards.keep_warm(time.monotonic())
             service.run(stop, beat)

@@ -33,6 +33,9 @@ SAVING_SHARE: Final = 0.1
 """Of the loop's time at most goes into saving: 10,000 cameras that all changed take 0.2 s, and are then saved every 2 s."""
 MOST_UNSAVED_S: Final = 10.0
 """However long a save took, the next one follows within this: what a killed process has to judge again."""
+COLLECT: Final = (20_000, 20, 100)
+"""For gc.set_threshold, in the process that judges: events are trees, freed by their counts, and Python's default looks the whole fleet's state through so
+often that it takes a quarter of the time at 10,000 cameras."""
 _LOG: Final = Logger("monitor")
 
 

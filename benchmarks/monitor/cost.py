@@ -34,7 +34,7 @@ from monitor.memory import Memory
 from monitor.overview import overview
 from monitor.panel import Panel
 from monitor.policy import Policy
-from monitor.service import Service
+from monitor.service import COLLECT, Service
 from monitor.standard import Standards
 from monitor.store import Store
 from tests.monitor_line import MODEL, Line, other, usual
@@ -129,7 +129,8 @@ def _judge_all(judge: Judge, frames: Sequence[AnyEvent]) -> float:
 
 
 def _through(world: World, frames: Sequence[FrameScored]) -> float:
-    """Events a second from an embedded log to the saved state."""
+    """Events a second from an embedded log to the saved state, with the collector as the monitor's process sets it."""
+    gc.set_threshold(*COLLECT)
     with tempfile.TemporaryDirectory() as folder:
         bus = open_bus(f"embedded://{folder}/log")
         bus.ensure_topics(events.TOPICS)

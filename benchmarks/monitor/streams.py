@@ -80,9 +80,9 @@ def alarms_of(name: str, values: Iterable[float]) -> int:
 
 
 _CVM: Final = """
-import sys, numpy as np
+import io, sys, numpy as np
 from alibi_detect.cd import CVMDriftOnline
-values = np.load(sys.stdin.buffer)
+values = np.load(io.BytesIO(sys.stdin.buffer.read()))
 np.random.seed(1)
 detector = CVMDriftOnline(values[:300, None], 500, [20, 50], n_bootstraps=5000, verbose=False)
 alarms = 0
