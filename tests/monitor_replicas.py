@@ -112,20 +112,21 @@ class Replicas:
         self.took_s: list[tuple[str, float]] = []
         self._count = 0
 
-    def start(self) -> Replica:
-        """One more, ready."""
-        self._count += 1
-        self.members.append(Replica(self._count, self.folder, self.settings, self._environment))
-        self.members[-1].ready()
-        return self.members[-1]
+    def start(self, count: int = 1) -> None:
+        """So many more, ready."""
+        fresh = [Replica(self._count + i, self.folder, self.settings, self._environment) for i in range(count)]
+        self._count += count
+        self.members += fresh
+        for one in fresh:
+            one.ready()
 
     def active(self) -> Replica:
         """The one that judges."""
         found = eventually(lambda: [m for m in self.members if not m.frozen and m.active], lambda those: len(those) == 1, "active")
         return found[0]
 
-    def succeed(self, how: str) -> None:
-        """Kill, freeze or restart the active one, and wait until another has taken over; then there are as many as before."""
+    def succeed(self, how: str, last: bool) -> None:
+        """Kill, freeze or restart the active one, and wait until another has taken over; then there are as many as before, unless it is the last time."""
         before = self.active()
         if how == "freeze":
             self._freeze(before)
@@ -143,7 +144,7 @@ class Replicas:
         else:
             status = before.process.wait(PATIENCE_S)
             assert status == (-signal.SIGKILL if how == "kill" else 0), before.errors
-            self.start()
+            self.start(0 if last else 1)
 
     def _freeze(self, replica: Replica) -> None:
         """Stop it, outside of any write: SQLite's files stay locked by a process that stands still within one."""
@@ -168,7 +169,7 @@ class Replicas:
 
     def end(self, store: AnyStore) -> End:
         """All that is left when it is over. Letters are folded by id, and by what is in them."""
-        return {**left(store), "said": folded([*self._read(events.INCIDENTS), *self._read(events.RETRAIN)])}
+        return {**left(store), "said": folded([*self.read(events.INCIDENTS), *self.read(events.RETRAIN)])}
 
     def unharmed(self) -> End:
         """What one monitor to which nothing happens makes of the same log."""
@@ -191,7 +192,8 @@ class Replicas:
         store.close()
         return end
 
-    def _read(self, topic: str) -> list[Outgoing]:
+    def read(self, topic: str) -> list[Outgoing]:
+        """All of a topic."""
         reader = self.bus.reader(None, [topic])
         found: list[Outgoing] = []
         until = time.monotonic() + PATIENCE_S
