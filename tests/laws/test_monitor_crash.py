@@ -225,6 +225,27 @@ def test_places_taken_away_and_given_back_change_nothing(
     assert end(shelf, tmp_path / "state.sqlite") == unharmed[0]
 
 
+def test_taken_over_without_knowing_it_twenty_times_changes_nothing(
+    world: World, unharmed: tuple[End, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another monitor loads the state behind this one's back, and dies: what is not saved is forgotten, and judged again."""
+    monkeypatch.setattr("monitor.service.RETRY_S", 0.0)
+    shelf, path, polls, loaded = Shelf(world.told), tmp_path / "state.sqlite", count(), []
+    turns = set(random.Random(4).sample(range(2, 90), 20))
+
+    def moves(_: int) -> Iterator[Place]:
+        if next(polls) in turns:
+            another = Store(path, "law")
+            loaded.append(another.load())
+            another.close()
+        return iter(())
+
+    shelf.moves = moves
+    live(world, shelf, path, 0.3)
+    assert len(loaded) == 20
+    assert end(shelf, path) == unharmed[0]
+
+
 def test_a_log_that_begins_anew_is_judged_from_its_beginning(world: World, tmp_path: Path) -> None:
     """Its offsets are lower than those saved: they are followed, not taken for repeats."""
     shelf = Shelf(world.told[:300])
