@@ -18,6 +18,10 @@ SHARE: Final = 0.05
 """Of the loop's time at most goes into looking: an overview of 10,000 cameras takes some 200 ms, and is then made every 4 s."""
 
 
+LONGEST_S: Final = 10.0
+"""No later than this is the next look: the one that calibrates a new version takes seconds, and says nothing of those after it."""
+
+
 class Panel:
     """`look` makes an overview of the memory; only the loop's thread calls it."""
 
@@ -45,7 +49,7 @@ class Panel:
             self._exports.show(seen)
             self._warn(seen)
             self._content = msgspec.json.format(msgspec.json.encode(seen), indent=1)
-            self.every_s = max(EVERY_S, (time.perf_counter() - began) / SHARE)
+            self.every_s = min(LONGEST_S, max(EVERY_S, (time.perf_counter() - began) / SHARE))
             self._next_at = now + self.every_s
 
     def _warn(self, seen: Overview) -> None:
