@@ -22,12 +22,14 @@ SPREAD_STEPS: Final = 16
 
 
 class Course(NamedTuple):
-    """A history as arrays: `at` [n] Unix seconds, `weight` [n] blocks a point, `deviation` [n, d], `spread` [n], oldest first."""
+    """A history as arrays: `at` [n] Unix seconds, `weight` [n] blocks a point, `deviation` [n, d], `spread` [n], oldest first. `correlated`: a block
+    resembles the ones before it, as hours of weather do."""
 
     at: Floats
     weight: Floats
     deviation: Floats
     spread: Floats
+    correlated: bool = False
 
 
 class History(msgspec.Struct):
@@ -45,8 +47,8 @@ class History(msgspec.Struct):
     def __len__(self) -> int:
         return len(self.spread)
 
-    def push(self, at: float, deviation: Sequence[float] | Floats, spread: float) -> None:
-        """Take a closed block.
+    def push(self, at: float, deviation: Sequence[float] | Floats, spread: float, most: int = POINTS) -> None:
+        """Take a closed block; `most` points are kept, the same number for the life of a history.
 
         `at`: Unix seconds. `deviation` [d]: how far the block's means lie from the reference, in standard deviations of single frames; d stays the
         same for the life of a history. `spread`: the mean over the same d features of the variance of frames within the block, over the
@@ -61,7 +63,7 @@ class History(msgspec.Struct):
         self.weight += np.uint16(1).tobytes()
         self.deviation += _quantised(values / STEP)
         self.spread += _quantised(SPREAD_STEPS * np.log2(np.array([max(spread, 1e-9)])))
-        self._merge()
+        self._merge(most)
 
     def course(self) -> Course:
         """The points as arrays."""
@@ -73,7 +75,7 @@ class History(msgspec.Struct):
             2.0 ** (np.frombuffer(self.spread, np.int8)[:n] / SPREAD_STEPS),
         )
 
-    def _merge(self) -> None:
+    def _merge(self, most: int) -> None:
         """Two oldest points of a weight that has too many become one; the oldest of all are forgotten."""
         level = 1
         while True:
@@ -83,7 +85,7 @@ class History(msgspec.Struct):
                 break
             self._join(int(same[0]))
             level *= 2
-        if len(self) > POINTS:
+        if len(self) > most:
             width = len(self.deviation) // len(self)
             self.at, self.weight, self.spread = self.at[4:], self.weight[2:], self.spread[1:]
             self.deviation = self.deviation[width:]

@@ -1,6 +1,7 @@
 """What a video camera's records say, as a finding: each channel's ratio by scope, the features that moved most, and what CBPE and ATC tell."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,9 @@ def finding(scene: Scene, states: Sequence[tuple[Judged, State]], accuracy: floa
     performance = next(
         (told for judged, state in states if (told := _performance(judged.aspect, state, scene.minute, accuracy))), None
     )
-    return Finding(scene.camera, scene.version, scene.minutes, scene.above, scene.minute * 60.0, tuple(readings), performance)
+    found = Finding(scene.camera, scene.version, scene.minutes, scene.above, scene.minute * 60.0, tuple(readings), performance)
+    own = scene.hours.get("peer" if found.ratio("image", "peer") >= 1 else "self")
+    return replace(found, course=own.course()) if own is not None else found
 
 
 def ratios(states: Sequence[tuple[Judged, State]]) -> dict[str, list[float]]:

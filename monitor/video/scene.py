@@ -11,8 +11,10 @@ import msgspec
 import numpy as np
 
 from monitor.detectors.ewma import Floats
+from monitor.incidents.finding import Scope
 from monitor.items.replay import Replay
 from monitor.standard import overspent
+from monitor.video.hours import Hours
 from monitor.video.limits import MINUTES_A_MONTH
 from monitor.video.plan import Plan
 
@@ -96,6 +98,8 @@ class Scene(msgspec.Struct):
     """Stored paths of the newest sampled frames."""
     usual: list[str] = []
     """The same when its alarms were last closed: what it showed before."""
+    hours: dict[Scope, Hours] = {}
+    """Of the image, since its residuals have a unit: how a drift came about."""
 
     @property
     def replay(self) -> Replay | None:
@@ -121,6 +125,10 @@ class Scene(msgspec.Struct):
             return ""
         self.versions = [*self.versions, version]
         return self.versions.pop(0) if len(self.versions) > VERSIONS_KEPT else ""
+
+    def past(self, scope: Scope) -> Hours:
+        """The image's hours in a scope, made at first need."""
+        return self.hours.setdefault(scope, Hours())
 
     def judged(self, minute: int, version: str, ratios: dict[str, float], alarms: int) -> None:
         """A minute was judged: each channel's ratio, and how many alarms are open."""

@@ -17,6 +17,7 @@ from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.standard import Standard
 from monitor.video import bank, limits
+from monitor.video.aspect import Aspect
 from monitor.video.bank import State
 from monitor.video.finding import finding, ratios
 from monitor.video.plan import Judged, Plan, plan
@@ -100,17 +101,18 @@ class VideoWatch:
             aspect, live = look.judged.aspect, look.state.live
             frozen = np.array([name in alarmed and name not in forgiven for name in look.cameras])
             excused = np.array([name in forgiven for name in look.cameras])
-            before = live["slot"].copy()
+            before = live[["slot", "heard"]].copy()
             above = bank.step(aspect, look.state, look.means, minute, look.judged.tail, frozen, excused)
             for k, name in enumerate(look.cameras):
                 told[name] |= {channel.name: round(float(above[k, c].max()), 3) for c, channel in enumerate(aspect.channels)}
                 alarms[name] += int((live[k]["opened"] > 0).sum())
                 fresh[name] += int((live[k]["opened"] == minute).sum())
                 self._memory.keep(Track(name, aspect.name, look.version, live[k].tobytes()))
-                if live[k]["slot"] != before[k]:
+                if live[k]["slot"] != before[k]["slot"]:
                     self._memory.keep(Almanac(name, aspect.name, look.version, look.state.almanac[k].tobytes()))
                 if not look.version:
                     self._memory.scenes[name].history = int(look.state.almanac[k]["history"])
+                    _note(self._memory.scenes[name], minute, aspect, before[k], live[k], look.state.almanac[k])
         for scene in scenes:
             version = max((b for b in scene.blocks if b.minute == minute), key=lambda b: b.n).version
             self._close(scene, minute, version)
@@ -178,6 +180,14 @@ class VideoWatch:
     def states(self, camera: str, version: str) -> list[tuple[Judged, State]]:
         """The records [1] of each aspect of a camera under a version."""
         return [(j, self._state(j, "" if j.aspect.name == "image" else version, [camera])) for j in self.plan(version).judged]
+
+
+def _note(scene: Scene, minute: int, aspect: Aspect, before: np.void, live: np.void, almanac: np.void) -> None:
+    """A minute of the image goes into its hours, in each scope that heard it and knows its unit. The shortest mean of the bank is the minute's residual."""
+    for p, scope in enumerate(aspect.scopes):
+        heard = live["heard"][p] != (before["heard"][p] if live["slot"] == before["slot"] else 0)
+        if heard and almanac["samples"][p]:
+            scene.past(scope).take(minute, live["bank"][p, 0])
 
 
 def _alarmed(looks: list[Look]) -> dict[str, int]:
