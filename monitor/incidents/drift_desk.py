@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from monitor.camera import Camera
-from monitor.incidents import account, burst_desk, regimes, severity, triage, wording
+from monitor.incidents import account, burst_desk, drift_type, regimes, severity, triage, wording
 from monitor.incidents.account import MOST_EVIDENCE, Account
 from monitor.incidents.casebook import Casebook
 from monitor.incidents.cases import Case
@@ -197,14 +197,16 @@ class DriftDesk:
             return
         self._note(case, self.findings([camera], 1), at)
         case.blocks += 1
-        paged = case.incident.severity == "page"
-        if case.kind == "drift" and (case.blocks >= case.tell_at or (severity.pages(case.crossed) and not paged)):
+        pages = case.kind == "drift" and severity.pages(case.crossed) and case.incident.severity != "page"
+        if case.blocks >= case.tell_at or pages:
             while case.tell_at <= case.blocks:
                 case.tell_at *= 2
             members = [self._memory.cameras[name] for name in case.incident.cameras]
             found = self.findings([c for c in members if c.version == camera.version], 1)
-            if found:
+            if found and case.kind == "drift":
                 self.widen(case, found, case.incident.cameras, at)
+            elif found:
+                self._faults.came(case, drift_type.of([f.course for f in found if f.course is not None]), at)
 
     def _is_about(self, case: Case, camera: Camera) -> bool:
         """Whether a case is of what blocks show of this camera."""

@@ -5,8 +5,10 @@ from typing import Any
 from contracts.incidents import Cause, Evidence
 from monitor import health
 from monitor.camera import Camera
-from monitor.incidents import severity, wording
+from monitor.incidents import drift_type, severity, wording
 from monitor.incidents.casebook import Casebook
+from monitor.incidents.cases import Case
+from monitor.incidents.drift_type import Told
 from monitor.memory import Memory
 
 DIFFERS = "differs"
@@ -55,6 +57,15 @@ class FaultDesk:
             self._book.update(case, at, **fields)
         else:
             self._book.open("fault", site=camera.site, version=camera.version, at=at, fault=camera.fault, **fields)
+
+    def came(self, case: Case, told: Told | None, at: float) -> None:
+        """How the camera came to differ from its peers is known now, or is known better."""
+        if told is None or told.drift_type == case.incident.drift_type:
+            return
+        said = tuple(e for e in case.incident.evidence if e.channel != "drift type")
+        back = case.incident.version if told.drift_type == "recurring" else ""
+        evidence = (*said, *drift_type.evidence(told))[-16:]
+        self._book.update(case, at, drift_type=told.drift_type, recurs=back, evidence=evidence)
 
     def healthy(self, camera: Camera, at: float, evidence: str) -> None:
         """A fault is over: its case closes with its last camera, or goes on without this one."""

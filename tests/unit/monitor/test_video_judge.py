@@ -16,7 +16,9 @@ from monitor.memory import KINDS, Memory
 from monitor.overview import overview
 from monitor.policy import Policy
 from monitor.standard import Standards
+from monitor.video.aspect import DAY
 from monitor.video.bank import CLOSE
+from monitor.video.hours import Hours
 from monitor.video.plan import IMAGE, plan
 from monitor.video.scene import Almanac
 from tests.monitor_line import MODEL, Line, usual
@@ -52,11 +54,13 @@ class House:
             for camera in CAMERAS:
                 self.memory.keep(Almanac(camera, judged.aspect.name, version, record))
 
-    def minutes(self, number: int, brighter: dict[str, float] | None = None, **changes: object) -> Iterator[FrameScored]:
-        """Frames of `number` minutes; the luma of some cameras raised."""
+    def minutes(
+        self, number: int, brighter: dict[str, float] | None = None, own: tuple[str, ...] = CAMERAS, **changes: object
+    ) -> Iterator[FrameScored]:
+        """Frames of `number` minutes of its `own` cameras; the luma of some raised."""
         for _ in range(number):
             for i in range(EACH):
-                for camera in CAMERAS:
+                for camera in own:
                     frame = self.line.frame(camera, SCENE, stream="video", **changes)  # type: ignore[arg-type]  # passed on
                     yield lit(frame, (brighter or {}).get(camera, 0.0))
                 self.line.now += 60 / EACH - (1e-3 if i else 0)
@@ -142,6 +146,38 @@ def test_light_that_goes_back_closes_its_incident_after_hours_of_quiet(house: Ho
     (closed,) = [word for word in said if isinstance(word, IncidentClosed)]
     assert "below their limits for hours" in closed.resolution
     assert house.memory.cases == {}
+
+
+def test_closed_hours_make_a_camera_s_course(house: House) -> None:
+    house.see(house.minutes(130))
+    hours = house.memory.scenes["cam-1"].hours
+    assert {scope: len(past.course().at) for scope, past in hours.items()} == {"self": 2, "peer": 2}
+    house.see(house.minutes(130, own=("cam-1",)))
+    assert {scope: len(past.course().at) for scope, past in hours.items()} == {
+        "self": 4,
+        "peer": 2,
+    }  # no peers, no course against them
+
+
+@pytest.mark.parametrize("lit_up", [CAMERAS, ("cam-2",)])
+def test_how_it_came_is_told_from_the_hours(house: House, lit_up: tuple[str, ...]) -> None:
+    """Three quiet days, then eight hours of other light: on all cameras against their own history, on one against its peers."""
+    house.see(house.minutes(3))
+    rng = np.random.default_rng(1)
+    now = int(house.line.now // 60)
+    for camera in lit_up:
+        past = house.memory.scene(camera).hours = {scope: Hours() for scope in IMAGE.scopes}
+        for minute in range(now - 3 * DAY, now):
+            lit = 8.0 * (minute > now - 500) * (np.arange(len(IMAGE.features)) == 0)
+            for scope in IMAGE.scopes:
+                only_shared = scope == "peer" and lit_up == CAMERAS
+                past[scope].take(minute, rng.standard_normal(len(IMAGE.features)) + lit * (not only_shared))
+    said = house.see(house.minutes(20, dict.fromkeys(lit_up, 60.0)))
+    assert {word.incident.incident_id for word in said} == {said[0].incident.incident_id}  # type: ignore[union-attr]  # incidents only
+    last = said[-1].incident  # type: ignore[union-attr]
+    assert last.cause == ("environment_change" if lit_up == CAMERAS else "camera_fault")
+    assert last.drift_type == "sudden"
+    assert "hours ago" in next(e for e in last.evidence if e.channel == "drift type").detail
 
 
 def test_a_false_alarm_is_not_told_again(house: House) -> None:
