@@ -151,11 +151,9 @@ class PostgresStore:
             connection.close()
 
     def _make(self, connection: "psycopg.Connection[tuple[Any, ...]]", wanted: str) -> None:
-        there = "SELECT to_regclass('keepsight_monitor_outbox') IS NOT NULL"
-        if not _row(connection.execute(there))[0]:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            if not _row(connection.execute(there))[0]:
-                connection.execute(_TABLES)
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))  # first: a session remembers a name that it did not find
+        if not _row(connection.execute("SELECT to_regclass('keepsight_monitor_outbox') IS NOT NULL"))[0]:
+            connection.execute(_TABLES)
         connection.execute(
             "INSERT INTO keepsight_monitor_meta VALUES (%s, 'made for', %s), (%s, 'turn', '0') ON CONFLICT DO NOTHING",
             (self._model, wanted, self._model),

@@ -1,7 +1,9 @@
 """What every store of the monitor's memory must hold: the SQLite file of one host, and PostgreSQL."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,21 @@ def test_a_store_made_under_other_settings_is_refused(shop: Shop) -> None:
     shop.open()
     with pytest.raises(SettingsError, match=r"block_frames=16.*block_frames=64"):
         shop.open(fingerprint="block_frames=64")
+
+
+def test_monitors_that_start_at_once_make_one_store(postgres: Shop) -> None:
+    assert postgres.server is not None
+    for _ in range(5):
+        postgres.database = postgres.server.database()
+        together = threading.Barrier(4)
+
+        def start(_: int, together: threading.Barrier = together) -> Store:
+            together.wait()
+            return postgres.open()
+
+        with ThreadPoolExecutor(4) as pool:
+            for store in pool.map(start, range(4)):
+                store.close()
 
 
 def test_models_do_not_meet(shop: Shop) -> None:
