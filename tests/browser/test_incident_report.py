@@ -1,13 +1,11 @@
 """An incident's report in a real browser: made by Evidently in its process from a real log, readable, quiet, offline, and deaf to what names say."""
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from contracts import events
 from contracts.incidents import Contribution, Evidence, Incident
@@ -16,21 +14,9 @@ from monitor.report import child
 from monitor.report.task import Task
 from tests.monitor_line import MODEL, Line, other
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 EVIL = "<img src=http://example.invalid/x onerror=alert(1)>"
 CAMERAS = ("cam-1", "cam-2")
 pytest.importorskip("pandas", reason="the report extra is not installed (pip install 'keepsight[report]')")
-if not CHROMIUM and not os.environ.get("KEEPSIGHT_REQUIRE_ALL"):
-    pytest.skip("chromium is not installed (apt-get install chromium)", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert CHROMIUM, "KEEPSIGHT_REQUIRE_ALL is set and chromium is missing"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,32 +1,18 @@
 """The demo's report in a real browser, made from the recorded facts of a real run; the photographs in it here are others (the demo's may not be passed on)."""
 
 import itertools
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from standalone.facts import Facts
 from standalone.report import Picture, Pictures, as_html
 from tests import digits
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 RECORDED = Path(__file__).with_name("recorded_facts.json")
-if not CHROMIUM and not os.environ.get("KEEPSIGHT_REQUIRE_ALL"):
-    pytest.skip("chromium is not installed (apt-get install chromium)", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert CHROMIUM, "KEEPSIGHT_REQUIRE_ALL is set and chromium is missing"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
