@@ -1,4 +1,4 @@
-"""One headless browser for all tests that look at pages."""
+"""A headless browser for tests that look at pages: one a module, since Playwright's event loop stays while it is open, and other tests want their own."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         assert not os.environ.get("KEEPSIGHT_REQUIRE_ALL"), "KEEPSIGHT_REQUIRE_ALL is set and chromium is missing"
