@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -32,8 +33,20 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
     """The same figure of each peer and dummy, from the same run."""
 
 
+class Run(msgspec.Struct, frozen=True):
+    """When and on what a part was measured: parts may run on different days."""
+
+    date: str
+    commit: str
+    """`abc1234`, with `+` where files were changed since; "" outside a checkout."""
+    load: tuple[float, float]
+    """The machine's load (mean of a minute) before and after; two cores are full at 2, the benchmark's own share included."""
+    took_s: float
+    caveats: tuple[str, ...]
+
+
 class Result(msgspec.Struct):
-    """One benchmark: all its figures, with what they were measured on."""
+    """One benchmark: all its figures, with what they were measured on. `caveats` are those of all parts."""
 
     name: str
     date: str
@@ -42,16 +55,35 @@ class Result(msgspec.Struct):
     versions: dict[str, str]
     quick: bool
     caveats: list[str]
+    runs: dict[str, Run]
+    """By part."""
     figures: list[Figure]
 
 
 def machine() -> str:
-    """The machine in words, its load included: a figure without it says little."""
+    """The machine in words."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.machine()
     )
     memory = next((int(line.split()[1]) / 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0.0)
-    return f"{os.cpu_count()} x {model}, {memory:.0f} GiB, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} x {model}, {memory:.0f} GiB, Python {platform.python_version()}"
+
+
+def load() -> float:
+    """The machine's load, mean of a minute."""
+    return round(os.getloadavg()[0], 1)
+
+
+def commit() -> str:
+    """The checkout's commit, `+` after it where files were changed since; "" outside a checkout."""
+    git = ["git", "-C", str(RESULTS.parent)]
+    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    if head.returncode:
+        return ""
+    changed = subprocess.run(
+        [*git, "status", "--porcelain", "--untracked-files=no", "--", ":!results"], capture_output=True, text=True
+    )
+    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
@@ -79,7 +111,8 @@ def write(result: Result, folder: Path = RESULTS) -> None:
         ran = {figure.part for figure in result.figures}
         if old.quick == result.quick:
             result.figures = sorted([f for f in old.figures if f.part not in ran] + result.figures, key=lambda f: f.part)
-            result.caveats = list(dict.fromkeys([*old.caveats, *result.caveats]))
+            result.runs = dict(sorted((old.runs | result.runs).items()))
+    result.caveats = list(dict.fromkeys(caveat for run in result.runs.values() for caveat in run.caveats))
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     path.with_suffix(".md").write_text(table(result))
 
@@ -92,7 +125,11 @@ def table(result: Result) -> str:
         + ", ".join(f"{name} {number}" for name, number in result.versions.items()) + ".", "",
     ]  # fmt: skip
     for part in dict.fromkeys(figure.part for figure in result.figures):
-        lines += [f"## {part}", "", "| figure | unit | measured | 95 % | goal | reached | peers |", "|---|---|---|---|---|---|---|"]
+        run = result.runs[part]
+        on = f" on {run.commit}" if run.commit else ""
+        took = f", {run.took_s / 60:.1f} min" if run.took_s else ""
+        lines += [f"## {part}", "", f"{run.date}{on}, load {run.load[0]:g} to {run.load[1]:g}{took}.", ""]
+        lines += ["| figure | unit | measured | 95 % | goal | reached | peers |", "|---|---|---|---|---|---|---|"]
         for f in (figure for figure in result.figures if figure.part == part):
             interval = f"{_short(f.low)} to {_short(f.high)}" if f.low is not None or f.high is not None else ""
             reached = {None: "", True: "yes", False: "**no**"}[f.ok]
