@@ -11,27 +11,26 @@ from pathlib import Path
 import msgspec
 
 from contracts.errors import KeepsightError, SettingsError
-from contracts.log import open_bus
 from contracts.logs import log_to_stderr
 from contracts.settings import exit_with, load
 from monitor.backtest import command, table
-from monitor.backtest.inputs import Inputs, recording_files
+from monitor.backtest.inputs import Inputs, log_past, recording_files
 from monitor.backtest.ledger import Line
 from monitor.backtest.ordering import OutOfOrderError
 from monitor.backtest.progress import Progress
 from monitor.backtest.recorded import RecordingError
 from monitor.backtest.running import Seen, Trial, replay
 from monitor.backtest.summary import Summary, summarise
-from monitor.backtest.topic import LogPast
 from monitor.backtest.truth import read_truth, time_of
 from monitor.backtest.versions import VersionFolders
 from monitor.settings import MonitorSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a backtest; 0 when it was done, 2 when it cannot be, 130 after Ctrl-C."""
+    """Run a backtest; 0 when it was done, 1 when a file was cut off, 2 when it cannot be, 130 after Ctrl-C."""
     try:
         parsed, rest = command.parser().parse_known_args(sys.argv[1:] if argv is None else argv)
+        command.refuse_unknown(rest)
         log_to_stderr("backtest", "WARNING")
         return _run(parsed, _settings(parsed, rest))
     except KeepsightError as error:
@@ -48,7 +47,7 @@ def _run(parsed: argparse.Namespace, settings: MonitorSettings) -> int:
     changes = read_truth(parsed.truth) if parsed.truth else None
     out = _folder(parsed.out)
     with ExitStack() as open_things:
-        scratch = Path(open_things.enter_context(tempfile.TemporaryDirectory(prefix=".sorting-", dir=out)))
+        scratch = _scratch(out, open_things)
         inputs = _inputs(parsed, settings, scratch, open_things)
         while True:
             trials = [Trial(model, policy, versions) for policy in policies]
@@ -65,7 +64,7 @@ def _run(parsed: argparse.Namespace, settings: MonitorSettings) -> int:
             finally:
                 progress.end()
         seconds = time.monotonic() - began
-    _check(seen, model)
+    _check(seen, model, inputs)
     summary = summarise(
         model=model, baseline=f"{parsed.baseline} (version {versions.given.version})", policy=policies[0], seen=seen, trials=trials,
         changes=changes, window_s=parsed.window_h * 3600.0, sources=inputs.sources(), seconds=seconds,
@@ -73,7 +72,10 @@ def _run(parsed: argparse.Namespace, settings: MonitorSettings) -> int:
     lines = [line for trial in trials for line in trial.ledger.lines(trial.budget)]
     _write(out, lines, summary)
     sys.stdout.write(table.text(summary, lines) + f"\nwritten: {out / 'incidents.ndjson'}, {out / 'summary.json'}\n")
-    return 0
+    cut_off = [f"{source.name} {source.cut_off}" for source in summary.sources if source.cut_off]
+    if cut_off:
+        sys.stderr.write(f"keepsight: {'; '.join(cut_off)}: replayed is what it holds until there. Fetch it again for the rest\n")
+    return 1 if cut_off else 0
 
 
 def _inputs(parsed: argparse.Namespace, settings: MonitorSettings, scratch: Path, open_things: ExitStack) -> Inputs:
@@ -81,14 +83,18 @@ def _inputs(parsed: argparse.Namespace, settings: MonitorSettings, scratch: Path
     if not parsed.log:
         if not events:
             raise SettingsError("name what to replay: --events FILE... (or - for standard input), or --log URL")
+        if parsed.since or parsed.until:
+            raise SettingsError("--since and --until go with --log: files are replayed whole")
         return Inputs(recording_files(events, labels), None, scratch)
     if events or labels:
         raise SettingsError("--log reads frames and labels: leave --events and --labels out")
-    bus = open_bus(parsed.log, "keepsight-backtest", settings.log_security)
-    open_things.callback(bus.close)
     since = time_of(parsed.since, "--since") if parsed.since else 0.0
     until = time_of(parsed.until, "--until") if parsed.until else time.time()
-    return Inputs([], LogPast(bus, parsed.log, since, until), scratch)
+    if since >= until:
+        raise SettingsError(f"--since {parsed.since} does not lie before --until {parsed.until or '(now)'}")
+    past = log_past(parsed.log, settings.log_security, since, until)
+    open_things.callback(past.close)
+    return Inputs([], past, scratch)
 
 
 def _settings(parsed: argparse.Namespace, rest: list[str]) -> MonitorSettings:
@@ -114,10 +120,18 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _check(seen: Seen, model: str) -> None:
+def _scratch(out: Path, open_things: ExitStack) -> Path:
+    """A folder for sorting; it shows before the work that results can be written."""
+    try:
+        return Path(open_things.enter_context(tempfile.TemporaryDirectory(prefix=".sorting-", dir=out)))
+    except OSError as error:
+        raise SettingsError(f"nothing can be written to --out {out}: {error.strerror}") from None
+
+
+def _check(seen: Seen, model: str, inputs: Inputs) -> None:
     """Raises RecordingError when there was nothing to judge."""
     if not seen.events:
-        raise RecordingError("there is no event to replay: the files are empty, or nothing lies between --since and --until")
+        raise RecordingError(f"there is no event to replay: {inputs.emptiness()}")
     if model not in seen.models:
         others = ", ".join(sorted(seen.models))
         raise RecordingError(
@@ -132,8 +146,11 @@ def _write(out: Path, lines: list[Line], summary: Summary) -> None:
     }
     for name, content in files.items():
         unfinished = out / f".{name}.unfinished"
-        unfinished.write_bytes(content)
-        unfinished.replace(out / name)
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(out / name)
+        except OSError as error:
+            raise RecordingError(f"{out / name} cannot be written: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """The command line of `keepsight backtest`."""
 
 import argparse
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
+
+from contracts.errors import SettingsError
+from monitor.settings import MonitorSettings
 
 ABOUT: Final = """\
 Replays recorded events through the production monitor, as fast as they can be read, and says what it would have told you at each budget:
@@ -17,13 +21,17 @@ MORE: Final = """\
 Any setting of [monitor] may be tried, too: `--confirm-blocks 6 --frames-per-second 5` (keepsight-monitor --help lists them); they win over --settings.
 
 DIR/incidents.ndjson has one line an incident and one more where a ticket became a page; DIR/summary.json the figures. The same events and settings
-give the same files, but for the speed. Exit status: 0 done, 2 it could not be done. docs/backtest.md tells how to tune a budget with it.
+give the same files, but for the speed. Exit status: 0 done, 1 done without the end of a file that is cut off, 2 it could not be done.
+docs/backtest.md tells how to tune a budget with it.
 """
 
 
+HELP: Final = "`keepsight backtest --help` lists the options, `keepsight-monitor --help` the settings that may be tried"
+
+
 def parser() -> argparse.ArgumentParser:
-    """Knows the backtest's own options; what it does not know are settings of the monitor."""
-    parser = argparse.ArgumentParser(
+    """Knows the backtest's own options; what it does not know are settings of the monitor. Raises SettingsError for wrong ones."""
+    parser = _Parser(
         prog="keepsight backtest",
         description=ABOUT,
         epilog=MORE,
@@ -75,8 +83,36 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+def refuse_unknown(rest: Sequence[str]) -> None:
+    """What the parser left over must be settings of the monitor with their values. Raises SettingsError with the nearest known option."""
+    known = ["--settings", *(f"--{name.replace('_', '-')}" for name in MonitorSettings.model_fields)]
+    valued = False
+    for one in rest:
+        name, equals, _ = one.partition("=")
+        if valued:
+            valued = False
+        elif not one.startswith("--"):
+            raise SettingsError(f"{one!r} belongs to no option: files are named behind --events and --labels; {HELP}")
+        elif name not in known:
+            own = [option for action in parser()._actions for option in action.option_strings]
+            close = difflib.get_close_matches(name, [*own, *known], n=1, cutoff=0.75)
+            raise SettingsError(f"there is no option {name}{f'; did you mean {close[0]}?' if close else ''}; {HELP}")
+        else:
+            valued = not equals
+
+
+class _Parser(argparse.ArgumentParser):
+    """One that says what is wrong in a line, as every refusal does, and not with the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message}; {HELP}")
+
+
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return value

@@ -101,7 +101,7 @@ class EventFile:
         try:
             return Path(self.source.name).open("rb")
         except OSError as error:
-            raise RecordingError(f"{self.source.name} cannot be read: {error.strerror}") from None
+            raise _unreadable(self.source.name, error) from None
 
     def _contents(self, raw: IO[bytes]) -> "Iterator[tuple[int, bytes | dict[str, object]]]":
         start = _peek(raw)
@@ -166,7 +166,12 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError as error:
-        raise RecordingError(f"{path} cannot be read: {error.strerror}") from None
+        raise _unreadable(str(path), error) from None
+
+
+def _unreadable(name: str, error: OSError) -> RecordingError:
+    hint = "; name the files in it" if isinstance(error, IsADirectoryError) else ""
+    return RecordingError(f"{name} cannot be read: {error.strerror}{hint}")
 
 
 def _peek(stream: IO[bytes]) -> bytes:

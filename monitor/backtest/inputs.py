@@ -3,7 +3,11 @@
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from contracts.log import open_bus
+from contracts.log_embedded_store import FILE_NAME
+from contracts.log_security import LogSecurity
 from monitor.backtest.files import EventFile
 from monitor.backtest.ordering import merged
 from monitor.backtest.recorded import Recorded, RecordingError, Source
@@ -14,6 +18,15 @@ def recording_files(events: Sequence[str], labels: Sequence[str]) -> list[EventF
     """The files by their names; rows without a type are frames in the first, labels in the second. Raises RecordingError for a missing one."""
     plain = [*((name, "FrameScored") for name in events), *((name, "FrameLabelled") for name in labels)]
     return [EventFile(name, number, kind) for number, (name, kind) in enumerate(plain)]  # type: ignore[arg-type]  # the two names
+
+
+def log_past(url: str, security: LogSecurity | None, since: float, until: float) -> LogPast:
+    """The past of the log at `url`. Raises SettingsError for a URL that is none, RecordingError where no embedded log is: opening one would make it."""
+    bus = open_bus(url, "keepsight-backtest", security)
+    folder = Path(unquote(urlsplit(url).path))
+    if url.startswith("embedded:") and not (folder / FILE_NAME).is_file():
+        raise RecordingError(f"{folder} holds no embedded log (no {FILE_NAME}): name the folder that `log` in the settings names")
+    return LogPast(bus, url, since, until)
 
 
 class Inputs:
@@ -37,9 +50,17 @@ class Inputs:
         return f"{self.sources()[one.source].name}:{one.line}"
 
     def done(self) -> float | None:
-        """The share of the bytes that was read."""
+        """The share that was read, of bytes or of the log's records."""
+        if self._log:
+            return self._log.done
         size = sum(file.size for file in self._files)
         return sum(file.position for file in self._files) / size if size else None
+
+    def emptiness(self) -> str:
+        """Why there was nothing."""
+        if self._log:
+            return f"{self._log.source.name} holds none between --since and --until"
+        return "; ".join(f"{source.name} {source.cut_off or 'is empty'}" for source in self.sources())
 
     def sort(self, name: str) -> None:
         """From now on every file is sorted on disk first."""

@@ -1,7 +1,9 @@
-"""How far a replay is, on standard error: one line rewritten on a terminal, one line now and then elsewhere."""
+"""How far a replay is and how long it will take, on standard error: one line rewritten on a terminal, one line now and then elsewhere."""
 
 from collections.abc import Callable
 from typing import Final, TextIO
+
+from monitor.backtest.table import span
 
 TERMINAL_S: Final = 0.5
 PLAIN_S: Final = 30.0
@@ -25,7 +27,7 @@ class Progress:
             return
         self._told_at, self._told_any = now, True
         done = self._done()
-        share = f", {done:.0%}" if done is not None else ""
+        share = f", {done:.0%}, {span((now - self._began) * (1 / done - 1))} left" if done else ""
         line = f"{events:,} events, {events / (now - self._began):,.0f} events/s{share}"
         self._out.write(f"\r{line}\x1b[K" if self._terminal else f"{line}\n")
         self._out.flush()

@@ -268,7 +268,7 @@ def _notes(
         notes += [f"{source.name}: {source.broken:,} broken lines passed over."] if source.broken else []
         notes += [f"{source.name} was not in order of time: sorted on disk first."] if source.sorted else []
         notes += [f"{source.name}: {source.late:,} events came late, and were judged when they came."] if source.late else []
-        notes += [f"{source.name} {source.cut_off}: what it holds until there is used."] if source.cut_off else []
+        notes += [f"{source.name} {source.cut_off}: only what it holds until there was replayed."] if source.cut_off else []
     empty = [source.name for source in sources if not (source.events or source.broken or source.cut_off)]
     notes += [f"Empty: {', '.join(empty)}."] if empty else []
     if seen.refused:

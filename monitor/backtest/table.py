@@ -64,7 +64,7 @@ def _budget_row(summary: Summary, number: int) -> tuple[str, ...]:
     found = one.false_pages_per_camera_month
     return (
         f"{one.budget:g}", str(one.incidents), str(one.pages), str(one.tickets), str(one.retrain_requests), false_pages,
-        f"{bound}{found.value:.3g}", _interval(found), missed,
+        f"{bound}{_number(found.value)}", _interval(found), missed,
     )  # fmt: skip
 
 
@@ -84,7 +84,12 @@ def _kind_row(kind: Kind) -> tuple[str, ...]:
 
 
 def _interval(found: Rate) -> str:
-    return f"{found.low:.3g} to {found.high:.3g}"
+    return f"{_number(found.low)} to {_number(found.high)}"
+
+
+def _number(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _clock(at: float) -> str:

@@ -25,6 +25,16 @@ class LogPast:
         self.source = Source(name)
         self._bus = bus
         self._since, self._until = since, until
+        self._read = self._left = 0
+
+    @property
+    def done(self) -> float | None:
+        """The share of the records that was read; None while the log has not told how many there are."""
+        return self._read / (self._read + self._left) if self._left else None
+
+    def close(self) -> None:
+        """Let the log go."""
+        self._bus.close()
 
     def read(self) -> Iterator[Recorded]:
         """All events in the order in which the live monitor judges them. Raises LogAwayError or LogRefusedError."""
@@ -35,6 +45,7 @@ class LogPast:
         try:
             while True:
                 records = reader.poll(POLL_S, BATCH)
+                self._read += len(records)
                 for record in records:
                     self._take(record, timeline, passed)
                 idle = 0 if records else idle + 1
@@ -45,6 +56,7 @@ class LogPast:
                         raise
                     continue
                 left = {place: count for place, count in lag.items() if count and place not in passed}
+                self._left = sum(left.values())
                 for waiting in timeline.due(float("inf"), left, reader.places()):
                     if waiting.event is not None:
                         self.source.events += 1

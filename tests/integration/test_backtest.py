@@ -84,7 +84,7 @@ def backtest(recording: Recording, tmp_path: Path) -> Callable[..., tuple[list[d
 
     def run(*arguments: str, status: int = 0) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         out = tmp_path / "out"
-        given = [*arguments, "--out", str(out)]
+        given = [*arguments, *(["--out", str(out)] if "--out" not in arguments else [])]
         given += ["--baseline", str(recording.baseline)] if "--baseline" not in arguments else []
         assert main([*given, "--settings", str(recording.settings)]) == status
         if status:
@@ -243,13 +243,53 @@ def test_broken_lines_never_stop_it(recording: Recording, backtest: Callable[...
     assert "expected a UUIDv7" in summary["broken_reasons"][2]
 
 
+def test_a_file_cut_off_is_replayed_as_far_as_it_goes_and_told_by_status_1(
+    recording: Recording, backtest: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = gzip.compress(ndjson(recording.told))
+    path = write(tmp_path / "events.gz", whole[: len(whole) // 2])
+    backtest("--events", path, status=1)
+    assert 0 < json.loads((tmp_path / "out" / "summary.json").read_text())["events"] < len(recording.told)
+    assert f"keepsight: {path} ends after line " in capsys.readouterr().err
+
+
+def test_a_folder_that_takes_no_results_is_told_before_the_work(
+    recording: Recording,
+    backtest: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = write(tmp_path / "events", ndjson(recording.told[:5]))
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    backtest("--events", path, status=2)
+    assert capsys.readouterr().err == f"keepsight: nothing can be written to --out {tmp_path}/out: Permission denied\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
         ((), "name what to replay"),
         (("--events", "nowhere.ndjson"), "nowhere.ndjson cannot be read"),
         (("--events", "{empty}"), "there is no event to replay"),
-        (("--events", "{events}", "--baseline", "nowhere"), "has no manifest.json: it is no folder of a version"),
+        (("--events", "{folder}"), "Is a directory; name the files in it"),
+        (("--events", "{cut}"), "cut ends after line 0: Compressed file ended before"),
+        (("--events", "{events}", "--baseline", "nowhere"), "are the folders REPOSITORY/models/MODEL/VERSION"),
+        (("--events", "{events}", "--baseline", "{repository}"), "it is no folder of a version; below it are {baseline}"),
+        (("--events", "{events}", "--baseline", "{baseline}/manifest.json"), "name the folder that it lies in: {baseline}"),
+        (("--events", "{events}", "--baseline", ""), "--baseline is empty"),
+        (("--events", "{events}", "--confirm-block", "6"), "there is no option --confirm-block; did you mean --confirm-blocks?"),
+        (("--event", "{events}"), "did you mean --events?"),
+        (("--events", "{events}", "--budget", "1", "more.ndjson"), "'more.ndjson' belongs to no option"),
+        (("--events", "{events}", "--window-h", "day"), "'day' is no number above 0"),
+        (("--events", "{events}", "--budget", "-1"), "--budget is '-1'; give pages per camera-month above 0"),
+        (("--events", "{events}", "--since", "2026-10-01"), "--since and --until go with --log"),
+        (("--events", "{events}", "--out", "{events}"), "is no folder that can be made"),
+        (("--log", "embedded:///nowhere"), "/nowhere holds no embedded log"),
+        (("--log", "embedded:///nowhere", "--since", "2026-11-01", "--until", "2026-10-01"), "does not lie before --until"),
         (("--events", "{other}"), "the baseline is of model 'small', the events are of large"),
         (("--events", "{events}", "--budget", "1,0"), "--budget is '1,0'"),
         (("--events", "{events}", "--budget", "1,1"), "each once"),
@@ -271,12 +311,16 @@ def test_what_cannot_be_done_is_said_with_status_2(
     large = [msgspec.structs.replace(event, model="large") for event in recording.told[:5]]
     known = {
         "empty": write(tmp_path / "empty", b""),
+        "cut": write(tmp_path / "cut", gzip.compress(b"spam")[:12]),
+        "folder": str(tmp_path),
+        "baseline": str(recording.baseline),
+        "repository": str(recording.baseline.parents[1]),
         "events": write(tmp_path / "events", ndjson(recording.told[:5])),
         "other": write(tmp_path / "other", ndjson(large)),
     }
     backtest(*(argument.format(**known) for argument in arguments), status=2)
     said = capsys.readouterr().err
-    assert why in said
+    assert why.format(**known) in said
     assert said.startswith("keepsight: ")
     assert "Traceback" not in said
 

@@ -130,7 +130,9 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(("out", "shown"), [(Screen(), "\r100 events, 50 events/s, 25%\x1b[K\r\x1b[K"), (io.StringIO(), "")])
+@pytest.mark.parametrize(
+    ("out", "shown"), [(Screen(), "\r100 events, 50 events/s, 25%, 6 s left\x1b[K\r\x1b[K"), (io.StringIO(), "")]
+)
 def test_progress_rewrites_a_terminals_line_and_is_rare_elsewhere(out: io.StringIO, shown: str) -> None:
     times = iter([0.0, 0.1, 2.0])
     progress = Progress(out, lambda: next(times), lambda: 0.25)
