@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from monitor.service import Service
 from monitor.standard import Standards
 from monitor.store import Store
 from standalone import __main__ as command
+from tests.kafka_cluster import cluster
 from tests.monitor_line import MODEL, Line, other, smeared, usual
 
 CAMERAS = ("cam-1", "cam-2", "cam-3")
@@ -144,9 +146,16 @@ def test_every_form_and_every_split_gives_the_same_to_the_byte(
         assert summary["budgets"] == first["budgets"]
 
 
-def test_it_says_what_the_live_monitor_said(recording: Recording, backtest: Callable[..., Any], tmp_path: Path) -> None:
-    url = f"embedded://{tmp_path}/log"
-    bus = open_bus(url)
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of either kind, empty."""
+    if request.param == "embedded":
+        return f"embedded://{tmp_path}/log"
+    return f"kafka://{','.join(cluster().servers)}/{uuid.uuid4().hex[:8]}"
+
+
+def test_it_says_what_the_live_monitor_said(recording: Recording, backtest: Callable[..., Any], tmp_path: Path, log: str) -> None:
+    bus = open_bus(log)
     bus.ensure_topics(events.TOPICS)
     bus.publish([events.encode(event, "test") for event in recording.told])
     policy = Policy(**QUICK)  # type: ignore[arg-type]  # whole numbers
@@ -159,14 +168,14 @@ def test_it_says_what_the_live_monitor_said(recording: Recording, backtest: Call
     store.close()
     reader = bus.reader(None, [events.INCIDENTS])
     opened = {}
-    while records := reader.poll(0.0):
+    while (records := reader.poll(0.5)) or sum(reader.lag().values()):
         for event in map(events.decode, records):
             if isinstance(event, IncidentOpened):
                 opened[event.incident.incident_id] = event.incident
     reader.close()
     bus.close()
     assert len(opened) >= 2
-    for arguments in (("--log", url), ("--events", write(tmp_path / "events", ndjson(recording.told)))):
+    for arguments in (("--log", log), ("--events", write(tmp_path / "events", ndjson(recording.told)))):
         lines, summary = backtest(*arguments)
         first = {line["incident_id"]: line for line in reversed(lines)}
         assert list(first) == list(reversed(opened))
@@ -179,14 +188,14 @@ def test_it_says_what_the_live_monitor_said(recording: Recording, backtest: Call
         assert summary["events"] == len(recording.told) + asked
 
 
-def test_a_part_of_the_log(recording: Recording, backtest: Callable[..., Any], tmp_path: Path) -> None:
-    bus = open_bus(f"embedded://{tmp_path}/log")
+def test_a_part_of_the_log(recording: Recording, backtest: Callable[..., Any], log: str) -> None:
+    bus = open_bus(log)
     bus.ensure_topics(events.TOPICS)
     bus.publish([events.encode(event, "test") for event in recording.told[:300]])
     bus.close()
-    _, summary = backtest("--log", f"embedded://{tmp_path}/log", "--since", "2026-01-01", "--until", "2200-01-01T00:00:00Z")
+    _, summary = backtest("--log", log, "--since", "2026-01-01", "--until", "2200-01-01T00:00:00Z")
     assert summary["events"] == 300
-    assert backtest("--log", f"embedded://{tmp_path}/log", "--until", "2001-01-01", status=2) == ([], {})
+    assert backtest("--log", log, "--until", "2001-01-01", status=2) == ([], {})
 
 
 def test_budgets_in_one_pass_are_as_in_several(recording: Recording, backtest: Callable[..., Any], tmp_path: Path) -> None:

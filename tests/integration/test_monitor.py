@@ -37,12 +37,13 @@ def eventually(look: Callable[[], T], done: Callable[[T], bool]) -> T:
 class House:
     """Folders, a log, a settings file, and the monitor's process."""
 
-    def __init__(self, folder: Path, line: Line) -> None:
-        self.bus: Bus = open_bus(f"embedded://{folder}/log")
+    def __init__(self, folder: Path, line: Line, log: str = "") -> None:
+        log = log or f"embedded://{folder}/log"
+        self.bus: Bus = open_bus(log)
         self.bus.ensure_topics(events.TOPICS)
         self.settings = folder / "settings.toml"
         self.settings.write_text(
-            f'log = "embedded://{folder}/log"\nrepository = "{line.url}"\nframe_store = "{folder}/frames"\nstate = "{folder}/state"\nmodel = "{MODEL}"\n'
+            f'log = "{log}"\nrepository = "{line.url}"\nframe_store = "{folder}/frames"\nstate = "{folder}/state"\nmodel = "{MODEL}"\n'
             "[monitor]\nport = 0\nblock_frames = 16\nconfirm_blocks = 3\nquiet_blocks = 4\nmerge_wait_s = 0.3\nsave_every_s = 0.05\nreports = false\n"
         )
         self.process: subprocess.Popen[bytes] | None = None
@@ -81,10 +82,10 @@ class House:
         self.bus.publish([events.encode(fact, "test") for fact in facts])
 
     def read(self, topic: str) -> list[AnyEvent]:
-        """All events of a topic of one partition, each id once."""
+        """All events of a topic, each id once."""
         reader = self.bus.reader(None, [topic])
         found: dict[str, AnyEvent] = {}
-        while records := reader.poll(0.0):
+        while (records := reader.poll(0.0)) or sum(reader.lag().values()):
             found.update({(event := events.decode(record)).event_id: event for record in records})
         reader.close()
         return list(found.values())

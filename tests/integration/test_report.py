@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from monitor.report import child
 from monitor.report.evidently_page import INSTALL
 from monitor.report.task import Task
 from tests.integration.test_monitor import CAMERAS, House, eventually
+from tests.kafka_cluster import cluster
 from tests.monitor_line import MODEL, SITE, Line, other, usual
 
 EVIDENTLY = "monitor.report.evidently_page"
@@ -33,7 +35,17 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
 @pytest.fixture(scope="module")
 def house(line: Line, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A monitor whose cameras drifted, with an open incident."""
-    house = House(tmp_path_factory.mktemp("house"), line)
+    yield from drifted(House(tmp_path_factory.mktemp("house"), line), line)
+
+
+@pytest.fixture
+def house_on_kafka(line: Line, tmp_path: Path) -> Iterator[House]:
+    """The same on genuine Kafka."""
+    yield from drifted(House(tmp_path, line, f"kafka://{','.join(cluster().servers)}/{uuid.uuid4().hex[:8]}"), line)
+
+
+def drifted(house: House, line: Line) -> Iterator[House]:
+    """Start it, and let it see drift."""
     text = house.settings.read_text().replace("reports = false\n", "")
     house.settings.write_text(f"{text}report_frames = 150\n")
     house.start()
@@ -52,6 +64,11 @@ def house(line: Line, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hous
 @pytest.fixture(scope="module")
 def incident(house: House) -> Incident:
     """The incident, as it was opened."""
+    return opened(house)
+
+
+def opened(house: House) -> Incident:
+    """The first incident, as it was opened."""
     said = eventually(lambda: [word for word in house.read(events.INCIDENTS) if isinstance(word, IncidentOpened)], bool)
     return said[0].incident
 
@@ -93,6 +110,22 @@ def test_an_incident_links_to_its_report(house: House, incident: Incident) -> No
     assert "Classification quality: " in ours
     assert "it needs 30 of each" in ours
     assert "Dataset Drift" in html.unescape(page[page.index("<iframe") :])
+
+
+@pytest.mark.slow
+@pytest.mark.kafka
+def test_an_incident_on_kafka_has_its_report_too(house_on_kafka: House) -> None:
+    house = house_on_kafka
+    incident = opened(house)
+    eventually(lambda: status(house, incident), lambda seen: seen not in (202, 404))
+    code, page = house.get(incident.report)
+    assert code == 200, page
+    assert incident.incident_id in page
+    told = re.search(r"150 frames laid out, of ([\d,]+) that these cameras sent", page)
+    assert told is not None
+    assert int(told[1].replace(",", "")) >= 150
+    assert "Dataset Drift" in html.unescape(page[page.index("<iframe") :])
+    assert 'id="notes"' not in page or "ran out" not in page
 
 
 def test_state_and_folder_survive_and_other_addresses_do_not_answer(house: House, incident: Incident) -> None:
