@@ -1,7 +1,7 @@
 """Everything the monitor remembers of one model, in memory, with what changed since it was last saved. `store.py` saves and loads it."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -138,13 +138,12 @@ class Memory:
             self.almanacs[key] = record
             self.mark("almanac", "\x1f".join(key))
 
-    def drop(self, camera: str, aspect: str, version: str) -> None:
-        """Forget the records of an aspect."""
-        key = (camera, aspect, version)
-        if self.tracks.pop(key, None):
-            self.mark("track", "\x1f".join(key))
-        if self.almanacs.pop(key, None):
-            self.mark("almanac", "\x1f".join(key))
+    def drop(self, kind: Literal["track", "almanac"], camera: str, aspect: str, version: str) -> None:
+        """Forget a record of an aspect."""
+        records: dict[tuple[str, str, str], Track] | dict[tuple[str, str, str], Almanac]
+        records = self.tracks if kind == "track" else self.almanacs
+        if records.pop((camera, aspect, version), None):
+            self.mark(kind, "\x1f".join((camera, aspect, version)))
 
     def channel(self, version: str, fresh: Callable[[], LabelChannel]) -> LabelChannel:
         """The version's label channel, made when it is met; the ones with the oldest labels but CHANNELS_KEPT are dropped."""

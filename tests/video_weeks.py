@@ -4,6 +4,7 @@ import numpy as np
 
 from monitor.detectors.ewma import Floats
 from monitor.video import limits
+from monitor.video.almanac import keep_level
 from monitor.video.aspect import WEIGHT, Aspect, Records
 from monitor.video.bank import State, start
 
@@ -23,10 +24,12 @@ def weeks(aspect: Aspect, level: Floats, spread: Floats, tail: Floats) -> Record
     """The almanac [] of a camera that showed `level` [F] with deviations of `spread` [F], half of them shared with its peers, at every time of day."""
     almanac = np.zeros((), aspect.almanac)
     almanac["history"] = limits.REFERENCE
-    almanac["table"], almanac["days"] = level, 20
+    for context in range(aspect.contexts):
+        keep_level(aspect, almanac[None], np.zeros(1, int), np.array([context]), level[None])
+    almanac["days"] = 20
     almanac["overall"] = [np.square(spread), np.full_like(spread, PEER)][: len(aspect.scopes)]
-    almanac["spread"] = almanac["overall"]
-    almanac["seen"], almanac["compared"] = limits.REFERENCE // aspect.slot // 24, limits.REFERENCE // aspect.slot
+    almanac["spread"] = np.sqrt(almanac["overall"])
+    almanac["seen"], almanac["compared"] = limits.REFERENCE // aspect.slot // aspect.bins, limits.REFERENCE // aspect.slot
     almanac["samples"] = limits.REFERENCE // aspect.slot
     variances = ((bank_variance(WEATHER) + bank_variance(NOISE)) / 2, bank_variance(NOISE))
     for p in range(len(aspect.scopes)):

@@ -32,7 +32,7 @@ class Course(NamedTuple):
     correlated: bool = False
 
 
-class History(msgspec.Struct):
+class History(msgspec.Struct, array_like=True):
     """The ring. Each field holds one array's bytes, so that saving is a copy."""
 
     at: bytes = b""

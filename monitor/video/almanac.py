@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detectors.ewma import Floats
+from monitor.video import aspect as records
 from monitor.video import limits
-from monitor.video.aspect import DAY, HOURS, SCALES, Aspect, Records
+from monitor.video.aspect import DAY, LARGEST_F16, SCALES, Aspect, Records
 
 KEPT: Final = (20, 8)
 """Days that a context's mean remembers: four weeks of working days, of weekends."""
+STEP: Final = 1 / 128
+"""Of a floor, the table's unit. Learning at a twentieth a day stands still within ten units: 8 % of a floor."""
+_MOST: Final = 2**15 - 1
 _PRIOR: Final = 2
 """Days that a time of day's spread leans on the spread of the whole day."""
 
@@ -28,23 +32,42 @@ def context(aspect: Aspect, slot: Whole | int) -> Whole:
     """The context of a slot, counted from 1970: its time of day (UTC), and whether it lies on a weekend."""
     a_day = aspect.slots
     weekend = (np.asarray(slot) // a_day + 3) % 7 >= 5  # 1 January 1970 was a Thursday
-    return np.asarray(np.asarray(slot) % a_day + a_day * weekend)
+    return np.asarray(np.asarray(slot) % a_day + a_day * (weekend & aspect.weekends))
 
 
-def spread(almanac: Records, minute: int) -> Floats:
-    """The mean squared residuals [..., P, F] at this time of day: the wider of the hours half an hour before and after, so that a dawn that comes a
+def level(almanac: Records, context: int) -> Floats:
+    """What a context usually shows [..., F]."""
+    return np.asarray(almanac["table"][..., context, :] * almanac["unit"].astype(float))
+
+
+def keep_level(aspect: Aspect, almanac: Records, rows: Whole, context: Whole, level: Floats) -> None:
+    """Put levels [n, F] into a context [n] of these almanacs. The table's unit is STEP of a floor; where a level does not fit it doubles, and what stands
+    in the table is rounded to it."""
+    unit = almanac["unit"][rows]
+    least = np.maximum(unit, np.array(aspect.floor) * STEP)
+    doublings = np.ceil(np.log2(np.maximum(np.abs(level) / least / _MOST, 1)))
+    wider = least * 2**doublings
+    coarse = ((doublings > 0) & (unit > 0)).any(axis=-1)
+    if coarse.any():
+        table = almanac["table"][rows[coarse]]
+        almanac["table"][rows[coarse]] = np.rint(table / 2 ** doublings[coarse][:, None])
+    almanac["unit"][rows] = wider
+    almanac["table"][rows, context] = np.clip(np.rint(level / wider), -_MOST, _MOST)
+
+
+def spread(aspect: Aspect, almanac: Records, minute: int) -> Floats:
+    """The mean squared residuals [..., P, F] at this time of day: the wider of the bins half an hour before and after, so that a dawn that comes a
     little earlier is no drift."""
-    before, after = ((minute + step) // 60 % HOURS for step in (-30, 30))
-    spread = _of_hour(almanac, before)
-    return spread if after == before else np.maximum(spread, _of_hour(almanac, after))
+    before, after = ((minute + step) // 60 % 24 // aspect.bin for step in (-30, 30))
+    spread = _of_bin(almanac, before)
+    return spread if after == before else np.maximum(spread, _of_bin(almanac, after))
 
 
-def _of_hour(almanac: Records, hour: int) -> Floats:
-    """An hour's mean squared residuals [..., P, F], the whole day's where it was not seen yet."""
-    seen = almanac["seen"][..., hour, :, None] > 0
-    return np.asarray(
-        almanac["spread"][..., hour, :, :] if seen.all() else np.where(seen, almanac["spread"][..., hour, :, :], almanac["overall"])
-    )
+def _of_bin(almanac: Records, index: int) -> Floats:
+    """A bin's mean squared residuals [..., P, F], the whole day's where it was not seen yet."""
+    seen = almanac["seen"][..., index, :, None] > 0
+    own = np.square(almanac["spread"][..., index, :, :], dtype=float)
+    return own if seen.all() else np.where(seen, own, almanac["overall"])
 
 
 def floor(aspect: Aspect) -> Floats:
@@ -61,38 +84,37 @@ def learn(aspect: Aspect, live: Records, almanac: Records, tail: Floats, forgive
     live = live[rows]
     c = context(aspect, live["slot"])
     days = almanac["days"][rows, c]
-    before = almanac["history"][rows]
+    history = almanac["history"][rows]
     _spread(aspect, live, almanac, rows)
     _bank(aspect, live, almanac, rows, forgiven[rows])
-    cap = np.where(c >= aspect.contexts // 2, KEPT[1], KEPT[0])
+    cap = np.where(c >= aspect.slots, KEPT[1], KEPT[0])
     rate = 1 / (np.minimum(days, cap - 1) + 1)
-    mean = live["sum"] / live["n"][:, None]
-    almanac["table"][rows, c] += rate[:, None] * (mean - almanac["table"][rows, c])
+    usual = almanac["table"][rows, c] * almanac["unit"][rows].astype(float)
+    keep_level(aspect, almanac, rows, c, usual + rate[:, None] * (live["sum"] / live["n"][:, None] - usual))
     almanac["days"][rows, c] = np.minimum(days + 1, cap)
-    almanac["history"][rows] = np.minimum(before + live["n"], 2**30)
-    aged = rows[(before // DAY != almanac["history"][rows] // DAY) | forgiven[rows]]  # what was forgiven counts at once
+    almanac["history"][rows] = np.minimum(history + live["n"], 2**30)
+    aged = rows[(history // DAY != almanac["history"][rows] // DAY) | forgiven[rows]]  # what was forgiven counts at once
     if len(aged):
         almanac["limit"][aged] = limits.limits(aspect, almanac[aged], tail)
 
 
 def _spread(aspect: Aspect, live: Records, almanac: Records, rows: Whole) -> None:
-    """The hour's mean squared residuals, leaning on those of the whole day while they are young."""
-    hour = live["slot"] * aspect.slot // 60 % HOURS
+    """The bin's mean squared residuals, leaning on those of the whole day while they are young."""
+    index = live["slot"] * aspect.slot // 60 % 24 // aspect.bin
     heard = live["heard"] > 0  # [n, P]
     squares = live["square"] / np.maximum(live["heard"], 1)[..., None]
-    compared, seen = almanac["compared"][rows], almanac["seen"][rows, hour]
-    an_hour = 60 // aspect.slot
-    whole = limits.REFERENCE // DAY * an_hour
+    compared, seen = almanac["compared"][rows], almanac["seen"][rows, index].astype(int)
+    a_day = aspect.bin * 60 // aspect.slot
+    whole = limits.REFERENCE // DAY * a_day
     overall = almanac["overall"][rows]
-    almanac["overall"][rows] = overall = overall + (heard / (np.minimum(compared, whole * HOURS) + 1))[..., None] * (
-        squares - overall
-    )
-    usual = np.where(seen[..., None] > 0, almanac["spread"][rows, hour], overall)
-    rate = heard / (np.minimum(seen, whole) + _PRIOR * an_hour)
-    almanac["spread"][rows, hour] = np.where(
-        heard[..., None], usual + rate[..., None] * (squares - usual), almanac["spread"][rows, hour]
-    )
-    almanac["seen"][rows, hour] = np.minimum(seen + heard, 2**30)
+    rate = heard / (np.minimum(compared, whole * aspect.bins) + 1)
+    almanac["overall"][rows] = overall = overall + rate[..., None] * (squares - overall)
+    before = almanac["spread"][rows, index]
+    usual = np.where(seen[..., None] > 0, np.square(before, dtype=float), overall)
+    rate = heard / (np.minimum(seen, whole) + _PRIOR * a_day)
+    wider = np.minimum(np.sqrt(usual + rate[..., None] * (squares - usual)), LARGEST_F16)
+    almanac["spread"][rows, index] = np.where(heard[..., None], wider, before)
+    almanac["seen"][rows, index] = np.minimum(seen + heard, 255)
     almanac["compared"][rows] = np.minimum(compared + heard, 2**30)
 
 
@@ -103,7 +125,7 @@ def _bank(aspect: Aspect, live: Records, almanac: Records, rows: Whole, forgiven
     if not kept.any():
         return
     rows, live, history, forgiven = rows[kept], live[kept], history[kept], forgiven[kept]
-    bank = live["bank"].astype(float)
+    bank = records.bank(live)
     heard = live["heard"] > 0
     samples = almanac["samples"][rows]
     rate = heard / (np.minimum(samples, limits.REFERENCE // aspect.slot) + 1)

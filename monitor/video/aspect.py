@@ -1,9 +1,10 @@
 """What is watched of a camera together: features with their channels, and the shape of the state that watching them needs.
 
 A camera's minutes have up to four aspects: its `image` statistics, the model's `answers`, the `embedding` and its Fourier `kernel`. The image belongs to
-the camera; the others to (camera, version). State is a record of fixed size, so that a site's cameras are one array, and saving is copying.
+the camera; the others to (camera, version). State is a record of fixed size, so that a site's cameras are one array, and saving is copying. Numbers are
+kept no finer than what is judged by them needs: what moves in steps of a thousandth stays float32, the rest takes two bytes or one.
 
-Arrays below: K cameras, F features, C channels, P scopes (self, then peer), S scales.
+Arrays below: K cameras, F features, C channels, P scopes (self, then peer), S scales, B bins of the day.
 """
 
 from dataclasses import dataclass
@@ -25,9 +26,12 @@ Statistic = Literal["largest", "distance", "drop"]
 SCALES: Final = (1, 10, 60, 480, 1440, 2880)
 """Minutes: one answers to a step, two days gather what creeps."""
 WEIGHT: Final = ewma.weights(SCALES)
+QUICK: Final = SCALES.index(480)
+"""Scales below it weigh a minute by 3 % and more: float16 holds their means, its rounding (at most 0.05 %) is a sixtieth of a step. A slower one would
+stick, and is float32."""
+LARGEST_F16: Final = 6e4
 DAY: Final = 1440
 """Minutes of a day."""
-HOURS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Channel:
 @dataclass(frozen=True)
 class Aspect:
     """Features that are judged together. `floor` [F]: a change that nobody is called for, in each feature's unit. `slot` is a context's length in
-    minutes."""
+    minutes, `bin` the hours of the day that share a spread; `weekends` have contexts of their own."""
 
     name: str
     features: tuple[str, ...]
@@ -51,11 +55,18 @@ class Aspect:
     channels: tuple[Channel, ...]
     scopes: tuple[Scope, ...] = ("self", "peer")
     slot: int = 15
+    bin: int = 1
+    weekends: bool = True
 
     @property
     def contexts(self) -> int:
         """Slots of a day, on working days and at weekends."""
-        return 2 * self.slots
+        return (1 + self.weekends) * self.slots
+
+    @property
+    def bins(self) -> int:
+        """Of the day, each with its spread."""
+        return 24 // self.bin
 
     @property
     def slots(self) -> int:
@@ -75,10 +86,11 @@ class Aspect:
             [
                 ("slot", "i4"),  # the open slot, counted from 1970
                 ("n", "i4"),  # minutes in it
-                ("sum", "f8", (f,)),
+                ("sum", "f4", (f,)),
                 ("heard", "i4", (p,)),  # minutes in it with a residual
                 ("square", "f4", (p, f)),  # of those
-                ("bank", "f4", (p, s, f)),
+                ("quick", "f2", (p, QUICK, f)),  # the bank's shorter scales
+                ("slow", "f4", (p, s - QUICK, f)),  # and its longer ones
                 ("peak", "f4", (c, p, s)),  # the slot's highest squared statistics
                 ("ratio", "f4", (c, p)),
                 ("excess", "f4", (c, p)),  # CUSUM of the ratios
@@ -95,11 +107,12 @@ class Aspect:
         return np.dtype(
             [
                 ("history", "i4"),  # minutes learnt from
-                ("table", "f4", (self.contexts, f)),  # the context means
-                ("days", "i2", (self.contexts,)),  # that each context's mean rests on
-                ("spread", "f4", (HOURS, p, f)),  # mean squared residual of a minute, by hour of day
-                ("seen", "i4", (HOURS, p)),  # slots that it rests on
-                ("overall", "f4", (p, f)),  # the same over the whole day
+                ("unit", "f4", (f,)),  # of the table
+                ("table", "i2", (self.contexts, f)),  # the context means
+                ("days", "u1", (self.contexts,)),  # that each context's mean rests on
+                ("spread", "f2", (self.bins, p, f)),  # root mean square residual of a minute, by bin of the day
+                ("seen", "u1", (self.bins, p)),  # slots that it rests on, 255 for more
+                ("overall", "f4", (p, f)),  # mean squared residual over the whole day
                 ("compared", "i4", (p,)),
                 ("variance", "f4", (p, s, f)),  # of the bank
                 ("samples", "i4", (p,)),
@@ -120,3 +133,14 @@ class Aspect:
             squares = np.square(moved) / variance[..., channel.columns]
             found.append(squares.mean(axis=-1) if channel.statistic == "distance" else squares.max(axis=-1))
         return np.stack(found, axis=-3)
+
+
+def bank(live: Records) -> Floats:
+    """The bank [..., P, S, F] of live records."""
+    return np.concatenate([live["quick"], live["slow"]], axis=-2, dtype=float)
+
+
+def keep_bank(live: Records, bank: Floats) -> None:
+    """Put a bank back into its records."""
+    live["quick"] = np.clip(bank[..., :QUICK, :], -LARGEST_F16, LARGEST_F16)
+    live["slow"] = bank[..., QUICK:, :]

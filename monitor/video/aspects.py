@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from contracts.statistics import NUMERIC
-from monitor.detectors import mmd, softmax
+from monitor.detectors import softmax
 from monitor.items.features import SMALLEST_CHANGE
 from monitor.video.aspect import Aspect, Channel
 
+WAVES: Final = 32
+"""Fourier features watched, of the version's 64: minutes of one camera move together in them, so that half of them tell a drift as soon."""
 _HOURLY: Final = 60
-"""Embeddings have many axes: hourly contexts hold their table at some 10 kB."""
+"""Embeddings have many axes: they get hourly contexts, and six spreads a day."""
 _AXIS, _SHARE, _ENTROPY = 0.05, 0.01, 0.02
 _CLIPPED: Final = 0.02
 """Changes that nobody is called for: of an axis in reference deviations, of a share or a probability, of entropy in nats.
@@ -44,12 +46,18 @@ def embedding(axes: int) -> Aspect:
     """The embedding on the version's axes."""
     names = tuple(f"embedding axis {i + 1}" for i in range(axes))
     return Aspect(
-        "embedding", names, (_AXIS,) * axes, (Channel("embedding", "embedding", slice(0, axes), "distance"),), slot=_HOURLY
+        "embedding",
+        names,
+        (_AXIS,) * axes,
+        (Channel("embedding", "embedding", slice(0, axes), "distance"),),
+        slot=_HOURLY,
+        bin=4,
+        weekends=False,
     )
 
 
-def kernel(features: int = mmd.FEATURES) -> Aspect:
+def kernel(features: int = WAVES) -> Aspect:
     """The embedding's Fourier features. Against its own history only: what peers share is taken off on the axes, at a third of the state."""
     names = tuple(f"kernel feature {i + 1}" for i in range(features))
     channel = Channel("embedding kernel", "embedding", slice(0, features), "distance")
-    return Aspect("kernel", names, (_SHARE,) * features, (channel,), scopes=("self",), slot=_HOURLY)
+    return Aspect("kernel", names, (_SHARE,) * features, (channel,), scopes=("self",), slot=_HOURLY, bin=4, weekends=False)

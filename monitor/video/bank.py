@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from monitor.detectors.ewma import Floats
 from monitor.video import almanac as almanacs
+from monitor.video import aspect as records
 from monitor.video.aspect import WEIGHT, Aspect, Records
 
 CLOSE: Final = 240
@@ -63,7 +64,7 @@ def step(
     `frozen` [..., K] cameras do not learn (by default those with an alarm of this aspect); `forgiven` ones learn their excursion as no alarm. Returns
     ratios [..., K, C, P].
     """
-    live, almanac = state.live, state.almanac
+    live = state.live
     present: Flags = np.asarray(np.isfinite(means).all(axis=-1))
     slot = minute // aspect.slot
     frozen = state.alarmed() if frozen is None else frozen
@@ -74,9 +75,10 @@ def step(
     residuals, ripe = _residuals(aspect, state, means, present, minute)
     if not ripe.any():
         return np.array(live["ratio"])
-    bank = live["bank"]
+    bank = records.bank(live)
     bank += (WEIGHT[:, None] * ripe[..., None, None]) * (residuals[..., None, :] - bank)
-    return _judge(aspect, live, almanac, ripe, minute)
+    records.keep_bank(live, bank)
+    return _judge(aspect, state, bank, ripe, minute)
 
 
 def _residuals(aspect: Aspect, state: State, means: Floats, present: Flags, minute: int) -> tuple[Floats, Flags]:
@@ -86,8 +88,8 @@ def _residuals(aspect: Aspect, state: State, means: Floats, present: Flags, minu
     days = almanac["days"][..., context]
     known = present & (days > 0)
     ripe = known & (almanac["compared"][..., 0] >= aspect.slots)  # a day of deviations gives them their unit
-    spread, floor = almanacs.spread(almanac, minute), almanacs.floor(aspect)
-    deviation = np.where(known[..., None], means - almanac["table"][..., context, :], 0.0)
+    spread, floor = almanacs.spread(aspect, almanac, minute), almanacs.floor(aspect)
+    deviation = np.where(known[..., None], means - almanacs.level(almanac, context), 0.0)
     deviation /= np.sqrt(1 + 1 / np.maximum(days, 1))[..., None]  # a young context errs itself
     live["square"][..., 0, :] += np.square(deviation)
     live["heard"][..., 0] += known
@@ -144,11 +146,12 @@ def _against_peers(own: Floats, known: Flags) -> tuple[Floats, Flags]:
     return peer, several
 
 
-def _judge(aspect: Aspect, live: Records, almanac: Records, heard: Flags, minute: int) -> Floats:
-    """Statistics over limits, and the alarms that open and close by them."""
+def _judge(aspect: Aspect, state: State, bank: Floats, heard: Flags, minute: int) -> Floats:
+    """Statistics of the bank over limits, and the alarms that open and close by them."""
+    live, almanac = state.live, state.almanac
     gathered = almanac["samples"][..., None, :, None] > 0  # [..., 1, P, 1]
     variance = np.where(gathered[..., 0, :, :, None], almanac["variance"], np.float32(1))
-    statistic = aspect.statistics(live["bank"], variance)
+    statistic = aspect.statistics(bank, variance)
     said = heard[..., None, :]
     live["peak"] = np.maximum(live["peak"], np.where(said[..., None] & gathered, statistic, 0))
     limit = almanac["limit"]

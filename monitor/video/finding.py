@@ -9,6 +9,7 @@ import numpy as np
 from monitor.detectors.ewma import Floats
 from monitor.incidents.finding import MOST_PARTS, Finding, Part, Performance, Reading
 from monitor.video import almanac as almanacs
+from monitor.video import aspect as records
 from monitor.video.aspect import SCALES, Aspect, Channel
 from monitor.video.bank import State
 from monitor.video.plan import Judged
@@ -58,9 +59,10 @@ def _parts(aspect: Aspect, channel: Channel, c: int, p: int, state: State, minut
         return ()
     variance = almanac["variance"][p].astype(float)
     limit = almanac["limit"][c, p]
-    statistic = aspect.statistics(live["bank"].astype(float), np.maximum(almanac["variance"], 1e-30))[c, p]
+    bank = records.bank(live)
+    statistic = aspect.statistics(bank, np.maximum(almanac["variance"], 1e-30))[c, p]
     scale = int(np.where(limit > 0, statistic / np.where(limit > 0, limit, 1), 0).argmax())
-    moved = live["bank"][p, scale, channel.columns].astype(float)
+    moved = bank[p, scale, channel.columns]
     errors = moved / np.sqrt(variance[scale, channel.columns])
     level, unit = _level(aspect, state, minute)
     whole = float(np.square(errors).sum()) or 1.0
@@ -75,13 +77,13 @@ def _parts(aspect: Aspect, channel: Channel, c: int, p: int, state: State, minut
 def _level(aspect: Aspect, state: State, minute: int) -> tuple[Floats, Floats]:
     """What the camera shows at this time of day [F], and the unit of its residuals [P, F]."""
     almanac = state.almanac
-    level = almanac["table"][0, int(almanacs.context(aspect, minute // aspect.slot))].astype(float)
+    level = almanacs.level(almanac, int(almanacs.context(aspect, minute // aspect.slot)))[0]
     return level, bank_units(aspect, state, minute)
 
 
 def bank_units(aspect: Aspect, state: State, minute: int) -> Floats:
     """[P, F]: a residual of 1 in the feature's own unit."""
-    spread, floor = almanacs.spread(state.almanac, minute)[0], almanacs.floor(aspect)
+    spread, floor = almanacs.spread(aspect, state.almanac, minute)[0], almanacs.floor(aspect)
     own = np.sqrt(np.maximum(spread[0], floor))
     if len(spread) == 1:
         return np.asarray(own[None])
@@ -93,6 +95,6 @@ def _performance(aspect: Aspect, state: State, minute: int, accuracy: float | No
     if accuracy is None or "expected accuracy" not in aspect.features or not state.almanac["samples"][0, 0]:
         return None
     unit = bank_units(aspect, state, minute)[0, -2:]
-    moved = state.live[0]["bank"][0, _HOUR, -2:] * unit
+    moved = records.bank(state.live[0])[0, _HOUR, -2:] * unit
     half = Z_95 * np.sqrt(state.almanac[0]["variance"][0, _HOUR, -2:]) * unit
     return Performance(accuracy, float(moved[0]), float(half[0]), float(moved[1]), float(half[1]))

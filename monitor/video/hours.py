@@ -19,7 +19,7 @@ WIDEST: Final = 31.0
 """Spreads at which a minute's residual is cut, before it is averaged: what lies beyond is as far as a course can tell."""
 
 
-class Hours(msgspec.Struct):
+class Hours(msgspec.Struct, array_like=True):
     """The hours of one scope: residuals of minutes, in units of their usual spread, into an hourly point."""
 
     hour: int = 0

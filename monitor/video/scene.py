@@ -26,7 +26,9 @@ CHUNK: Final = 8
 """Frames that become features at once, as monitor/items/watch.py has it."""
 EXAMPLES: Final = 4
 VERSIONS_KEPT: Final = 2
-"""A version that is rolled back to has not to warm again."""
+"""A version that is rolled back to has not to warm again: its almanacs are kept."""
+AWAY: Final = 60
+"""Minutes without an answer after which a version's live records are let go: the frames that trail a swap are over, and its bank speaks of the past."""
 
 
 class Block(msgspec.Struct):
@@ -67,7 +69,7 @@ class Block(msgspec.Struct):
         return np.frombuffer(self.sums, np.int64) * UNIT / self.n
 
 
-class Scene(msgspec.Struct):
+class Scene(msgspec.Struct, array_like=True):
     """A video camera. `above` and `quiet` count judged minutes in a row with and without a channel at its limit."""
 
     camera: str
@@ -75,8 +77,8 @@ class Scene(msgspec.Struct):
     """Of the minutes that are not judged yet: two at most, three around a change of versions."""
     version: str = ""
     """That answered the minute judged last."""
-    versions: list[str] = []
-    """The last VERSIONS_KEPT that answered: their records are kept."""
+    versions: dict[str, int] = {}
+    """The minute in which each of the last VERSIONS_KEPT last answered."""
     minutes: int = 0
     minute: int = 0
     """The one judged last."""
@@ -119,12 +121,14 @@ class Scene(msgspec.Struct):
             self.blocks = [*self.blocks, block]
         return block
 
-    def answered_by(self, version: str) -> str:
-        """A version answers: the one whose records go for it, "" when none does."""
-        if version in self.versions:
-            return ""
-        self.versions = [*self.versions, version]
-        return self.versions.pop(0) if len(self.versions) > VERSIONS_KEPT else ""
+    def answered_by(self, version: str, minute: int) -> tuple[list[str], list[str]]:
+        """A version answered a minute: the versions that are away since then, and those of them to be forgotten for good."""
+        self.versions[version] = minute
+        newest = sorted(self.versions, key=lambda each: (-self.versions[each], each))
+        away = [each for each in newest[1:] if minute - self.versions[each] > AWAY or each in newest[VERSIONS_KEPT:]]
+        for gone in newest[VERSIONS_KEPT:]:
+            del self.versions[gone]
+        return away, newest[VERSIONS_KEPT:]
 
     def past(self, scope: Scope) -> Hours:
         """The image's hours in a scope, made at first need."""
@@ -143,7 +147,7 @@ class Scene(msgspec.Struct):
             self.usual = self.examples
 
 
-class Track(msgspec.Struct):
+class Track(msgspec.Struct, array_like=True):
     """The live record of one aspect of a camera (aspect.py). `version` is "" for the image."""
 
     camera: str
@@ -152,7 +156,7 @@ class Track(msgspec.Struct):
     record: bytes
 
 
-class Almanac(msgspec.Struct):
+class Almanac(msgspec.Struct, array_like=True):
     """The almanac record of the same: it changes at the end of each slot only, and is saved only then."""
 
     camera: str

@@ -122,11 +122,14 @@ class VideoWatch:
             self._memory.mark("scene", scene.camera)
 
     def _close(self, scene: Scene, minute: int, version: str) -> None:
-        """Let go of a judged minute's blocks, and of the records of a version that has not answered for long."""
+        """Let go of a judged minute's blocks, and of the records of versions that have not answered for long."""
         scene.blocks = [b for b in scene.blocks if b.minute > minute]
-        if gone := scene.answered_by(version):
-            for name in ("answers", "embedding", "kernel"):
-                self._memory.drop(scene.camera, name, gone)
+        away, gone = scene.answered_by(version, minute)
+        for name in ("answers", "embedding", "kernel"):
+            for each in away:
+                self._memory.drop("track", scene.camera, name, each)
+            for each in gone:
+                self._memory.drop("almanac", scene.camera, name, each)
 
     def _looks(self, minute: int, scenes: list[Scene]) -> list[Look]:
         """What these cameras' blocks of a minute are judged by, cameras of one version together."""
@@ -187,7 +190,7 @@ def _note(scene: Scene, minute: int, aspect: Aspect, before: np.void, live: np.v
     for p, scope in enumerate(aspect.scopes):
         heard = live["heard"][p] != (before["heard"][p] if live["slot"] == before["slot"] else 0)
         if heard and almanac["samples"][p]:
-            scene.past(scope).take(minute, live["bank"][p, 0])
+            scene.past(scope).take(minute, live["quick"][p, 0])
 
 
 def _alarmed(looks: list[Look]) -> dict[str, int]:

@@ -20,7 +20,7 @@ from monitor.video.aspect import DAY
 from monitor.video.bank import CLOSE
 from monitor.video.hours import Hours
 from monitor.video.plan import IMAGE, plan
-from monitor.video.scene import Almanac
+from monitor.video.scene import AWAY, Almanac
 from tests.monitor_line import MODEL, Line, usual
 from tests.video_weeks import weeks
 
@@ -233,10 +233,37 @@ def test_a_new_version_keeps_the_image_and_warms_for_the_rest(house: House) -> N
     image = house.memory.almanacs["cam-1", "image", ""]
     house.see(house.minutes(5, version="2"))
     assert house.memory.almanacs["cam-1", "image", ""] is image
-    assert house.memory.scenes["cam-1"].versions == ["1", "2"]
+    assert list(house.memory.scenes["cam-1"].versions) == ["1", "2"]
     assert ("cam-1", "answers", "2") in house.memory.tracks
     said = house.see(house.minutes(12, {"cam-2": 60.0}, version="2"))
     assert isinstance(said[0], IncidentOpened)  # the image did not have to warm again
+
+
+def test_a_version_that_is_rolled_back_to_is_judged_at_once_by_the_history_it_left(house: House) -> None:
+    """Its banks and alarms are let go after an hour; its almanacs stay, and its limits with them."""
+    house.line.publish_for_other("2")
+    house.see(house.minutes(4))
+    answers, limit = ("cam-1", "answers", "1"), house.memory.almanacs["cam-1", "answers", "1"].record
+    house.see(house.minutes(AWAY, own=("cam-1",), version="2"))
+    assert answers in house.memory.tracks
+    house.see(house.minutes(4, own=("cam-1",), version="2"))
+    assert answers not in house.memory.tracks
+    assert ("track", "\x1f".join(answers)) in house.memory.dirty
+    assert house.memory.scenes["cam-1"].ratios["softmax"] == 0  # version 2 warms
+    house.see(house.minutes(2, own=("cam-1",)))
+    assert house.memory.scenes["cam-1"].version == "1"
+    assert house.memory.scenes["cam-1"].ratios["softmax"] > 0
+    assert house.memory.almanacs[answers].record == limit
+
+
+def test_of_three_versions_the_one_that_answered_longest_ago_is_forgotten(house: House) -> None:
+    for other in ("2", "3"):
+        house.line.publish_for_other(other)
+    for version in ("1", "2", "1", "3"):
+        house.see(house.minutes(2, own=("cam-1",), version=version))
+    assert set(house.memory.scenes["cam-1"].versions) == {"1", "3"}
+    assert {version for _, _, version in house.memory.tracks} == {"", "1", "3"}
+    assert ("cam-1", "answers", "2") not in house.memory.almanacs
 
 
 def test_drift_that_the_next_version_sees_too_goes_over_to_it(house: House) -> None:
