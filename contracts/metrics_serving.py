@@ -88,6 +88,12 @@ STORE_FAILURES: Final = Spec(
     "keepsight_serving_store_failures_total", "counter", "Writes that the frame store refused: those samples are lost."
 )
 LABELS: Final = Spec("keepsight_serving_labels_total", "counter", "Labels taken and journalled.")
+RENEWALS: Final = Spec(
+    "keepsight_serving_renewals_total",
+    "counter",
+    "Times that a changed file was read again, by what (keys, certificates) and outcome: taken, or refused (the earlier ones stay in service).",
+    ("what", "outcome"),
+)
 READY: Final = Spec("keepsight_serving_ready", "gauge", "1 when frames are answered, 0 when /readyz says no.")
 
 ALL: Final[tuple[Spec, ...]] = (
@@ -111,5 +117,6 @@ ALL: Final[tuple[Spec, ...]] = (
     SAMPLED,
     STORE_FAILURES,
     LABELS,
+    RENEWALS,
     READY,
 )

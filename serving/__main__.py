@@ -19,15 +19,20 @@ from contracts.ports import Bus
 from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
 from serving.app import Edge, application
+from serving.connection import Bounds
 from serving.edge_frames import FrameEdge, Limits
 from serving.frame import Deliver, deliver_on
+from serving.gate import Gate
 from serving.instruments import Instruments
 from serving.journal import Journal
 from serving.keeper import Keeper
 from serving.labels import Labels
 from serving.publisher import Publisher
 from serving.queue import FrameQueue
+from serving.rate import Rates
 from serving.registry import Registry
+from serving.renewal import Renewal
+from serving.responses import count
 from serving.sampling import Sampler
 from serving.seen import Eye
 from serving.served import open_served
@@ -100,7 +105,8 @@ class Service:
         """What the routes stand on."""
         settings = self._settings
         limits = Limits(settings.max_body_bytes, settings.max_pixels, settings.body_timeout_s, settings.default_deadline_s)
-        frames = FrameEdge(settings.model, settings.cameras, self._queue, limits, self._no_lineup, self.instruments)
+        rates = Rates(settings.cameras, settings.camera_rate, settings.camera_burst)
+        frames = FrameEdge(settings.model, settings.cameras, self._queue, limits, self._no_lineup, self.instruments, rates=rates)
         labels = Labels(
             self._keeper, self._journal, self._known_classes, settings.frame_store_max_days, self.instruments, time.time
         )
@@ -161,13 +167,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load(ServingSettings, sys.argv[1:] if argv is None else argv, "keepsight-serving", ABOUT)
         log_to_stderr("serving", settings.log_level)
         log = Logger("serving")
+        gate = Gate(settings)
         listener = listen(settings.host, settings.port, "serving")
         service = Service(settings, log)
     except KeepsightError as error:
         return exit_with(error)
-    server = server_for(application(service.edge()))
+    bounds = Bounds(
+        settings.max_connections,
+        settings.head_timeout_s,
+        settings.body_timeout_s,
+        settings.keep_alive_s,
+        lambda problem: count(problem, service.instruments),
+    )
+    server = server_for(application(service.edge(), gate.ring), bounds, gate.tls_context)
+    renewal = Renewal(gate.files, service.instruments, log)
+    renewal.start()
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(_run(settings, service, server, listener, log))
+    renewal.stop()
     service.stop()
     return 0
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
+from serving.keys import Key, check_camera
 from serving.problems import ProblemError
 from serving.settings import Camera
 
@@ -29,8 +30,18 @@ class Admitted:
     deadline_s: float
 
 
-def admit(query: bytes, headers: Headers, cameras: Mapping[str, Camera], received_at: float, default_deadline_s: float) -> Admitted:
-    """Read a request's query and headers (names in lower case); the query wins. Raises ProblemError."""
+def admit(
+    query: bytes,
+    headers: Headers,
+    cameras: Mapping[str, Camera],
+    received_at: float,
+    default_deadline_s: float,
+    key: Key | None = None,
+) -> Admitted:
+    """Read a request's query and headers (names in lower case); the query wins. `key` is what it came with, where keys are asked for.
+
+    Raises ProblemError; which cameras there are is told to those only whose key is for the camera.
+    """
     said = {
         name.removeprefix(b"keepsight-").decode().replace("-", "_"): value.decode("latin-1")
         for name, value in headers
@@ -40,6 +51,8 @@ def admit(query: bytes, headers: Headers, cameras: Mapping[str, Camera], receive
     name = said.get("camera", "")
     if not name:
         raise ProblemError("missing-camera", "name the camera: POST /v1/frames?camera=NAME, or the header Keepsight-Camera")
+    if key is not None:
+        check_camera(key, name)
     if (camera := cameras.get(name)) is None:
         raise _unknown_camera(name, cameras)
     captured_at = captured(said["captured_at"]) if said.get("captured_at") else received_at

@@ -12,10 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.logs import Logger
 from serving import openapi
 from serving.body import ClientGoneError, check_head, read_body
 from serving.edge_frames import FrameEdge, Limits
+from serving.guard import Guard
 from serving.instruments import Instruments
+from serving.keys import KeyRing
 from serving.labels import Labels
 from serving.problems import ProblemError
 from serving.responses import problem_response
@@ -33,8 +36,8 @@ class Edge:
     instruments: Instruments
 
 
-def application(edge: Edge) -> ASGIApp:
-    """The ASGI application."""
+def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIApp:
+    """The ASGI application; with `ring`, the keys of the moment, closed to everyone else."""
     app = FastAPI(title="Keepsight serving", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.router.routes.insert(0, Route("/v1/frames", edge.frames))
     _add_labels(app, edge)
@@ -42,7 +45,7 @@ def application(edge: Edge) -> ASGIApp:
     _add_problems(app, edge.instruments)
     document = openapi.document()
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way to give one's own
-    return _says_goodbye(app, edge.leaving)
+    return _says_goodbye(app if ring is None else Guard(app, ring, edge.instruments, Logger("serving")), edge.leaving)
 
 
 def _add_labels(app: FastAPI, edge: Edge) -> None:

@@ -20,9 +20,11 @@ from serving import problems
 from serving.admission import Admitted, admit
 from serving.body import ClientGoneError, check_head, read_body
 from serving.frame import Answer, Frame, Outcome
+from serving.guard import key_of
 from serving.instruments import Instruments
 from serving.problems import ProblemError
 from serving.queue import FrameQueue
+from serving.rate import Rates
 from serving.responses import JSON, count, send_body
 from serving.settings import Camera
 
@@ -51,8 +53,10 @@ class FrameEdge:
         not_ready: Callable[[], str | None],
         instruments: Instruments,
         clock: Callable[[], float] = time.time,
+        rates: Rates | None = None,
     ) -> None:
         self._model, self._cameras, self._queue, self._limits = model, cameras, queue, limits
+        self._rates = rates or Rates(cameras)
         self.not_ready, self._instruments, self._clock = not_ready, instruments, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +78,9 @@ class FrameEdge:
         if scope["method"] != "POST":
             raise ProblemError("method-not-allowed", f"/v1/frames takes POST, not {scope['method']}", allow="POST")
         received_at = self._clock()
-        admitted = admit(scope["query_string"], scope["headers"], self._cameras, received_at, self._limits.default_deadline_s)
+        query, headers, default_s = scope["query_string"], scope["headers"], self._limits.default_deadline_s
+        admitted = admit(query, headers, self._cameras, received_at, default_s, key_of(scope))
+        self._rates.take(admitted.camera_name, start)
         check_head(scope["headers"], self._limits.max_body_bytes)
         if (reason := self.not_ready()) is not None:
             raise ProblemError("not-ready", reason, retry_after_s=1)

@@ -37,4 +37,5 @@ class Instruments:
         self.sampled = counter(declared.SAMPLED, registry)
         self.store_failures = counter(declared.STORE_FAILURES, registry)
         self.labels = counter(declared.LABELS, registry)
+        self.renewals = counter(declared.RENEWALS, registry)
         self.ready = gauge(declared.READY, registry)

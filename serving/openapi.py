@@ -1,6 +1,6 @@
 """The OpenAPI document of the HTTP edge, from the same structs that are sent and received and the same table of problems."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -10,15 +10,21 @@ from serving.problems import KINDS, TYPE_PREFIX
 
 Json = dict[str, Any]
 _REFERENCE = "#/components/schemas/{name}"
+_CONNECTION_PROBLEMS = ("bad-request", "head-too-large", "head-timeout", "too-many-connections", "method-not-allowed", "internal")
+"""Of every path: told before a route is reached, or by the server itself."""
+_KEY_PROBLEMS = ("missing-key", "unknown-key", "wrong-scope")
 _FRAME_PROBLEMS = (
-    "missing-camera", "unknown-camera", "bad-captured-at", "bad-deadline", "empty", "too-large", "too-many-pixels", "too-small", "not-an-image",
+    "rate-limited", "missing-camera", "unknown-camera", "bad-captured-at", "bad-deadline", "empty", "too-large", "too-many-pixels", "too-small", "not-an-image",
     "unsupported-format", "unsupported-encoding", "truncated", "not-decodable", "animated", "body-timeout", "overloaded", "deadline-expired",
-    "not-ready", "invalid-output", "inference-failed", "method-not-allowed", "internal",
+    "not-ready", "invalid-output", "inference-failed",
 )  # fmt: skip
 _LABEL_PROBLEMS = (
     "bad-json", "wrong-truth", "unknown-class", "unknown-frame", "too-large", "unsupported-encoding", "body-timeout", "labels-held-up", "not-ready",
-    "store-failed", "method-not-allowed", "internal",
+    "store-failed",
 )  # fmt: skip
+
+
+_KEYED: Final[Json] = {"security": [{"key": []}, {}]}
 
 
 def document() -> Json:
@@ -33,9 +39,12 @@ def document() -> Json:
             "/v1/labels": {"post": _labels({"oneOf": [post, many]}, taken)},
             "/livez": {"get": _get("Whether the process lives", {"200": "It does"})},
             "/readyz": {"get": _get("Whether frames are answered", {"200": "They are", "503": "They are not; `reason` says why"})},
-            "/metrics": {"get": _get("Prometheus metrics", {"200": "The exposition"}, "text/plain")},
+            "/metrics": {"get": _get("Prometheus metrics", {"200": "The exposition"}, "text/plain", keyed=True)},
         },
-        "components": {"schemas": {**schemas, "Problem": _problem()}},
+        "components": {
+            "schemas": {**schemas, "Problem": _problem()},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "Where the server asks for keys."}},
+        },
     }
 
 
@@ -55,7 +64,8 @@ def _frames(answer: Json) -> Json:
             said("Keepsight-Deadline-Ms", "header", "As deadline_ms; the query wins."),
         ],
         "requestBody": {"required": True, "content": dict.fromkeys(("image/jpeg", "image/png", "image/webp"), image)},
-        "responses": {"200": _ok("The prediction", answer), **_refusals(_FRAME_PROBLEMS)},
+        **_KEYED,
+        "responses": {"200": _ok("The prediction", answer), **_refusals(_FRAME_PROBLEMS + _KEY_PROBLEMS)},
     }
 
 
@@ -63,14 +73,19 @@ def _labels(body: Json, taken: Json) -> Json:
     return {
         "summary": "Give the truth of sampled frames",
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {"200": _ok("All labels were taken", taken), **_refusals(_LABEL_PROBLEMS)},
+        **_KEYED,
+        "responses": {"200": _ok("All labels were taken", taken), **_refusals(_LABEL_PROBLEMS + _KEY_PROBLEMS)},
     }
 
 
-def _get(summary: str, responses: dict[str, str], kind: str = "application/json") -> Json:
+def _get(summary: str, responses: dict[str, str], kind: str = "application/json", keyed: bool = False) -> Json:
     return {
         "summary": summary,
-        "responses": {status: {"description": text, "content": {kind: {}}} for status, text in responses.items()},
+        **(_KEYED if keyed else {}),
+        "responses": {
+            **{status: {"description": text, "content": {kind: {}}} for status, text in responses.items()},
+            **_refusals(_KEY_PROBLEMS if keyed else ()),
+        },
     }
 
 
@@ -80,7 +95,7 @@ def _ok(text: str, schema: Json) -> Json:
 
 def _refusals(kinds: tuple[str, ...]) -> Json:
     by_status: dict[int, list[str]] = {}
-    for kind in kinds:
+    for kind in (*kinds, *_CONNECTION_PROBLEMS):
         by_status.setdefault(KINDS[kind].status, []).append(f"{KINDS[kind].title} ({kind})")
     schema = {"schema": {"$ref": _REFERENCE.format(name="Problem")}}
     return {

@@ -32,6 +32,14 @@ KINDS: Final[dict[str, Kind]] = {
     "not-decodable": Kind(422, "The frame is damaged"),
     "animated": Kind(422, "The image is an animation"),
     "body-timeout": Kind(408, "The body took too long to arrive"),
+    "missing-key": Kind(401, "No key was sent"),
+    "unknown-key": Kind(401, "The key is not known"),
+    "wrong-scope": Kind(403, "The key is not for this"),
+    "rate-limited": Kind(429, "The camera sends more than it may"),
+    "bad-request": Kind(400, "The request is not HTTP that is taken here"),
+    "head-too-large": Kind(431, "The request's head is too large"),
+    "head-timeout": Kind(408, "The request's head took too long to arrive"),
+    "too-many-connections": Kind(429, "As many connections are open as may be"),
     "overloaded": Kind(429, "More frames wait than can be answered in time"),
     "deadline-expired": Kind(429, "The frame's deadline passed while it waited"),
     "not-ready": Kind(503, "No model version is ready"),
@@ -48,6 +56,8 @@ KINDS: Final[dict[str, Kind]] = {
     "internal": Kind(500, "The server failed"),
 }
 _FRAME_FAULTS: Final = frozenset(fault.replace("_", "-") for fault in get_args(FrameFault))
+_CHALLENGES: Final = {"missing-key": "", "unknown-key": ', error="invalid_token"', "wrong-scope": ', error="insufficient_scope"'}
+"""RFC 6750, section 3: what the answer says beside the scheme."""
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -81,6 +91,8 @@ class ProblemError(Exception):
             headers.append(("retry-after", str(self.retry_after_s)))
         if self.status == 405 and "allow" in self.more:
             headers.append(("allow", str(self.more["allow"])))
+        if self.kind in _CHALLENGES:
+            headers.append(("www-authenticate", f'Bearer realm="keepsight"{_CHALLENGES[self.kind]}'))
         return headers
 
 

@@ -2,16 +2,18 @@
 
 import asyncio
 import contextlib
+import math
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
-_KEEP_ALIVE_S: Final = 75.0
-"""Longer than cameras pause between frames; the client, not the server, ends an idle connection, and no request meets a closing one."""
+from serving.connection import Bounds, bounded, sweep
+
 _GRACE_S: Final = 30
 """For answers under way when the listener closes; a frame waits 10 s for a worker at most by default."""
 
@@ -23,16 +25,20 @@ class _Server(uvicorn.Server):
         yield
 
 
-def server_for(app: ASGIApp) -> uvicorn.Server:
+def server_for(app: ASGIApp, bounds: Bounds, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
     """A uvicorn server for `app`, not yet running."""
     config = uvicorn.Config(
         app,
+        http=bounded(bounds),
+        ssl_context_factory=(lambda _config, _default: tls) if tls else None,
+        proxy_headers=False,
         lifespan="off",
         ws="none",
         log_config=None,
+        log_level="error",  # its warnings are one a bad request: these are counted, as refusals
         access_log=False,
         server_header=False,
-        timeout_keep_alive=int(_KEEP_ALIVE_S),
+        timeout_keep_alive=math.ceil(bounds.keep_alive_s),
         timeout_graceful_shutdown=_GRACE_S,
     )
     return _Server(config)
@@ -48,4 +54,8 @@ async def serve(server: uvicorn.Server, listener: socket.socket, leave: Callable
 
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, stop)
-    await server.serve(sockets=[listener])
+    sweeper = asyncio.create_task(sweep(server.server_state.connections))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        sweeper.cancel()

@@ -1,5 +1,6 @@
 """The settings of serving: section [serving], variables KEEPSIGHT_SERVING_*."""
 
+from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -25,6 +26,8 @@ class Camera(BaseModel):
     site: str
     stream: Stream = "items"
     audit: bool = False
+    rate: float | None = Field(None, ge=0, description="Frames a second that it may send, instead of camera_rate.")
+    burst: int | None = Field(None, ge=1, description="Frames that it may send at once, instead of camera_burst.")
 
 
 class ServingSettings(ServiceSettings):
@@ -35,6 +38,21 @@ class ServingSettings(ServiceSettings):
     host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for all.")
     port: int = Field(
         8080, ge=0, le=65_535, description="The port to listen on; 0 takes a free one and logs it as serving_listens."
+    )
+    keys_file: Path | None = Field(
+        None,
+        description="The keys of those who may ask, made with `keepsight key new`; read again when it changes. See docs/security.md.",
+    )
+    open: bool = Field(
+        False,
+        description="Answer anyone who reaches the port: without keys_file or tls_client_ca_file, needed to listen beyond 127.0.0.1.",
+    )
+    tls_cert_file: Path | None = Field(
+        None, description="The server's certificate chain (PEM): TLS instead of plain HTTP; read again when it changes."
+    )
+    tls_key_file: Path | None = Field(None, description="The key of tls_cert_file (PEM, without a passphrase).")
+    tls_client_ca_file: Path | None = Field(
+        None, description="CA certificates (PEM): only clients with a certificate of theirs may connect (mutual TLS)."
     )
     cameras: dict[CameraName, Camera] = Field(
         {},
@@ -59,6 +77,15 @@ class ServingSettings(ServiceSettings):
     max_body_bytes: int = Field(MAX_BYTES, ge=1024, description="The largest request body.")
     max_pixels: int = Field(MAX_PIXELS, ge=64, description="The most pixels that a frame may claim.")
     body_timeout_s: float = Field(10.0, gt=0, description="How long a request body may take to arrive; then 408.")
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="How long a connection may take to send a request's head; then 408, and it is closed."
+    )
+    keep_alive_s: float = Field(
+        75.0, gt=0, description="How long a connection may idle between requests; longer than cameras pause."
+    )
+    max_connections: int = Field(2048, ge=1, description="Connections that may be open; more are answered 429 and closed.")
+    camera_rate: float = Field(0.0, ge=0, description="Frames a second that a camera may send, on average; then 429. 0: no limit.")
+    camera_burst: int = Field(10, ge=1, description="Frames that a camera may send at once within its rate.")
     sample_share: float = Field(
         0.05,
         ge=0,
