@@ -12,7 +12,7 @@ PAST_FAULTS: Final = 4
 """Ended faults remembered, so that labels that come late for frames taken during one are still left out."""
 
 
-class Counts(msgspec.Struct):
+class Counts(msgspec.Struct, array_like=True):
     """Frames of a camera by what became of them; `frames` counts all but repeats."""
 
     frames: int = 0
@@ -26,7 +26,7 @@ class Counts(msgspec.Struct):
     faulted: int = 0
 
 
-class Camera(msgspec.Struct):
+class Camera(msgspec.Struct, array_like=True):
     """One camera's memory. Times are Unix seconds of the event; "" and 0 stand for `not known yet`."""
 
     name: str

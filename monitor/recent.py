@@ -9,8 +9,9 @@ from typing import Final, Literal
 
 import msgspec
 
-KEPT_FRAMES: Final = 128
-"""Frame events remembered for a camera: a redelivered batch of so many of its frames is told apart exactly; 1.3 kB saved."""
+KEPT_FRAMES: Final = 64
+"""Frame events remembered for a camera: a redelivered batch of so many of its frames is told apart exactly, what is older counts as late.
+0.7 kB saved."""
 WIDTH: Final = 10
 """Bytes kept of an id: 48 bits of time and 32 random ones. Two ids of one millisecond are taken for one with a chance of 2^-32."""
 _TIME: Final = 6
@@ -18,7 +19,7 @@ _TIME: Final = 6
 Seen = Literal["new", "repeat", "late"]
 
 
-class Recent(msgspec.Struct):
+class Recent(msgspec.Struct, array_like=True):
     """The newest KEPT_FRAMES ids in the order of arrival, and the newest id that was forgotten."""
 
     ids: bytes = b""

@@ -27,7 +27,7 @@ _CEILING: Final = 1e200
 """Far above any alarm; keeps a detector that goes on after its alarm finite."""
 
 
-class EDetector(msgspec.Struct):
+class EDetector(msgspec.Struct, array_like=True):
     """One loss stream's detector. `tolerated` is p0; `sums` holds M_k for each bet; `head_start` is in the sums and not in the value."""
 
     tolerated: float

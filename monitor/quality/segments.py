@@ -30,7 +30,7 @@ CLASSES_OF_A_CAMERA: Final = 8
 """Counted apart; the rest together: at most 0.3 kB a camera."""
 
 
-class CameraLabels(msgspec.Struct):
+class CameraLabels(msgspec.Struct, array_like=True):
     """The labels of one camera under one version. `detector` is None where there is nothing to judge against."""
 
     camera: str

@@ -17,7 +17,7 @@ OTHERS: Final = "(others)"
 """Classes beyond `most` are counted together under this name."""
 
 
-class Tally(msgspec.Struct):
+class Tally(msgspec.Struct, array_like=True):
     """Counts per class: how often it was `true`, how often `said`, how often both at once. `loss` adds up the frames' losses in [0, 1]."""
 
     n: int = 0
