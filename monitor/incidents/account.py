@@ -43,6 +43,7 @@ class Account:
         since = sorted(f.since() for f in findings)[(len(findings) - 1) // 2]
         estimates = (*triage.estimates_of(findings), *labels)
         known = len({*cameras, *(c.name for c in self._memory.active(site, at))})
+        mixed = any(e.feature == "class mix" and e.ratio >= 1 for e in read)
         lead = max((e for f in findings for e in f.evidence()), key=lambda e: e.ratio)
         return {
             "cause": cause,
@@ -61,9 +62,14 @@ class Account:
             "recurs": served,
             "contributions": triage.contributions(findings),
             "action": " ".join(
-                (wording.ACTIONS[cause], *wording.doubt(cause, other), *wording.again(back, version), *wording.demotion(demoted))
+                (
+                    wording.drift_action(cause, mixed),
+                    *wording.doubt(cause, other),
+                    *wording.again(back, version),
+                    *wording.demotion(demoted),
+                )
             ),
-            "headline": wording.drift_headline(site, cause, version, since, cameras, known, lead, wording.course(kind, back))
+            "headline": wording.drift_headline(site, cause, version, since, cameras, known, lead, wording.course(kind, back), mixed)
             + wording.effect(estimates),
         }
 

@@ -16,8 +16,8 @@ from monitor.quality.burst import Burst, Verdict
 from monitor.quality.labels import LabelChannel
 
 
-def asked(case: Case | None, findings: Sequence[Finding], wanted: int, headline: str) -> dict[str, Any]:
-    """What an incident says of the labels it wants: nothing until an estimate of accuracy is over its limit on one of its cameras.
+def asked(case: Case | None, findings: Sequence[Finding], wanted: int, headline: str, action: str) -> dict[str, Any]:
+    """What an incident says of the labels it wants, beside its own words: nothing until an estimate of accuracy is over its limit on a camera.
 
     `case` is None for one that opens; `wanted` is 0 for a version without a benchmark, as there is nothing that labels could confirm.
     """
@@ -33,7 +33,7 @@ def asked(case: Case | None, findings: Sequence[Finding], wanted: int, headline:
     return {
         "labels_wanted": wanted,
         "headline": f"{headline} (label {wanted} frames to know)",
-        "action": wording.labels_wanted(wanted),
+        "action": f"{wording.labels_wanted(wanted)} {action}",
     }
 
 

@@ -93,7 +93,7 @@ class DriftDesk:
         labelled = next((c for c in self._memory.open_cases("labels") if c.incident.version == version), None)
         fields = self._account.fields(site, version, findings, (), (), at)
         if labelled is None:
-            fields |= burst_desk.asked(None, findings, self._wanted(version), fields["headline"])
+            fields |= burst_desk.asked(None, findings, self._wanted(version), fields["headline"], fields["action"])
             case = self._book.open("drift", site=site, version=version, at=at, **fields)
             case.place = account.place(findings)
             self._note(case, findings, at)
@@ -112,7 +112,7 @@ class DriftDesk:
         said = tuple(e for e in old.evidence if e.channel == "labels")
         fields["evidence"] = (*said, *fields["evidence"])[:MOST_EVIDENCE]
         fields["since"] = min(old.since, fields["since"])
-        fields |= burst_desk.asked(case, findings, self._wanted(old.version), fields["headline"])
+        fields |= burst_desk.asked(case, findings, self._wanted(old.version), fields["headline"], fields["action"])
         if case.label_alarm:
             fields |= {"severity": "page", "action": wording.RETRAINING}
         elif old.severity == "page" or severity.pages(case.crossed):

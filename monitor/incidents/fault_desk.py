@@ -41,7 +41,7 @@ class FaultDesk:
         peers = any(c.name not in cameras and not c.fault for c in active)
         page = not demoted and severity.of_fault(camera.fault, whole_site, peers) == "page"
         cause: Cause = "pipeline_change" if whole_site and camera.fault == "wrong_picture" else "camera_fault"
-        action = wording.SITE_FAULT if whole_site and cause == "camera_fault" else wording.ACTIONS[cause]
+        action = wording.fault_action(cause, camera.fault, whole_site)
         fields: dict[str, Any] = {
             "cause": cause,
             "severity": "page" if page or (case and case.incident.severity == "page") else "ticket",

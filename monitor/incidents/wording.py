@@ -1,4 +1,7 @@
-"""What an incident says to a person: a headline with what, where, since when and how much, and an action that says what to do next. All times UTC."""
+"""What an incident says to a person: a headline with what, where, since when and how much, and an action that says what to do next.
+
+Times are UTC and carry their day: an incident may stand open for weeks. Nothing is said that was not measured; the cause is a reading, and says so.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,26 +13,48 @@ from monitor.health import WORDS
 from monitor.incidents.regimes import Regime
 
 ACTIONS: Final[dict[Cause, str]] = {
-    "environment_change": "Look at light, exposure and mounting of these cameras beside the reference. If the change is meant to stay, label the sampled "
-    "frames: the label channel decides whether the model suffers.",
-    "population_change": "Look at the example frames beside the reference: another product or batch? Label the uniformly sampled frames of these cameras: a "
+    "environment_change": "Look at the example frames beside the reference's: light, exposure, haze or noise? Undo what can be undone. If it is to stay, label "
+    "the uniformly sampled frames of these cameras: a retraining is requested as soon as labels show harm.",
+    "population_change": "Look at the example frames beside the reference's: another product or batch? Label the uniformly sampled frames of these cameras: a "
     "retraining is requested as soon as labels show harm.",
-    "new_class": "Look at the example frames: is there a kind of object that the model was never taught? If so, add its class and label examples.",
+    "new_class": "Look at the example frames: is there a kind of object that the model was never taught? If so, add its class and label examples: a "
+    "retraining on the classes that it has cannot help.",
     "concept_drift": "Inputs look as ever while answers are wrong: ask whether the criterion changed, and check the newest labels. Retraining was requested.",
     "quality_decay": "Answers are wrong by the labels, and the inputs cannot be judged here. Check the newest labels. Retraining was requested.",
-    "pipeline_change": "All cameras of the site changed together: ask what was deployed to cameras, gateway or encoder.",
-    "camera_fault": "Check the camera: lens, cable, light and mount. Its frames are kept out of drift judging and of training until it is healthy.",
+    "pipeline_change": "These cameras' pictures changed their size or codec together: ask what was deployed to cameras, gateway or encoder, and whether it "
+    "can be rolled back.",
+    "camera_fault": "Check the camera: lens, cable, light and mount.",
     "job_failed": "Read the job's log.",
 }
-SITE_FAULT: Final = "All cameras of the site show it at once: check light, power and network before the lenses. Their frames are kept out of training."
+MIX: Final = (
+    "Ask what is being made, and whether more of one class is plausible: the evidence `class mix` names the classes. A mere change of the mix needs no "
+    "new model. Label the uniformly sampled frames of these cameras: a retraining is requested as soon as labels show harm."
+)
+"""The action for a change of population that another mix of the known classes explains."""
+FAULTS: Final[dict[str, str]] = {
+    "black": "Look for a lens cap, a lamp that is off, a cable or a sensor that fails.",
+    "white": "Check light and exposure: sun in the lens, a lamp too near, an exposure that was set by hand.",
+    "covered": "Look what lies on the lens or stands before it.",
+    "frozen": "Restart the camera or its stream: the same picture comes again and again.",
+    "out_of_focus": "Clean the lens, then look at focus and mount.",
+    "wrong_picture": "Ask what was changed at the camera or its encoder, and set it back: pictures of another size or codec are not "
+    "what the model was measured on.",
+    "clock_skew": "Set the clock of the camera or its gateway (NTP).",
+    "silent": "Check power, network and whatever sends its frames.",
+    "differs": "Lay its newest frames beside the reference's: dirt, a tilt or a moved lamp stays at the same place in all of them. If it only sees other "
+    "objects than its peers, say so with `keepsight false-alarm`.",
+}
+"""What to do about a fault of single cameras."""
+ASIDE: Final = "Frames of a camera at fault are kept out of training."
+SITE_FAULT: Final = "All cameras of the site show it at once: check light, power and network before the lenses."
 RETRAINING: Final = "Retraining was requested: nothing to do but to watch its gates. Keep labelling the sampled frames."
 
 
 def labels_wanted(wanted: int) -> str:
     """The action while a burst runs."""
     return (
-        f"The model's own estimate says that it suffers. Label {wanted} uniformly sampled frames that these cameras took since it began: they confirm it, "
-        "and retraining is requested, or they do not."
+        f"By the model's own estimate it answers worse, which may be wrong here. Label {wanted} uniformly sampled frames that these cameras took since it "
+        "began: either they confirm it, and retraining is requested, or they do not."
     )
 
 
@@ -42,29 +67,58 @@ def unconfirmed(accuracy: Metric) -> str:
 
 
 def at_clock(at: float) -> str:
-    """An event time as HH:MM:SS UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
+    """An event time as day and second, UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def drift_headline(
-    site: str, cause: Cause, version: str, since: float, cameras: Sequence[str], known: int, lead: Evidence, how: str = ""
+    site: str,
+    cause: Cause,
+    version: str,
+    since: float,
+    cameras: Sequence[str],
+    known: int,
+    lead: Evidence,
+    how: str = "",
+    mixed: bool = False,
 ) -> str:
-    """The first part of a drift incident's headline; `lead` is the strongest evidence, `how` what `course` says."""
+    """The first part of a drift incident's headline; `lead` is the strongest evidence, `how` what `course` says, `mixed` as in `drift_action`."""
     what = {
-        "environment_change": "sees another light than version {v}'s reference",
-        "population_change": "sees another mix or kind of objects than version {v}'s reference",
-        "new_class": "sees something that version {v} does not know",
-        "pipeline_change": "receives pictures in another form than version {v}'s reference",
+        "environment_change": "sends pictures of another light or quality than version {v}'s reference",
+        "population_change": "sees another mix of the classes that version {v} knows"
+        if mixed
+        else "sees objects unlike version {v}'s reference",
+        "new_class": "seems to see something that version {v} does not know",
+        "pipeline_change": "sends pictures of another size or codec, and they lie off version {v}'s reference",
     }.get(cause, "sees frames unlike version {v}'s reference")
     where = f"{', '.join(cameras)} ({len(cameras)} of {known} cameras)"
     said = f"{_named(site)} {what.format(v=version)} since {at_clock(since)} on {where}{how}"
-    return f"{said}; {lead.channel} at {lead.ratio:.1f} times its limit"
+    return f"{said}; {lead.channel}{_led(lead)} at {lead.ratio:.1f} times its limit"
+
+
+def drift_action(cause: Cause, mixed: bool) -> str:
+    """What to do about drift; `mixed`: another mix of the known classes explains it."""
+    return MIX if mixed and cause == "population_change" else ACTIONS[cause]
+
+
+def fault_action(cause: Cause, fault: str, whole_site: bool) -> str:
+    """What to do about a fault of cameras, or of all of a site's at once."""
+    if cause != "camera_fault":
+        return ACTIONS[cause]
+    return f"{SITE_FAULT if whole_site else FAULTS.get(fault, ACTIONS[cause])} {ASIDE}"
+
+
+def _led(lead: Evidence) -> str:
+    """The feature that leads a channel, where its name says something, and which way it went."""
+    if lead.feature.startswith(("embedding", "kernel")) or lead.feature == lead.channel:
+        return ""
+    return f" ({lead.feature} {'up' if lead.value > lead.reference else 'down'})"
 
 
 def course(drift_type: DriftType | None, before: Regime | None) -> str:
     """How the drift came, for its headline, and the regime that it was seen as `before`."""
     if before is not None:
-        return f", as before: version {before.served} served this regime until {at_day(before.until)}"
+        return f", as before: version {before.served} served this regime until {at_minute(before.until)}"
     return _CAME[drift_type] if drift_type else ""
 
 
@@ -80,7 +134,7 @@ def again(before: Regime | None, version: str) -> tuple[str, ...]:
     """What to do about a regime that was seen before, as sentences, while `version` serves."""
     if before is None:
         return ()
-    day = at_day(before.until)
+    day = at_minute(before.until)
     if before.served == version:
         return (f"It was here before, until {day}, and went away by itself under the same version.",)
     return (
@@ -111,9 +165,9 @@ _TOLD_BY: Final[dict[Cause, str]] = {
 }
 
 
-def at_day(at: float) -> str:
-    """An event time as a day, UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+def at_minute(at: float) -> str:
+    """An event time as day and minute, UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def label_headline(cause: Cause, version: str, since: float, cameras: Sequence[str]) -> str:
@@ -124,7 +178,8 @@ def label_headline(cause: Cause, version: str, since: float, cameras: Sequence[s
 
 def fault_headline(cameras: Sequence[str], fault: str, since: float, site: str) -> str:
     """A fault's headline."""
-    return f"{', '.join(cameras)} {WORDS[fault]} since {at_clock(since)} ({_named(site)})"
+    who = cameras[0] if len(cameras) == 1 else f"Each of {', '.join(cameras)}"
+    return f"{who} {WORDS[fault]} since {at_clock(since)} ({_named(site)})"
 
 
 def demotion(reasons: Mapping[str, str]) -> tuple[str, ...]:
@@ -137,10 +192,7 @@ def demotion(reasons: Mapping[str, str]) -> tuple[str, ...]:
 
 def absent(cameras: Sequence[str], since: float) -> str:
     """Why an incident is closed whose cameras are gone."""
-    day = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return (
-        f"{', '.join(cameras)}: no frame since {day}, so nothing can be said of it any more; they are judged again when they send"
-    )
+    return f"{', '.join(cameras)}: no frame since {at_minute(since)}, so nothing can be said of it any more; they are judged again when they send"
 
 
 def effect(estimates: Sequence[Estimate]) -> str:
