@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import uvicorn
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
-from contracts.errors import KeepsightError
+from contracts.errors import KeepsightError, SettingsError
 from contracts.frame_store import FrameStore
 from contracts.listener import listen
 from contracts.log import open_bus
@@ -27,16 +27,19 @@ from serving.instruments import Instruments
 from serving.journal import Journal
 from serving.keeper import Keeper
 from serving.labels import Labels
+from serving.oip_edge import OipEdge
+from serving.oip_infer import Inference
+from serving.oip_stats import Statistics
 from serving.publisher import Publisher
 from serving.queue import FrameQueue
 from serving.rate import Rates
-from serving.registry import Registry
+from serving.registry import Lineup, Registry
 from serving.renewal import Renewal
 from serving.responses import count
 from serving.sampling import Sampler
 from serving.seen import Eye
 from serving.served import open_served
-from serving.server import serve, server_for
+from serving.server import allow_connections, serve, server_for
 from serving.settings import ServingSettings
 from serving.spool import Spool
 from serving.worker import Desk, Worker
@@ -53,6 +56,10 @@ class Service:
         self._settings, self._log = settings, log
         self.leaving = threading.Event()
         self.instruments = Instruments(CollectorRegistry())
+        if settings.v2_camera and settings.v2_camera not in settings.cameras:
+            raise SettingsError(
+                f"[serving] v2_camera is {settings.v2_camera!r}, which is no camera: add [serving.cameras.{settings.v2_camera}], or name one of them"
+            )
         self._bus: Bus = open_bus(settings.log, "serving", settings.log_security)
         self._spool = Spool(settings.state / "serving" / "spool", settings.spool_max_bytes)
         self._publisher = Publisher(self._spool, self._bus, self.instruments, log)
@@ -110,7 +117,17 @@ class Service:
         labels = Labels(
             self._keeper, self._journal, self._known_classes, settings.frame_store_max_days, self.instruments, time.time
         )
-        return Edge(frames, labels, limits, self._not_ready, self.leaving.is_set, self.instruments)
+        return Edge(frames, self._oip(frames, limits), labels, limits, self._not_ready, self.leaving.is_set, self.instruments)
+
+    def _oip(self, frames: FrameEdge, limits: Limits) -> OipEdge:
+        settings, statistics = self._settings, Statistics()
+
+        def lineup() -> Lineup | None:
+            return self._registry.lineup
+
+        most = min(settings.max_batch, settings.queue_limit)
+        inference = Inference(settings.model, frames, limits, most, settings.v2_camera, lineup, statistics)
+        return OipEdge(settings.model, inference, statistics, lineup, self._not_ready, limits.body_timeout_s, self.instruments)
 
     def stop(self) -> None:
         """Finish what was taken: frames and shadows, stored frames, and the spool as far as the log takes it in time."""
@@ -168,6 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log_to_stderr("serving", settings.log_level)
         log = Logger("serving")
         gate = Gate(settings)
+        allow_connections(settings.max_connections)
         listener = listen(settings.host, settings.port, "serving")
         service = Service(settings, log)
     except KeepsightError as error:

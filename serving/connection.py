@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from serving.problems import ProblemError
 from serving.tls import client_name
@@ -45,6 +45,7 @@ class Connection(HttpToolsProtocol):
         self.stuck_since = 0.0
         self._head_bytes = 0
         self._problem: ProblemError | None = None
+        self._answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -55,6 +56,18 @@ class Connection(HttpToolsProtocol):
                 f"{self.bounds.max_connections} connections are open ([serving] max_connections); keep one open for many frames"
             )
             self.refuse(ProblemError("too-many-connections", detail, retry_after_s=1))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that is being answered, too, where others were sent behind it: uvicorn tells the last one only."""
+        self.pipeline.clear()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         if self.stage in ("idle", "head"):

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import functools
 import math
+import resource
 import signal
 import socket
 import ssl
@@ -12,13 +14,28 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from contracts.errors import SettingsError
 from serving.connection import Bounds, bounded, sweep
 
+_HANDSHAKE_S: Final = 10.0
+_OTHER_DESCRIPTORS: Final = 512
+"""Open files that are no connections: spool, log, model, stored frames, handshakes under way."""
 _GRACE_S: Final = 30
 """For answers under way when the listener closes; a frame waits 10 s for a worker at most by default."""
 
 
 class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen. uvicorn's own gives a TLS handshake a minute."""
+        config, loop = self.config, asyncio.get_running_loop()
+        protocol = functools.partial(config.http_protocol_class, config=config, server_state=self.server_state, app_state={})  # type: ignore[call-arg]  # asyncio.Protocol takes none
+        handshake_s = _HANDSHAKE_S if config.ssl else None
+        self.servers = [
+            await loop.create_server(protocol, sock=one, ssl=config.ssl, backlog=config.backlog, ssl_handshake_timeout=handshake_s)
+            for one in sockets or []
+        ]
+        self.started = True
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to `serve`: uvicorn would raise them again after its own end, and the process would not exit with 0."""
@@ -42,6 +59,19 @@ def server_for(app: ASGIApp, bounds: Bounds, tls: ssl.SSLContext | None = None) 
         timeout_graceful_shutdown=_GRACE_S,
     )
     return _Server(config)
+
+
+def allow_connections(count: int) -> None:
+    """Raise the process's soft limit of open files as far as `count` connections need it. Raises SettingsError where the hard limit is below."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + _OTHER_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise SettingsError(
+            f"[serving] max_connections is {count}, but this process may open {hard} files at most: allow {wanted} (ulimit -Hn), or set "
+            f"max_connections to {max(1, hard - _OTHER_DESCRIPTORS)} or less"
+        )
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def serve(server: uvicorn.Server, listener: socket.socket, leave: Callable[[], None], stop_delay_s: float) -> None:

@@ -34,11 +34,18 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight init my-house              a settings file of your own
     keepsight import-model model.onnx …  your model as version 1
     keepsight up                         the services, until Ctrl-C
+    keepsight key new belts …            a key for cameras that send over the network
     keepsight status                     who serves, what is under way, which incidents are open
     keepsight report INCIDENT            the data behind an incident, laid out on a page
     keepsight backtest --events …        what the monitor would have said of recorded events
 """
-HANDED_OVER: Final = {"import-model": import_model.run, "backtest": backtest.run}
+
+
+def _key(arguments: Sequence[str]) -> int:
+    return subprocess.run([sys.executable, "-m", "serving.key_command", *arguments], check=False).returncode
+
+
+HANDED_OVER: Final = {"import-model": import_model.run, "backtest": backtest.run, "key": _key}
 """Commands that another service's process parses and runs."""
 
 
@@ -144,6 +151,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser(
         "backtest", add_help=False, help="replay recorded events at several budgets of pages; see keepsight backtest --help"
+    )
+    commands.add_parser(
+        "key", add_help=False, help="make, list or revoke a key for cameras, labels or metrics; see keepsight key --help"
     )
     return parser
 

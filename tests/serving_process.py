@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -74,6 +75,10 @@ class ServingProcess:
         self._errors = home / "serving.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
+        self.key = ""
+        """Sent with every request, where there is one."""
+        self.tls: ssl.SSLContext | None = None
+        """How to speak TLS to it, where it does."""
 
     def start(self, ready: bool = True) -> "ServingProcess":
         """Start, and wait until it listens, and answers frames if `ready`."""
@@ -118,7 +123,10 @@ class ServingProcess:
     @contextmanager
     def connected(self) -> Iterator[HTTPConnection]:
         """A kept-alive connection."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        if self.tls is None:
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        else:
+            connection = HTTPSConnection("127.0.0.1", self.port, timeout=PATIENCE_S, context=self.tls)
         try:
             yield connection
         finally:
@@ -131,7 +139,8 @@ class ServingProcess:
         if on is None:
             with self.connected() as connection:
                 return self.ask(method, path, body, headers, connection)
-        on.request(method, path, body, headers or {}, encode_chunked=not isinstance(body, bytes | None))
+        headers = {**({"Authorization": f"Bearer {self.key}"} if self.key else {}), **(headers or {})}
+        on.request(method, path, body, headers, encode_chunked=not isinstance(body, bytes | None))
         answer = on.getresponse()
         return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
 

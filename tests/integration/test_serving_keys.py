@@ -1,0 +1,153 @@
+"""Keys and certificates at a real serving process: nothing opens without one, and both are replaced while it answers."""
+
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import Authority
+from tests.serving_process import ROOT, Load, ServingProcess, eventually
+from tests.small_model import photographs, publish_small_version
+
+(JPEG,), _ = photographs(1)
+
+
+def _key(*arguments: str) -> str:
+    """A key made by the command that people use."""
+    done = subprocess.run(
+        [sys.executable, "-m", "standalone", "key", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServingProcess, Path, dict[str, str]]]:
+    """A server with keys, their file, and the keys by id."""
+    home = tmp_path_factory.mktemp("house")
+    file = home / "keys"
+    keys = {
+        "line": _key("new", "line", "--cameras", "line-?", "--file", str(file)),
+        "ann": _key("new", "ann", "--labels", "--file", str(file)),
+        "scraper": _key("new", "scraper", "--metrics", "--file", str(file)),
+    }
+    serving = ServingProcess(home, keys_file=str(file))
+    publish_small_version(serving.repository)
+    yield serving.start(), file, keys
+    assert serving.stop() == 0
+    log = (home / "serving.log").read_text()
+    assert not [name for name, key in keys.items() if key.rpartition(".")[2] in log]
+
+
+def _ask(serving: ServingProcess, key: str, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
+    reply = serving.ask(method, path, body, {"Authorization": f"Bearer {key}"} if key else {})
+    return reply.status, "" if reply.status < 400 else reply.problem
+
+
+def test_a_key_opens_its_own_cameras_and_nothing_else(house: tuple[ServingProcess, Path, dict[str, str]]) -> None:
+    serving, _, keys = house
+    frame = ("POST", "/v1/frames?camera=line-1", JPEG)
+    assert _ask(serving, keys["line"], *frame) == (200, "")
+    assert _ask(serving, keys["line"], "POST", "/v1/frames?camera=gate", JPEG) == (403, "wrong-scope")
+    assert _ask(serving, keys["line"], "POST", "/v1/frames?camera=nowhere", JPEG) == (403, "wrong-scope")
+    assert _ask(serving, keys["line"], "POST", "/v1/frames?camera=line-9", JPEG) == (404, "unknown-camera")
+    assert _ask(serving, keys["line"], "GET", "/metrics") == (403, "wrong-scope")
+    assert _ask(serving, keys["ann"], *frame) == (403, "wrong-scope")
+    assert _ask(serving, keys["ann"], "POST", "/v1/labels", b"{}") == (400, "bad-json")
+    assert _ask(serving, keys["scraper"], "GET", "/metrics") == (200, "")
+    assert _ask(serving, "", *frame) == (401, "missing-key")
+    assert _ask(serving, keys["line"] + "x", *frame) == (401, "unknown-key")
+
+
+def test_every_documented_path_is_closed_but_those_for_probes(house: tuple[ServingProcess, Path, dict[str, str]]) -> None:
+    serving, _, _ = house
+    document = serving.get("/openapi.json").json
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            status, problem = _ask(
+                serving, "", method.upper(), path.replace("{", "").replace("}", ""), b"" if method == "post" else None
+            )
+            if "security" in operation:
+                assert (status, problem) == (401, "missing-key"), path
+            else:
+                assert status == 200, path
+    assert _ask(serving, "", "GET", "/docs") == (401, "missing-key")
+
+
+def test_keys_are_replaced_while_frames_are_answered(house: tuple[ServingProcess, Path, dict[str, str]]) -> None:
+    serving, file, keys = house
+    serving.key = keys["line"]
+    before = file.read_text()
+    renewed = len(serving.said("renewed"))
+    with Load(serving, [JPEG], ["line-1", "line-2"]) as load:
+        file.write_text(before[: len(before) // 2])  # somebody is writing it
+        eventually("a half-written file is refused", lambda: serving.said("not_renewed"))
+        other = _key("new", "other", "--cameras", "gate", "--file", str(_mended(file, before)))
+        eventually("the new key opens", lambda: _ask(serving, other, "POST", "/v1/frames?camera=gate", JPEG)[0] == 200)
+    assert (load.refused, load.broken) == ([], [])
+    assert load.answers
+    _key("revoke", "other", "--file", str(file))
+    eventually("the old key is closed", lambda: _ask(serving, other, "POST", "/v1/frames?camera=gate", JPEG)[0] == 401)
+    assert len(serving.said("renewed")) >= renewed + 2
+    serving.key = keys["scraper"]
+    assert serving.metric("keepsight_serving_renewals_total", what="keys", outcome="refused") >= 1
+    assert serving.metric("keepsight_serving_refusals_total", problem="unknown-key") >= 1
+    serving.key = ""
+
+
+def _mended(file: Path, content: str) -> Path:
+    file.write_text(content)
+    return file
+
+
+def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) -> None:
+    old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
+    certificate, key, clients, keys = (tmp_path / name for name in ("server.crt", "server.key", "clients.pem", "keys"))
+
+    def install(authority: Authority) -> None:
+        for source, target in zip((*authority.sign("serving"), authority.certificate), (certificate, key, clients), strict=True):
+            shutil.copy(source, target)
+
+    def client(server: Authority, own: Authority | None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=server.certificate)
+        if own is not None:
+            context.load_cert_chain(*own.sign("gateway", "gateway.plant.example"))
+        return context
+
+    install(old)
+    _key("new", "gateway", "--cameras", "line-*", "--certificate", "gateway.plant.example", "--file", str(keys))
+    settings = {
+        "tls_cert_file": str(certificate),
+        "tls_key_file": str(key),
+        "tls_client_ca_file": str(clients),
+        "keys_file": str(keys),
+    }
+    serving = ServingProcess(tmp_path, host="0.0.0.0", **settings)
+    serving.tls = client(old, old)
+    publish_small_version(serving.repository)
+    serving.start()
+    try:
+        assert serving.frame(JPEG, "gate").problem == "wrong-scope"
+        with serving.connected() as connection:
+            assert serving.frame(JPEG, on=connection).status == 200
+            install(new)
+            serving.tls = client(new, new)
+            eventually("the new certificate answers", lambda: _status(serving) == "200")
+            assert serving.frame(JPEG, on=connection).status == 200  # on the connection of before
+        for strangers in (client(new, old), client(new, None), client(old, new)):
+            serving.tls = strangers
+            assert _status(serving) == "refused"
+        serving.tls = client(new, new)
+        assert serving.frame(JPEG).status == 200
+    finally:
+        assert serving.stop() == 0
+
+
+def _status(serving: ServingProcess) -> str:
+    try:
+        return str(serving.get("/readyz").status)
+    except (ssl.SSLError, ConnectionError):
+        return "refused"
