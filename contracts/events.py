@@ -41,8 +41,8 @@ class BadEventError(KeepsightError):
     """A record that cannot be parsed: it belongs in the dead letters, with this message."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """What all events share. `event_id` is a UUIDv7: a handler that has seen it does nothing."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
+    """What all events share. `event_id` is a UUIDv7: a handler that has seen it does nothing. Trees, never cycles: no work for the collector."""
 
     event_id: str
     """UUIDv7."""
@@ -77,7 +77,7 @@ class FrameScored(Event, frozen=True, tag="FrameScored"):
     bytes: int
     """Size of the frame as sent."""
     codec: str
-    """`jpeg`, `png` or `webp`."""
+    """`jpeg`, `png` or `webp`; `rgb` of a frame that came as pixels."""
     statistics: ImageStatistics
     prediction: Prediction
     confidence: float

@@ -38,7 +38,7 @@ class Header:
     """What an encoded frame claims about itself."""
 
     codec: str
-    """`jpeg`, `png` or `webp`."""
+    """`jpeg`, `png` or `webp`; `rgb` of a frame that came as pixels, [height, width, 3]."""
     width: int
     height: int
 
@@ -50,24 +50,30 @@ def inspect(content: bytes, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PI
     if len(content) > max_bytes:
         raise FrameError("too_large", f"the frame has {len(content)} bytes, at most {max_bytes} are taken")
     header = _header(content)
-    if max(header.width, header.height) > MAX_SIDE or header.width * header.height > max_pixels:
-        raise FrameError(
-            "too_many_pixels",
-            f"the frame claims {header.width} x {header.height} pixels, at most {max_pixels} in all and {MAX_SIDE} a side are taken",
-        )
-    if min(header.width, header.height) < MIN_SIDE:
-        raise FrameError(
-            "too_small", f"the frame is {header.width} x {header.height} pixels, at least {MIN_SIDE} a side are needed"
-        )
+    check_size(header.width, header.height, max_pixels)
     return header
 
 
-def decode(content: bytes, header: Header | None = None) -> Pixels:
+def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse a frame of this size that is too large or too small. Raises FrameError."""
+    if max(width, height) > MAX_SIDE or width * height > max_pixels:
+        raise FrameError(
+            "too_many_pixels",
+            f"the frame claims {width:.12g} x {height:.12g} pixels, at most {max_pixels} in all and {MAX_SIDE} a side are taken",
+        )
+    if min(width, height) < MIN_SIDE:
+        raise FrameError("too_small", f"the frame is {width} x {height} pixels, at least {MIN_SIDE} a side are needed")
+
+
+def decode(content: bytes | memoryview, header: Header | None = None) -> Pixels:
     """RGB pixels of an encoded frame, 8 bits a channel; 16-bit and grey frames are converted, transparency is dropped.
 
     Rows stay as the sensor wrote them: an EXIF orientation is ignored for every codec, as training ignores it. Damaged and truncated frames are
     refused, never completed with grey. Raises FrameError.
     """
+    if header is not None and header.codec == "rgb":
+        return np.frombuffer(content, np.uint8).reshape(header.height, header.width, 3)
+    content = bytes(content)
     header = header or inspect(content)
     if header.codec == "jpeg":
         return _decode_jpeg(content)
@@ -80,6 +86,11 @@ def decode(content: bytes, header: Header | None = None) -> Pixels:
     if image is None or image.shape[:2] != (header.height, header.width):
         raise FrameError("not_decodable", f"the {header.codec} frame is damaged: it cannot be decoded")
     return np.asarray(image, dtype=np.uint8)
+
+
+def encode_png(image: Pixels) -> bytes:
+    """A frame that came as pixels, as a file that `decode` gives back bit for bit."""
+    return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
 
 
 def prepare(image: Pixels, spec: InputSpec) -> Pixels:

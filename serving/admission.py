@@ -30,33 +30,32 @@ class Admitted:
     deadline_s: float
 
 
-def admit(
-    query: bytes,
-    headers: Headers,
-    cameras: Mapping[str, Camera],
-    received_at: float,
-    default_deadline_s: float,
-    key: Key | None = None,
-) -> Admitted:
-    """Read a request's query and headers (names in lower case); the query wins. `key` is what it came with, where keys are asked for.
-
-    Raises ProblemError; which cameras there are is told to those only whose key is for the camera.
-    """
-    said = {
+def said(query: bytes, headers: Headers) -> dict[str, str]:
+    """What a request's query and headers (names in lower case) say: `camera`, `captured_at`, `deadline_ms`; the query wins."""
+    found = {
         name.removeprefix(b"keepsight-").decode().replace("-", "_"): value.decode("latin-1")
         for name, value in headers
         if name in (b"keepsight-camera", b"keepsight-captured-at", b"keepsight-deadline-ms")
     }
-    said |= dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-    name = said.get("camera", "")
+    return found | dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+
+
+def admit(
+    words: Mapping[str, str], cameras: Mapping[str, Camera], received_at: float, default_deadline_s: float, key: Key | None = None
+) -> Admitted:
+    """The request that says `words` (see `said`). `key` is what it came with, where keys are asked for.
+
+    Raises ProblemError; which cameras there are is told to those only whose key is for the camera.
+    """
+    name = words.get("camera", "")
     if not name:
         raise ProblemError("missing-camera", "name the camera: POST /v1/frames?camera=NAME, or the header Keepsight-Camera")
     if key is not None:
         check_camera(key, name)
     if (camera := cameras.get(name)) is None:
         raise _unknown_camera(name, cameras)
-    captured_at = captured(said["captured_at"]) if said.get("captured_at") else received_at
-    deadline_s = _deadline_s(said["deadline_ms"]) if said.get("deadline_ms") else default_deadline_s
+    captured_at = captured(words["captured_at"]) if words.get("captured_at") else received_at
+    deadline_s = _deadline_s(words["deadline_ms"]) if words.get("deadline_ms") else default_deadline_s
     return Admitted(name, camera, captured_at, deadline_s)
 
 

@@ -1,4 +1,4 @@
-"""The routes: frames (raw ASGI), labels, health, metrics and the OpenAPI document, with every refusal as problem+json."""
+"""The routes: frames and the Open Inference Protocol (raw ASGI), labels, health, metrics and the OpenAPI document, with every refusal as problem+json."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.logs import Logger
@@ -20,6 +20,7 @@ from serving.guard import Guard
 from serving.instruments import Instruments
 from serving.keys import KeyRing
 from serving.labels import Labels
+from serving.oip_edge import OipEdge
 from serving.problems import ProblemError
 from serving.responses import problem_response
 
@@ -29,6 +30,7 @@ class Edge:
     """What the routes stand on. `not_ready` gives the reason why the service is not ready, None when it is; `leaving` whether it is about to stop."""
 
     frames: FrameEdge
+    oip: OipEdge
     labels: Labels
     limits: Limits
     not_ready: Callable[[], str | None]
@@ -39,7 +41,7 @@ class Edge:
 def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIApp:
     """The ASGI application; with `ring`, the keys of the moment, closed to everyone else."""
     app = FastAPI(title="Keepsight serving", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
-    app.router.routes.insert(0, Route("/v1/frames", edge.frames))
+    app.router.routes[:0] = [Route("/v1/frames", edge.frames), Route("/v2", edge.oip), Mount("/v2", edge.oip)]
     _add_labels(app, edge)
     _add_health(app, edge)
     _add_problems(app, edge.instruments)

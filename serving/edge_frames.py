@@ -6,7 +6,7 @@ body read; the image's own header is judged before a worker sees it.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,13 +15,15 @@ from starlette.types import Receive, Scope, Send
 
 from contracts import frames as framing
 from contracts.errors import FrameError
+from contracts.frames import Header
 from contracts.ids import new_id
 from serving import problems
-from serving.admission import Admitted, admit
+from serving.admission import Admitted, admit, said
 from serving.body import ClientGoneError, check_head, read_body
 from serving.frame import Answer, Frame, Outcome
 from serving.guard import key_of
 from serving.instruments import Instruments
+from serving.keys import Key
 from serving.problems import ProblemError
 from serving.queue import FrameQueue
 from serving.rate import Rates
@@ -68,7 +70,7 @@ class FrameEdge:
             outcome = problem
         except ClientGoneError:
             return
-        self._count(outcome, time.perf_counter() - start)
+        self.count(outcome, time.perf_counter() - start)
         if isinstance(outcome, Answer):
             await send_body(send, 200, JSON, _ENCODER.encode(outcome))
         else:
@@ -78,24 +80,42 @@ class FrameEdge:
         if scope["method"] != "POST":
             raise ProblemError("method-not-allowed", f"/v1/frames takes POST, not {scope['method']}", allow="POST")
         received_at = self._clock()
-        query, headers, default_s = scope["query_string"], scope["headers"], self._limits.default_deadline_s
-        admitted = admit(query, headers, self._cameras, received_at, default_s, key_of(scope))
-        self._rates.take(admitted.camera_name, start)
+        admitted = self.admit(said(scope["query_string"], scope["headers"]), key_of(scope), received_at, start)
         check_head(scope["headers"], self._limits.max_body_bytes)
-        if (reason := self.not_ready()) is not None:
-            raise ProblemError("not-ready", reason, retry_after_s=1)
-        if not self._queue.reserve():
-            detail = "as many frames wait as may ([serving] queue_limit); this one was not read. Send it again later, or send fewer"
-            raise ProblemError("overloaded", detail, retry_after_s=1)
+        self.reserve()
         try:
             frame = await self._read(receive, admitted, received_at)
             if time.perf_counter() - start >= admitted.deadline_s:
                 raise _expired(admitted)
         except BaseException:
-            self._queue.release()
+            self.release()
             raise
-        self._queue.put(frame)
-        return await self._answered(frame, admitted, start)
+        (outcome,) = await self.answered([frame], admitted, start)
+        return outcome
+
+    def admit(self, words: Mapping[str, str], key: Key | None, received_at: float, now: float) -> Admitted:
+        """Let one frame of the camera named in `words` pass (see admission.said). Raises ProblemError."""
+        found = admit(words, self._cameras, received_at, self._limits.default_deadline_s, key)
+        self._rates.take(found.camera_name, now)
+        return found
+
+    def reserve(self) -> None:
+        """Take a slot in the queue. Raises ProblemError where there is none, or nobody would answer."""
+        if (reason := self.not_ready()) is not None:
+            raise ProblemError("not-ready", reason, retry_after_s=1)
+        if not self._queue.reserve():
+            detail = "as many frames wait as may ([serving] queue_limit); this one was not read. Send it again later, or send fewer"
+            raise ProblemError("overloaded", detail, retry_after_s=1)
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self._queue.release()
+
+    async def answered(self, frames: Sequence[Frame], admitted: Admitted, start: float) -> list[Outcome]:
+        """Queue the frames of one request on the slots reserved for them; their outcomes, in their order."""
+        for frame in frames:
+            self._queue.put(frame)
+        return [await self._answered(frame, admitted, start) for frame in frames]
 
     async def _read(self, receive: Receive, admitted: Admitted, received_at: float) -> Frame:
         content = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
@@ -103,6 +123,10 @@ class FrameEdge:
             header = framing.inspect(content, self._limits.max_body_bytes, self._limits.max_pixels)
         except FrameError as error:
             raise problems.of_frame(error) from None
+        return self.frame(admitted, received_at, header, content)
+
+    def frame(self, admitted: Admitted, received_at: float, header: Header, content: bytes | memoryview) -> Frame:
+        """An admitted request's frame. Call it on the event loop."""
         return Frame(
             frame_id=new_id(received_at),
             camera_name=admitted.camera_name,
@@ -119,10 +143,11 @@ class FrameEdge:
         left = admitted.deadline_s - (time.perf_counter() - start)
         done, _ = await asyncio.wait({frame.outcome}, timeout=max(0.0, left))
         if not done and self._queue.withdraw(frame):
-            raise _expired(admitted)
+            return _expired(admitted)
         return await frame.outcome
 
-    def _count(self, outcome: Outcome, took_s: float) -> None:
+    def count(self, outcome: Outcome, took_s: float) -> None:
+        """Count how a frame, or a request that was refused whole, ended."""
         if isinstance(outcome, Answer):
             self._instruments.requests.labels(self._model, outcome.version, "answered").inc()
             self._instruments.request_duration.observe(took_s)

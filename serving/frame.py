@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from contracts import frames as framing
 from contracts.events import Sample
 from contracts.frames import Header
 from contracts.predictions import Prediction, Variant
 from serving.problems import ProblemError
+from serving.served import Scores, Served
 from serving.settings import Camera
 
 
@@ -34,7 +36,11 @@ Outcome = Answer | ProblemError
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """One admitted frame. `queued_at` is on the performance counter (seconds); `outcome` belongs to the event loop's thread."""
+    """One admitted frame. `queued_at` and `begun_at` are on the performance counter (seconds); `outcome` belongs to the event loop's thread.
+
+    `content` are the pixels where the header's codec is `rgb`. A frame that is `pinned` is answered by that version, whichever is the camera's. `scores` are
+    what the answer was made of.
+    """
 
     frame_id: str
     camera_name: str
@@ -42,9 +48,18 @@ class Frame:
     captured_at: float
     received_at: float
     header: Header
-    content: bytes
+    content: bytes | memoryview
     outcome: asyncio.Future[Outcome]
     queued_at: float = 0.0
+    begun_at: float = 0.0
+    pinned: tuple[Served, Variant] | None = None
+    scores: Scores | None = None
+
+    def file(self) -> bytes:
+        """The frame as it is stored: as it came, pixels as PNG."""
+        if self.header.codec == "rgb":
+            return framing.encode_png(framing.decode(self.content, self.header))
+        return bytes(self.content)
 
 
 Deliver = Callable[[Sequence[tuple[Frame, Outcome]]], None]

@@ -14,7 +14,7 @@ from contracts.logs import Logger
 from serving.instruments import Instruments
 from serving.keys import LABELS, METRICS, Key, KeyRing, named, wrong_scope
 from serving.problems import ProblemError
-from serving.responses import count, send_body
+from serving.responses import count, send_problem
 
 OPEN: Final = frozenset({"/livez", "/readyz", "/openapi.json", "/v2/health/live", "/v2/health/ready"})
 """What probes ask, and what is public anyway."""
@@ -45,7 +45,7 @@ class Guard:
                 scope[_KEY] = self._checked(scope)
             except ProblemError as problem:
                 self._refused(scope, problem)
-                await send_body(send, problem.status, problem.headers(), problem.body())
+                await send_problem(send, scope, problem)
                 return
         await self._app(scope, receive, send)
 

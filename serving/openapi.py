@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from serving import oip_openapi
 from serving.frame import Answer
 from serving.labels import MAX_LABELS, LabelPost, LabelsTaken
 from serving.problems import KINDS, TYPE_PREFIX
@@ -40,9 +41,10 @@ def document() -> Json:
             "/livez": {"get": _get("Whether the process lives", {"200": "It does"})},
             "/readyz": {"get": _get("Whether frames are answered", {"200": "They are", "503": "They are not; `reason` says why"})},
             "/metrics": {"get": _get("Prometheus metrics", {"200": "The exposition"}, "text/plain", keyed=True)},
+            **oip_openapi.paths(lambda kinds: _refusals(kinds + _KEY_PROBLEMS), _KEYED),
         },
         "components": {
-            "schemas": {**schemas, "Problem": _problem()},
+            "schemas": {**schemas, **oip_openapi.SCHEMAS, "Problem": _problem()},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "Where the server asks for keys."}},
         },
     }

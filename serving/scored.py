@@ -35,7 +35,7 @@ def event_of(model: str, seen: Seen, scores: Scores, sample: Sample | None, now:
         confidence=round(scores.prediction.confidence, 6),
         entropy=round(scores.prediction.entropy, 6),
         embedding=scores.embedding,
-        stored=frame_path(model, frame.frame_id, frame.header.codec) if sample else None,
+        stored=frame_path(model, frame.frame_id, _stored_as(frame.header.codec)) if sample else None,
         sample=sample,
         audit=frame.camera.audit,
     )
@@ -68,7 +68,7 @@ def card_of(event: FrameScored) -> StoredFrame | None:
         camera=event.camera,
         site=event.site,
         captured_at=event.captured_at,
-        codec=event.codec,
+        codec=_stored_as(event.codec),
         sample=event.sample,
         predictions=(Scored(event.version, event.variant, event.prediction),),
         path=event.stored,
@@ -94,3 +94,7 @@ def shadow_event(answered: FrameScored, view: View, scores: Scores, now: float) 
 def with_shadow(card: StoredFrame, event: FrameScored) -> StoredFrame:
     """A card with the shadow version's prediction beside the answer."""
     return msgspec.structs.replace(card, predictions=(*card.predictions, Scored(event.version, event.variant, event.prediction)))
+
+
+def _stored_as(codec: str) -> str:
+    return "png" if codec == "rgb" else codec

@@ -45,7 +45,7 @@ class Eye:
 
     def see(self, frame: Frame, lineup: Lineup) -> Seen:
         """Decode, fit and measure a frame for the versions of a lineup. Raises FrameError."""
-        served, variant = lineup.answering(frame.camera_name)
+        served, variant = frame.pinned or lineup.answering(frame.camera_name)
         image = frames.decode(frame.content, frame.header)
         pixels = frames.prepare(image, served.manifest.input)
         view = View(served, pixels, self._measure(frame, pixels))

@@ -24,10 +24,11 @@ _NAMES: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider",
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a version said of one frame: the prediction, and the embedding on the baseline's axes."""
+    """What a version said of one frame: the prediction, the embedding on the baseline's axes, and all probabilities in the order of its labels."""
 
     prediction: Classification
     embedding: tuple[float, ...]
+    probabilities: Sequence[float]
 
 
 class Served:
@@ -47,6 +48,11 @@ class Served:
         """The version's name."""
         return self.manifest.version
 
+    @property
+    def axes(self) -> int:
+        """How many numbers an embedding has."""
+        return len(self._baseline.axes)
+
     def score(self, pixels: NDArray[np.uint8], worker: int) -> list[Scores | None]:
         """Score prepared frames [n, height, width, 3]; None for a frame whose scores or embedding are not finite."""
         scores, embedding = self.run(pixels, worker)
@@ -54,7 +60,9 @@ class Served:
         finite: NDArray[np.bool_] = np.isfinite(np.hstack([probabilities, embedding])).all(axis=1)
         reduced = self._baseline.project(np.where(finite[:, None], embedding, 0.0).astype(np.float32))
         return [
-            Scores(classification(self.manifest.labels, row), tuple(round(float(value), 5) for value in axes)) if good else None
+            Scores(classification(self.manifest.labels, row), tuple(round(float(value), 5) for value in axes), row)
+            if good
+            else None
             for row, axes, good in zip(probabilities.tolist(), reduced, finite, strict=True)
         ]
 

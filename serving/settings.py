@@ -71,6 +71,10 @@ class ServingSettings(ServiceSettings):
         description="How long a worker holds a batch open for more frames. Worth some milliseconds on a GPU, nothing on a CPU.",
     )
     queue_limit: int = Field(64, ge=1, description="Frames that may wait for a worker; more are answered 429.")
+    v2_camera: str = Field(
+        "",
+        description="The camera whose frames those are that come over the Open Inference Protocol (/v2) and name none; none: they are refused.",
+    )
     default_deadline_s: float = Field(
         10.0, gt=0, le=600, description="How long a frame may wait for a worker when the request gives no deadline_ms; then 429."
     )

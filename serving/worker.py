@@ -112,6 +112,7 @@ class Worker:
         instruments, now = self._desk.instruments, time.perf_counter()
         groups: dict[str, list[Seen]] = {}
         for frame in frames:
+            frame.begun_at = now
             instruments.queue_s.observe(now - frame.queued_at)
             start = time.perf_counter()
             try:
@@ -133,7 +134,8 @@ class Worker:
             sample = self._sample(seen.frame, scores.prediction)
             event = event_of(self._desk.model, seen, scores, sample, self._desk.clock())
             if (card := card_of(event)) is not None:
-                self._desk.keeper.keep(card, seen.frame.content)  # before the answer: its label may come at once
+                self._desk.keeper.keep(card, seen.frame.file())  # before the answer: its label may come at once
+            seen.frame.scores = scores
             outcomes.append((seen.frame, answer_of(event)))
             answered.append((seen, event))
         return answered
@@ -172,7 +174,7 @@ class Worker:
 
     def _queue_shadows(self, answered: list[tuple[Seen, FrameScored]]) -> None:
         shadows = [
-            ShadowFrame(event, seen.shadow, card_of(event), seen.frame.content if event.sample else b"")
+            ShadowFrame(event, seen.shadow, card_of(event), seen.frame.file() if event.sample else b"")
             for seen, event in answered
             if seen.shadow
         ]

@@ -175,7 +175,7 @@ def test_every_answer_here_is_in_the_openapi_document(serving: ServingProcess) -
     responses = document["paths"]["/v1/frames"]["post"]["responses"]
     for _, status, problem in HOSTILE.values():
         assert problem in responses[str(status)]["description"]
-    assert {"/v1/frames", "/v1/labels", "/livez", "/readyz", "/metrics"} == set(document["paths"])
+    assert {"/v1/frames", "/v1/labels", "/livez", "/readyz", "/metrics"} <= set(document["paths"])
 
 
 def test_without_a_model_the_server_says_so_and_goes_on_once_there_is_one(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.admission import admit, captured
+from serving.admission import admit, captured, said
 from serving.problems import ProblemError
 from serving.settings import Camera
 
@@ -15,7 +15,7 @@ CAMERAS = {"line-1": Camera(site="hall"), "gate.2": Camera(site="yard", stream="
 
 def _refused(query: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> ProblemError:
     with pytest.raises(ProblemError) as refused:
-        admit(query, headers or [], CAMERAS, 1000.0, 10.0)
+        admit(said(query, headers or []), CAMERAS, 1000.0, 10.0)
     return refused.value
 
 
@@ -26,13 +26,13 @@ def test_query_and_headers_name_the_camera_and_the_query_wins() -> None:
         (b"keepsight-deadline-ms", b"250"),
         (b"host", b"x"),
     ]
-    admitted = admit(b"", headers, CAMERAS, 1000.0, 10.0)
+    admitted = admit(said(b"", headers), CAMERAS, 1000.0, 10.0)
     assert (admitted.camera_name, admitted.captured_at, admitted.deadline_s) == ("line-1", 900.0, 0.25)
-    assert admit(b"camera=gate.2", headers, CAMERAS, 1000.0, 10.0).camera == CAMERAS["gate.2"]
+    assert admit(said(b"camera=gate.2", headers), CAMERAS, 1000.0, 10.0).camera == CAMERAS["gate.2"]
 
 
 def test_what_is_not_said_has_a_default() -> None:
-    admitted = admit(b"camera=line-1&captured_at=", [], CAMERAS, 1000.0, 10.0)
+    admitted = admit(said(b"camera=line-1&captured_at=", []), CAMERAS, 1000.0, 10.0)
     assert (admitted.captured_at, admitted.deadline_s) == (1000.0, 10.0)
 
 
@@ -80,4 +80,4 @@ def test_an_unknown_camera_is_told_where_it_is_named() -> None:
 )
 def test_nothing_in_a_head_surprises(query: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     with contextlib.suppress(ProblemError):
-        admit(query, headers, CAMERAS, 1000.0, 10.0)
+        admit(said(query, headers), CAMERAS, 1000.0, 10.0)

@@ -53,7 +53,7 @@ def test_probes_need_no_key(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/metrics", "/metrics/", "/v1/labels", "/v1/frames", "/v1/frames/batch", "/v2", "/livez/", "//livez", "/LIVEZ", "/new"],
+    ["/", "/metrics", "/metrics/", "/v1/labels", "/v1/frames", "/v1/frames/batch", "/livez/", "//livez", "/LIVEZ", "/new"],
 )
 def test_every_other_path_does(path: str) -> None:
     house = House()
@@ -65,6 +65,12 @@ def test_every_other_path_does(path: str) -> None:
     assert headers["www-authenticate"] == 'Bearer realm="keepsight", error="invalid_token"'
     assert house.came == []
     assert parts.value(house.instruments, "refusals_total", problem="missing-key") == 1
+
+
+def test_a_path_of_the_inference_protocol_hears_it_in_its_form() -> None:
+    status, headers, answer = House().ask("/v2/models/small/infer")
+    assert (status, headers["content-type"], list(answer)) == (401, "application/json", ["error"])
+    assert headers["www-authenticate"] == 'Bearer realm="keepsight"'
 
 
 @pytest.mark.parametrize(
