@@ -136,6 +136,13 @@ INCIDENTS = Spec(
 )
 OUTBOX = Spec("keepsight_monitor_said_total", "counter", "Events published since the process started, by type.", ("type",))
 
+REPORTS = Spec(
+    "keepsight_monitor_reports_total",
+    "counter",
+    "Reports of incidents since the process started, by result (made, failed).",
+    ("result",),
+)
+
 ALL: tuple[Spec, ...] = (
     EVENTS,
     FRAMES,
@@ -164,4 +171,5 @@ ALL: tuple[Spec, ...] = (
     LABELS_WANTED,
     INCIDENTS,
     OUTBOX,
+    REPORTS,
 )

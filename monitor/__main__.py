@@ -60,10 +60,9 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         judge = Judge(settings.model, policy, memory, standards)
         service: Service | None = None
         registry = CollectorRegistry()
-        panel = Panel(
-            Exports(registry, settings.model, standards.families), lambda: overview(settings.model, policy, memory, standards)
-        )
-        reports = desk_of(settings)
+        exports = Exports(registry, settings.model, standards.families)
+        panel = Panel(exports, lambda: overview(settings.model, policy, memory, standards))
+        reports = desk_of(settings, exports.reported)
         open_things.callback(reports.close)
 
         def ready() -> str | None:

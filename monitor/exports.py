@@ -27,6 +27,8 @@ class Exports:
         self._counter = {spec: counter[spec.name] for spec in metrics_monitor.ALL if spec.kind == "counter"}
         self._taken: dict[tuple[str, str], int] = {}
         self._said: dict[str, int] = {}
+        for result in ("made", "failed"):
+            self._counter[metrics_monitor.REPORTS].labels(result)
 
     def progress(
         self, taken: Mapping[tuple[str, str], int], said: Mapping[str, int], lag: int, newest_at: float, now: float
@@ -40,6 +42,10 @@ class Exports:
         self._gauge[metrics_monitor.LAG_RECORDS].set(lag)
         self._gauge[metrics_monitor.LAG_SECONDS].set(max(0.0, now - newest_at) if lag and newest_at else 0.0)
         self._gauge[metrics_monitor.WATERMARK].set(newest_at)
+
+    def reported(self, result: str) -> None:
+        """A report was `made` or `failed`; called by the thread that makes them."""
+        self._counter[metrics_monitor.REPORTS].labels(result).inc()
 
     def role(self, active: bool) -> None:
         """Whether this replica judges or stands by."""

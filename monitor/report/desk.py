@@ -24,23 +24,26 @@ _NAME: Final = re.compile(r"([0-9a-f-]{36})\.html(\?again)?")
 _LOG: Final = Logger("monitor")
 Make = Callable[[Incident, Path, threading.Event], str]
 """Makes the report of an incident at a path, until told to stop; "" or why it could not."""
+Count = Callable[[str], None]
+"""Counts a report by its result, `made` or `failed`."""
 
 
-def desk_of(settings: MonitorSettings) -> "Desk":
+def desk_of(settings: MonitorSettings, count: Count) -> "Desk":
     """The desk of a monitor with these settings."""
 
     def make(incident: Incident, page: Path, stop: threading.Event) -> str:
         return child.make(task_of(settings, incident), page, stop)
 
-    return Desk(Shelf(settings.state / "reports" / settings.model, settings.reports_kept), make)
+    return Desk(Shelf(settings.state / "reports" / settings.model, settings.reports_kept), make, count)
 
 
 class Desk:
     """`keep_up` is for the loop, `answer` for the server's threads. Close it to end the process at work."""
 
-    def __init__(self, shelf: Shelf, make: Make) -> None:
+    def __init__(self, shelf: Shelf, make: Make, count: Count) -> None:
         self._shelf = shelf
         self._make = make
+        self._count = count
         self._known = shelf.incidents()
         self._reasons: dict[str, str] = {}
         """Why the last attempt failed."""
@@ -125,6 +128,7 @@ class Desk:
             self._shelf.trim()
         except (StoreError, OSError) as error:
             reason = str(error)
+        self._count("failed" if reason else "made")
         if reason:
             _LOG.warning("report_failed", incident=number, reason=reason)
         else:

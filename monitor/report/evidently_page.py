@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts.errors import KeepsightError
 from contracts.events import FrameScored, IncidentClosed
+from contracts.frame_store import FrameStore
 from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.repository import ModelRepository
@@ -26,6 +27,7 @@ from monitor.report import task as tasks
 from monitor.report.figures import SAID, Everything, Figure, beside, compare, rights
 from monitor.report.gather import Reading
 from monitor.report.page import Content, render
+from monitor.report.photographs import Photographs, photographs
 from monitor.report.rows import Answers, Layout, Rows, live_answers, reference_answers
 from monitor.report.task import Task
 
@@ -91,8 +93,14 @@ def make(task: Task, clock: Callable[[], float], now: float) -> str:
 
 
 def _content(task: Task, now: float, data: _Data, figures: Sequence[Figure], evidently: str) -> Content:
+    shown = Photographs()
+    if task.frame_store:
+        shown, left_out = photographs(FrameStore(task.frame_store), task.model, data.incident)
+        data.notes.extend(left_out)
     counts = (len(data.reference), len(data.current), data.everything.frames, len(data.told.truth))
-    return Content(task, data.incident, data.closed_at, now, figures, rights(data.known, data.told), *counts, data.notes, evidently)
+    return Content(
+        task, data.incident, data.closed_at, now, figures, rights(data.known, data.told), *counts, data.notes, evidently, shown
+    )
 
 
 def _gather(task: Task, clock: Callable[[], float]) -> _Data:

@@ -3,8 +3,9 @@
 Everything that a camera, a label or a person named is data: it is escaped here. Evidently's page stands in a sandboxed frame of its own.
 """
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
@@ -13,33 +14,10 @@ from contracts.incidents import Contribution, Estimate, Evidence, Incident
 from contracts.quality import Metric
 from monitor.report.figures import Figure, Right
 from monitor.report.paths import path_of
+from monitor.report.photographs import Photograph, Photographs
+from monitor.report.style import STYLE
 from monitor.report.task import Task
 
-STYLE: Final = """
-:root { --ink: #1f2933; --soft: #52606d; --line: #e1e6eb; --paper: #ffffff; --ground: #f5f7f9; --good: #0b7285; --bad: #b7410e; }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.55
-  system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
-main { max-width: 1180px; margin: 0 auto; padding: 36px 24px 64px; }
-h1 { font-size: 26px; line-height: 1.25; margin: 0 0 10px; overflow-wrap: anywhere; }
-h2 { font-size: 19px; margin: 36px 0 8px; }
-p { margin: 0 0 10px; max-width: 96ch; overflow-wrap: anywhere; }
-.soft, caption { color: var(--soft); }
-.kind { text-transform: uppercase; letter-spacing: .08em; font-size: 12.5px; font-weight: 600; color: var(--soft); }
-.kind b { color: var(--bad); }
-.kind span { text-transform: none; letter-spacing: 0; }
-.card { background: var(--paper); border: 1px solid var(--line); border-radius: 12px; padding: 16px 20px; overflow-x: auto; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 14px 0 0; }
-dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-table { border-collapse: collapse; width: 100%; font-size: 14.5px; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-size: 14.5px; padding-bottom: 8px; }
-th, td { text-align: left; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-thead th { color: var(--soft); font-weight: 600; border-bottom: 2px solid var(--line); }
-tr:last-child > * { border-bottom: 0; }
-.number { text-align: right; white-space: nowrap; }
-iframe { width: 100%; height: 900px; border: 0; display: block; background: #fff; }
-a { color: var(--good); }
-""".strip()
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:; img-src data: blob:"
 """Nothing may be loaded: the page looks the same on a machine without a network, and tells nobody that it was opened."""
 _GROW: Final = """
@@ -73,6 +51,7 @@ class Content:
     """Labelled frames behind the classification quality."""
     notes: Sequence[str]
     evidently: str
+    photographs: Photographs = field(default_factory=Photographs)
 
 
 def render(content: Content) -> str:
@@ -85,6 +64,7 @@ def render(content: Content) -> str:
 <p>{escape(incident.action)}</p>
 <dl class="card" id="facts">{_facts(content)}</dl>
 </header>
+{_photographs(content.photographs)}
 {_evidence(incident.evidence)}
 {_contributions(incident.contributions)}
 {_estimates(incident.estimates)}
@@ -133,6 +113,29 @@ def _facts(content: Content) -> str:
         "Labels": f"{content.answers:,} of uniformly sampled frames" if content.answers else "none that count yet",
     }
     return "".join(f"<dt>{name}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items() if fact)
+
+
+def _photographs(shown: Photographs) -> str:
+    if not any(shown):
+        return ""
+    sides = (("Before it began", shown.before), ("Since it began", shown.since))
+    cards = "".join(
+        f'<div class="card"><h3>{title}</h3><div class="pictures">{_pictures(side)}</div></div>' for title, side in sides
+    )
+    return (
+        '<section id="photographs"><h2>What the cameras see</h2><p class="soft">Sampled frames, the newest of each side, made smaller. Where only some '
+        f'frames changed, most may look as ever.</p><div class="sides">{cards}</div></section>'
+    )
+
+
+def _pictures(side: Sequence[Photograph]) -> str:
+    if not side:
+        return "<p>none is stored</p>"
+    return "".join(
+        f'<figure><img src="data:image/jpeg;base64,{b64encode(one.jpeg).decode()}" alt="{escape(one.camera, quote=True)}">'
+        f"<figcaption>{escape(one.camera)}<br>{_clock(one.taken_at)}</figcaption></figure>"
+        for one in side
+    )
 
 
 def _evidence(evidence: Sequence[Evidence]) -> str:

@@ -18,6 +18,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     log: str
     security: LogSecurity | None = None
     repository: str
+    frame_store: str = ""
+    """Where the example photographs lie; "" shows none."""
     frames: int
     """Frames at most that are laid out, the newest of the incident."""
     served: bool = True
@@ -32,6 +34,7 @@ def task_of(settings: MonitorSettings, incident: Incident, served: bool = True) 
         log=settings.log,
         security=settings.log_security,
         repository=settings.repository,
+        frame_store=settings.frame_store,
         frames=settings.report_frames,
         served=served,
     )

@@ -8,15 +8,28 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from contracts import events
+from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.incidents import Contribution, Evidence, Incident
 from contracts.log import open_bus
+from monitor.identity import derived_id
 from monitor.report import child
 from monitor.report.task import Task
-from tests.monitor_line import MODEL, Line, other
+from tests.monitor_line import MODEL, Line, other, usual
 
 EVIL = "<img src=http://example.invalid/x onerror=alert(1)>"
 CAMERAS = ("cam-1", "cam-2")
 pytest.importorskip("pandas", reason="the report extra is not installed (pip install 'keepsight[report]')")
+
+
+def stored(folder: Path, at: float, content: bytes) -> str:
+    """Put a photograph into the frame store in the folder; where it lies."""
+    frame_id = derived_id(at, "frame")
+    where = frame_path(MODEL, frame_id, "jpeg")
+    card = StoredFrame(
+        frame_id=frame_id, model=MODEL, camera=EVIL, site="hall", captured_at=at, codec="jpeg", sample="uniform", predictions=(), path=where
+    )  # fmt: skip
+    FrameStore(str(folder)).put(card, content)
+    return where
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +39,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bus = open_bus(f"embedded://{folder}/log")
     bus.ensure_topics(events.TOPICS)
     since = line.now
+    before = tuple(stored(folder, since - 20 + n, usual()[n]) for n in range(2))
+    after = tuple(stored(folder, since + n, other()[n]) for n in range(2))
     frames = list(line.pass_by(CAMERAS, 160, other()))
     labels = [line.label(frame, right=number % 24 != 0) for number, frame in enumerate(frames) if frame.sample == "uniform"]
     bus.publish([events.encode(fact, "test") for fact in (*frames, *labels)])
@@ -34,9 +49,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         incident_id="0197723a-dc80-7000-8000-000000000001", cause="new_class", severity="page", headline=f"Hall sees {EVIL}", action="Look at them.",
         site="hall", cameras=CAMERAS, version="1", since=since, opened_at=line.now, drift_type="sudden",
         evidence=(Evidence("embedding", "axis 3", EVIL, 3.25, 2.0, 0.1),), contributions=(Contribution("class", EVIL, 0.5),),
+        examples=after, reference_examples=before,
     )  # fmt: skip
     page = folder / "page.html"
-    task = Task(model=MODEL, incident=incident, log=f"embedded://{folder}/log", repository=line.url, frames=200)
+    task = Task(
+        model=MODEL, incident=incident, log=f"embedded://{folder}/log", repository=line.url, frame_store=str(folder), frames=200
+    )
     assert child.make(task, page, threading.Event()) == ""
     return page
 
@@ -85,7 +103,13 @@ def test_ours_says_what_happened(page: Page) -> None:
         assert text in facts, text
     assert EVIL in page.locator("#evidence").inner_text()
     assert page.locator("#distances tbody tr").count() == 22
-    assert page.locator("img").count() == 0
+
+
+def test_photographs_of_both_sides_are_shown(page: Page) -> None:
+    assert page.locator("#photographs h3").all_inner_texts() == ["Before it began", "Since it began"]
+    widths = page.locator("#photographs img").evaluate_all("all => all.map(one => one.naturalWidth)")
+    assert widths == [96] * 4
+    assert page.locator("#photographs figcaption").first.inner_text().startswith(EVIL)
 
 
 def test_evidently_agrees_in_its_own_frame(page: Page) -> None:

@@ -23,6 +23,7 @@ class Maker:
         self.asked: list[Incident] = []
         self.at_work = 0
         self.reason = ""
+        self.counted: list[str] = []
         self.let = threading.Semaphore(0)
         self.begun = threading.Semaphore(0)
 
@@ -56,7 +57,7 @@ def opened(tmp_path: Path, maker: Maker) -> Iterator[Open]:
     def open_desk() -> Desk:
         for desk in made:
             desk.close()
-        made.append(Desk(Shelf(tmp_path, pages=10), maker))
+        made.append(Desk(Shelf(tmp_path, pages=10), maker, maker.counted.append))
         return made[-1]
 
     yield open_desk
@@ -89,6 +90,7 @@ def test_an_open_incident_gets_its_report_once(opened: Open, maker: Maker) -> No
     assert settled(desk, one) == (200, b"made of number 1")
     desk.keep_up([one])
     assert maker.asked == [one]
+    assert maker.counted == ["made"]
 
 
 def test_it_is_made_anew_when_it_becomes_a_page_changes_hands_or_is_asked_for(opened: Open, maker: Maker) -> None:

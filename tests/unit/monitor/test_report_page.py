@@ -11,6 +11,7 @@ from monitor.report.evidently_page import _Shown
 from monitor.report.figures import Figure, Right
 from monitor.report.notices import being_made, failed
 from monitor.report.page import Content, render
+from monitor.report.photographs import Photograph, Photographs
 from monitor.report.task import Task, decode, encode
 
 NUMBER = "0197723a-dc80-7000-8000-000000000001"
@@ -70,6 +71,16 @@ def test_nothing_is_loaded_and_theirs_is_kept_apart() -> None:
     assert inner.startswith("<html><body><script>a('</body>')</script><script>setInterval")
     assert inner.endswith("</script></body></html>")
     assert "<iframe" not in render(content(evidently=""))
+
+
+def test_photographs_stand_before_and_since_and_their_cameras_are_data() -> None:
+    assert "photographs" not in render(content())
+    one = Photograph(EVIL, 1_750_000_000.0, b"\xff\xd8")
+    page = render(content(photographs=Photographs((one,), (one, one))))
+    assert EVIL not in page
+    assert page.count('<img src="data:image/jpeg;base64,/9g="') == 3
+    assert page.index("Before it began") < page.index("Since it began")
+    assert "none is stored" in render(content(photographs=Photographs((), (one,))))
 
 
 def test_only_the_monitor_s_own_page_links_to_being_made_anew() -> None:
