@@ -1,8 +1,12 @@
-"""What the statistics do while nothing drifts: streams drawn from the reference itself, groups left out, and the limits that follow.
+"""What the statistics do while nothing drifts: references and streams drawn from the recordings of the reference, and the limits that follow.
 
-Neighbouring frames resemble each other and a camera sees only so many objects, so frames are not exchangeable. Each replicate therefore splits the
-recordings into halves: one gives the level to deviate from, the other the stream, group after group as a camera would pass along them. Between the
-halves lies the whole uncertainty of a finite reference, so the limits carry it too.
+Neighbouring frames resemble each other, so frames are not exchangeable: recordings are drawn, whole. Each replicate draws a reference of as many
+recordings, whose mean is the level to deviate from, and a stream that goes on for ever, as a camera passes ever new objects (bootstrap: Efron, Annals of
+Statistics 1979). So the limits carry the error of a finite reference's level, once, and all that a stream varies by.
+
+Recordings may resemble their neighbours, too: those of one shift, one batch, one writer. Half of the replicates draw them one by one, the others in runs
+of neighbours, m^(1/3) of m on average (the stationary bootstrap and its rate: Politis and Romano, JASA 1994). Where neighbours are alike the second
+kind sets the limits, where they balance each other the first.
 """
 
 from collections.abc import Sequence
@@ -15,7 +19,9 @@ from monitor.detectors.ewma import Floats, step
 
 REPLICATES: Final = 240
 BLOCKS: Final = 48
-"""Blocks in a replicate: three times the longest scale, so that every mean has settled."""
+"""Blocks of a replicate that count."""
+SETTLING: Final = 16
+"""Blocks before them: as many as the longest scale, whose mean then has 98 % of its variance."""
 MIN_PIECES: Final = 8
 """Fewer groups than this say too little of how groups differ: long ones are cut into neighbouring pieces."""
 TAIL: Final = 0.05
@@ -37,21 +43,31 @@ def null_banks(
 ) -> Floats:
     """Banks [REPLICATES, BLOCKS, S, F] of streams without drift, of frame features [N, F] in pieces of `rows`."""
     sums = running_sums(features)
-    deviations = np.stack([_deviations(sums, rows, block_frames, rng) for _ in range(REPLICATES)])
+    runs = (1.0, len(rows) ** (1 / 3))
+    deviations = np.stack([_deviations(sums, rows, runs[i % 2], block_frames, rng) for i in range(REPLICATES)])
     bank = np.zeros((REPLICATES, len(weight), features.shape[1]))
     banks = np.empty((REPLICATES, BLOCKS, *bank.shape[1:]), np.float32)
-    for block in range(BLOCKS):
-        bank = step(bank, deviations[:, block], weight)
-        banks[:, block] = bank
+    for block in range(-SETTLING, BLOCKS):
+        bank = step(bank, deviations[:, SETTLING + block], weight)
+        if block >= 0:
+            banks[:, block] = bank
     return np.asarray(banks)
 
 
-def _deviations(sums: Floats, rows: Sequence[NDArray[np.intp]], block_frames: int, rng: np.random.Generator) -> Floats:
-    """Block deviations [BLOCKS, F] of a stream over one half of the pieces from the mean of the other half."""
-    order = rng.permutation(len(rows))
-    half = [rows[i] for i in order[: len(rows) // 2]]
-    level = sum((sums[piece[-1] + 1] - sums[piece[0]] for piece in half), np.zeros(sums.shape[1])) / sum(map(len, half))
-    return stream(sums, [rows[i] for i in order[len(half) :]], BLOCKS, block_frames, rng) - level
+def _deviations(sums: Floats, rows: Sequence[NDArray[np.intp]], run: float, block_frames: int, rng: np.random.Generator) -> Floats:
+    """Block deviations [SETTLING + BLOCKS, F] of a drawn stream from the mean of a drawn reference, both in runs of `run` pieces on average."""
+    drawn = [rows[i] for i in neighbours(len(rows), len(rows), run, rng)]
+    level = sum((sums[piece[-1] + 1] - sums[piece[0]] for piece in drawn), np.zeros(sums.shape[1])) / sum(map(len, drawn))
+    frames = (SETTLING + BLOCKS) * block_frames
+    order = neighbours(len(rows), -(-frames // min(map(len, rows))), run, rng)
+    return _block_means(sums, rows, order, SETTLING + BLOCKS, block_frames) - level
+
+
+def neighbours(pieces: int, count: int, run: float, rng: np.random.Generator) -> NDArray[np.intp]:
+    """`count` numbers below `pieces`, each the one after the last or, once in `run` times, any; the first comes after the last."""
+    begins = np.append(0, 1 + np.flatnonzero(rng.random(count - 1) < 1 / run))
+    since = np.arange(count) - np.repeat(begins, np.diff(begins, append=count))
+    return np.asarray((np.repeat(rng.integers(0, pieces, len(begins)), np.diff(begins, append=count)) + since) % pieces)
 
 
 def running_sums(features: Floats) -> Floats:
@@ -60,13 +76,21 @@ def running_sums(features: Floats) -> Floats:
 
 
 def stream(sums: Floats, rows: Sequence[NDArray[np.intp]], blocks: int, block_frames: int, rng: np.random.Generator) -> Floats:
-    """Block means [blocks, F] of a stream over pieces of `rows`, every piece once before any comes again, as along a line.
+    """Block means [blocks, F] of a stream over pieces of `rows`, every piece once before any comes again, as along a line."""
+    passes = -(-blocks * block_frames // sum(map(len, rows)))
+    order = np.concatenate([rng.permutation(len(rows)) for _ in range(passes)])
+    return _block_means(sums, rows, order, blocks, block_frames)
+
+
+def _block_means(
+    sums: Floats, rows: Sequence[NDArray[np.intp]], order: NDArray[np.intp], blocks: int, block_frames: int
+) -> Floats:
+    """Block means [blocks, F] of the pieces in `order`, one after another.
 
     A piece is a run of neighbouring rows, so what it brings to a block is the difference of two running `sums`.
     """
     first, length = np.array([piece[0] for piece in rows]), np.array([len(piece) for piece in rows])
     frames = blocks * block_frames
-    order = np.concatenate([rng.permutation(len(rows)) for _ in range(-(-frames // int(length.sum())))])
     begins = np.cumsum(length[order]) - length[order]
     cuts = np.union1d(begins[begins < frames], np.arange(blocks) * block_frames)  # where a piece or a block begins
     ends = np.append(cuts[1:], frames)
@@ -91,12 +115,13 @@ def standard_error(banks: Floats, floor: Floats) -> Floats:
 def limit(statistics: Floats, tail_probability: float) -> Floats:
     """The limits [S] of null statistics [REPLICATES, BLOCKS, S], each exceeded in a block with about `tail_probability`.
 
-    Beyond the largest TAIL the tail is taken as exponential: at or above the normal's, whose log falls as a square, so it errs on the quiet side.
+    Beyond the largest TAIL the tail of the square is taken as exponential, as a chi-squared one is: what is watched is a mean of bounded values, whose tail
+    falls at least as fast (Hoeffding, JASA 1963).
     """
-    flat = statistics.reshape(-1, statistics.shape[-1]).astype(np.float64)
-    body = np.quantile(flat, 1 - TAIL, axis=0)
+    squares = np.square(statistics.reshape(-1, statistics.shape[-1]), dtype=np.float64)
+    body = np.quantile(squares, 1 - TAIL, axis=0)
     excess = np.array(
-        [values[values > at].mean() - at if (values > at).any() else 0.0 for values, at in zip(flat.T, body, strict=True)]
+        [values[values > at].mean() - at if (values > at).any() else 0.0 for values, at in zip(squares.T, body, strict=True)]
     )
     beyond = body + excess * np.log(TAIL / min(TAIL, tail_probability))
-    return np.asarray(np.maximum(beyond, WORST * flat.max(axis=0)))
+    return np.asarray(np.maximum(np.sqrt(beyond), WORST * np.sqrt(squares.max(axis=0))))

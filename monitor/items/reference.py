@@ -23,8 +23,7 @@ from monitor.items.features import SMALLEST_CHANGE, Layout, Rows, levelled
 from monitor.items.form import Form
 
 SCALES: Final = (1, 4, 16)
-MIN_LENGTHS: Final = 3
-"""A scale of L blocks is used when the reference is at least so many times as long: the replicates carry its finite length, as bootstrap.py says."""
+"""Blocks. A scale is used when the reference is as long: the replicates carry its finite length, as bootstrap.py says."""
 DAYS: Final = 30.0
 FOCUS_RUN: Final = 12
 """Frames in a row whose mean sharpness tells a lens from a soft object: more than a group of ten neighbours."""
@@ -159,7 +158,7 @@ def calibrate(manifest: Manifest, baseline: Baseline, budget: Budget) -> Referen
     if len(baseline) < MIN_FRAMES:
         raise UnfitBaselineError(f"its baseline has {len(baseline)} frames, {MIN_FRAMES} are needed to calibrate limits")
     rng = np.random.default_rng(int(manifests.digest(manifest)[:16], 16))
-    scales = tuple(s for s in SCALES if s == 1 or len(baseline) >= MIN_LENGTHS * s * budget.block_frames)
+    scales = tuple(s for s in SCALES if s == 1 or len(baseline) >= s * budget.block_frames)
     return fit(manifest, baseline, budget, scales, _accuracy(manifest, baseline), rng)
 
 
