@@ -1,9 +1,11 @@
 """Reading the embedded log: alone or as a member of a group, place by place, from where the reader's own state says.
 
 An idle poll asks SQLite only whether anyone wrote (`PRAGMA data_version`, some microseconds) every 5 to 25 ms. Records are fetched in the same
-read transaction that shows the holds, so that a member which lost a place reads nothing more of it.
+read transaction that shows the holds, so that a member which lost a place reads nothing more of it. The place that is furthest behind in the log's
+time comes first: who merges places by time then holds little, also while a long past is read.
 """
 
+import heapq
 import logging
 import sqlite3
 import time
@@ -19,6 +21,8 @@ from contracts.log_embedded_store import OFFSET_BITS, OFFSETS, answering, connec
 from contracts.ports import Place, Record, StartAt
 
 _MAX_POLL_BYTES: Final = 32 << 20
+_SHARE: Final = 64
+"""Records taken from one place before the next is looked at: a query costs as much as ten of them."""
 _PAUSE_S: Final = (0.005, 0.025)
 _HEADERS: Final = msgspec.json.Decoder(dict[str, str])
 _LOG: Final = logging.getLogger(__name__)
@@ -48,6 +52,8 @@ class EmbeddedReader:
         self._connection: sqlite3.Connection | None = None
         self._all: dict[int, Place] = {}
         self._next: dict[int, int] = {}
+        self._reached: dict[int, int] = {}
+        """When the log took the newest record delivered of each place, Unix milliseconds."""
         self._seen_version = -1
         self._settled_at = float("-inf")
         self._maybe_more = True
@@ -176,19 +182,22 @@ class EmbeddedReader:
         return row[0] - first if row else end
 
     def _fetch(self, connection: sqlite3.Connection, max_records: int) -> list[Record]:
-        """Records of the places held, each poll beginning at another place, so that a full one cannot starve the rest."""
+        """Records of the places held, _SHARE at a time of the place furthest behind; among equals each poll begins at another, so that none starves."""
         records: list[Record] = []
         connection.execute("BEGIN")
         try:
             held = self._member.held(connection) if self._member is not None else frozenset(self._all)
             order = sorted(held & self._next.keys())
             self._turn += 1
-            cut = self._turn % len(order) if order else 0
+            behind = [(self._reached.get(place, 0), (i - self._turn) % len(order), place) for i, place in enumerate(order)]
+            heapq.heapify(behind)
             room_bytes = _MAX_POLL_BYTES
-            for place in order[cut:] + order[:cut]:
-                room_bytes = self._fetch_place(connection, place, max_records - len(records), room_bytes, records)
-                if len(records) >= max_records or room_bytes <= 0:
-                    break
+            while behind and len(records) < max_records and room_bytes > 0:
+                _, turn, place = heapq.heappop(behind)
+                before, share = len(records), min(_SHARE, max_records - len(records))
+                room_bytes = self._fetch_place(connection, place, share, room_bytes, records)
+                if len(records) - before == share:
+                    heapq.heappush(behind, (self._reached[place], turn, place))
         finally:
             connection.execute("COMMIT")
         return records
@@ -201,7 +210,7 @@ class EmbeddedReader:
         )
         for number, time_ms, key, headers, value in rows:
             into.append(Record(self._all[place], number - first, key, value, _HEADERS.decode(headers), time_ms))
-            self._next[place] = number - first + 1
+            self._next[place], self._reached[place] = number - first + 1, time_ms
             room_bytes -= len(value)
             if room_bytes <= 0:
                 break

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from contracts.ports import Bus, Outgoing, Place, Reader, Record, StartAt, TopicSpec
 
 
@@ -39,7 +41,8 @@ class _PrefixedReader:
         self._prefix = prefix
 
     def poll(self, timeout_s: float, max_records: int = 500) -> list[Record]:
-        return [replace(record, place=_without(record.place, self._prefix)) for record in self._reader.poll(timeout_s, max_records)]
+        records = self._reader.poll(timeout_s, max_records)
+        return [msgspec.structs.replace(record, place=_without(record.place, self._prefix)) for record in records]
 
     def places(self) -> frozenset[Place]:
         return frozenset(_without(place, self._prefix) for place in self._reader.places())

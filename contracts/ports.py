@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 
 class Place(NamedTuple):
     """One partition of a topic: where order holds and offsets count."""
@@ -26,8 +28,7 @@ class Outgoing:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A record as read. `offset` grows within its place; `time_ms` is when the log took it (Unix milliseconds)."""
 
     place: Place

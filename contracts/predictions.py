@@ -12,7 +12,7 @@ KEPT_CLASSES = 64
 KEPT_TOP = 16
 
 
-class Classification(msgspec.Struct, frozen=True, tag="classification", tag_field="task"):
+class Classification(msgspec.Struct, frozen=True, tag="classification", tag_field="task", gc=False):
     """Class probabilities after temperature, most probable first.
 
     `labels` and `probabilities` are parallel; `rest` is the mass of the classes left out (0 up to 64 classes).

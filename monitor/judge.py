@@ -72,11 +72,16 @@ class Judge:
 
     def prepare(self, event: AnyEvent) -> None:
         """Fetch what the event's version is judged by: a StoreError here changes nothing, one in `apply` may leave memory half-changed."""
-        if event.model == self._model and isinstance(event, FrameScored | FrameLabelled):
-            for version in [event.version] if isinstance(event, FrameScored) else [s.version for s in event.predictions]:
-                self._standards(version)
-        if event.model == self._model and isinstance(event, RolloutAdvanced) and self._memory.rollout.champion:
-            self._standards(self._memory.rollout.champion)
+        if event.model != self._model:
+            return
+        match event:
+            case FrameScored():
+                self._standards(event.version)
+            case FrameLabelled():
+                for scored in event.predictions:
+                    self._standards(scored.version)
+            case RolloutAdvanced() if self._memory.rollout.champion:
+                self._standards(self._memory.rollout.champion)
 
     def rest(self) -> list[AnyEvent]:
         """What an event that could not be handled to its end had to say until then: memory holds it."""

@@ -23,6 +23,8 @@ SCHEMA: Final = 3
 """2: watches hold float32 and chunks of 8 rows, ids seen are one string of bytes. 3: records of video cameras in half the bytes."""
 BUSY_S: Final = 5.0
 """How long another replica's transaction is waited for."""
+PAGE_BYTES: Final = 16_384
+"""Of a new file: a camera's parts fill a smaller page, and take half as long again to write."""
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS part (kind TEXT, key TEXT, value BLOB, PRIMARY KEY (kind, key));
@@ -59,6 +61,7 @@ class Store:
     def _make(self, fingerprint: str) -> tuple[str, str]:
         """What the file was made for, and what is wanted."""
         with self._answering():
+            self._db.execute(f"PRAGMA page_size={PAGE_BYTES}")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(
                 "PRAGMA synchronous=NORMAL"

@@ -7,7 +7,9 @@ it has records to deliver, and for `wait_s` after a record was written: so much 
 import heapq
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from contracts.events import AnyEvent, FrameScored
 from contracts.ports import Place, Record
@@ -18,7 +20,7 @@ MOST_WAITING: Final = 20_000
 """Events held at most, unless told otherwise; beyond it the merge goes on without waiting for a place that does not deliver."""
 
 
-class Waiting(NamedTuple):
+class Waiting(msgspec.Struct, frozen=True, gc=False):
     """A record in line; `event` is None when it could not be parsed, with the reason."""
 
     at: float
@@ -54,8 +56,9 @@ class Timeline:
     def add(self, record: Record, event: AnyEvent | None, reason: str = "") -> None:
         """Put a record in its place's line."""
         at = record.time_ms / 1000 if event is None else time_of(event, record)
-        line = self._lines.setdefault(record.place, deque())
+        line = self._lines.get(record.place)
         if not line:
+            line = self._lines.setdefault(record.place, deque())
             heapq.heappush(self._first, (at, record.place))
         line.append(Waiting(at, record, event, reason))
         self._count += 1
@@ -79,15 +82,16 @@ class Timeline:
 
     def due(self, now: float, undelivered: Mapping[Place, int], places: frozenset[Place]) -> Iterator[Waiting]:
         """Take what may be judged now, in order; what was not finished with stays. `undelivered`: records that the log still has for each place."""
+        taken_before = now - self._wait_s
         behind = any(undelivered.get(place, 0) > 0 for place in self.empty(places))
         while self._first:
             _, place = self._first[0]
             line = self._lines[place]
-            someone_empty = behind or len(self._first) < len(places)
-            fresh = line[0].record.time_ms / 1000 > now - self._wait_s
-            if someone_empty and self._count <= self._most_waiting and (behind or fresh):
+            waiting = line[0]
+            held_back = behind or (len(self._first) < len(places) and waiting.record.time_ms / 1000 > taken_before)
+            if held_back and self._count <= self._most_waiting:
                 return
-            yield line[0]
+            yield waiting
             line.popleft()
             self._count -= 1
             if line:

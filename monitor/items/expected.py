@@ -30,9 +30,12 @@ def watched(labels: tuple[str, ...], positive: str | None) -> tuple[int, ...]:
 
 def features(probabilities: Floats, classes: tuple[int, ...]) -> Floats:
     """[n, 3 m] of probabilities [n, K]: for each class its expected hits, whether it was answered, its probability."""
-    answered = probabilities.argmax(axis=1)[:, None] == np.array(classes, dtype=np.intp)
-    own = probabilities[:, list(classes)]
-    return np.stack([own * answered, answered, own], axis=2).reshape(len(probabilities), 3 * len(classes))
+    watched = np.array(classes, dtype=np.intp)
+    answered = probabilities.argmax(axis=1)[:, None] == watched
+    own = probabilities.take(watched, axis=1)
+    found = np.empty((*own.shape, 3))
+    found[..., 0], found[..., 1], found[..., 2] = own * answered, answered, own
+    return found.reshape(len(own), 3 * len(classes))
 
 
 def rates(means: Floats) -> Floats:

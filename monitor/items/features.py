@@ -17,8 +17,8 @@ from monitor.detectors.ewma import Floats
 
 Rows = NDArray[np.float32]
 LOGARITHMIC: Final = ("sharpness", "noise")
-"""Positive statistics that spread over decades: a ratio means the same at every level."""
-_COLUMNS: Final = [NUMERIC.index(name) for name in LOGARITHMIC]
+"""Positive statistics that spread over decades: a ratio means the same at every level. Neighbours in NUMERIC."""
+_COLUMNS: Final = slice(NUMERIC.index(LOGARITHMIC[0]), NUMERIC.index(LOGARITHMIC[-1]) + 1)
 SMALLEST_CHANGE: Final[dict[str, float]] = {
     "luma_mean": 2.0,
     "contrast": 1.0,
