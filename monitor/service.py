@@ -30,10 +30,12 @@ POLL_S: Final = 0.1
 BATCH: Final = 1000
 RETRY_S: Final = 1.0
 SAVING_SHARE: Final = 0.1
-"""Of the loop's time at most goes into saving: 10,000 cameras that all changed take 0.2 s, and are then saved every 2 s."""
+"""Of the loop's time at most goes into saving while a verdict waits for it: 10,000 cameras that all changed take 0.2 s, and are then saved every 2 s."""
+QUIET_SHARE: Final = 0.03
+"""The same while there is nothing to say: a killed process then judges some seconds more again, and nobody waits for it."""
 MOST_UNSAVED_S: Final = 10.0
 """However long a save took, the next one follows within this: what a killed process has to judge again."""
-COLLECT: Final = (20_000, 20, 100)
+COLLECT: Final = (100_000, 20, 100)
 """For gc.set_threshold, in the process that judges: events are trees, freed by their counts, and Python's default looks the whole fleet's state through so
 often that it takes a quarter of the time at 10,000 cameras."""
 _LOG: Final = Logger("monitor")
@@ -171,8 +173,9 @@ class Service:
 
     def _pause_s(self) -> float:
         """The time between two saves: verdicts go at once, and no more than SAVING_SHARE of the time is spent on it."""
-        affordable = min(self._saving_s / SAVING_SHARE, MOST_UNSAVED_S)
-        return affordable if self._said else max(affordable, self._save_every_s)
+        if self._said:
+            return min(self._saving_s / SAVING_SHARE, MOST_UNSAVED_S)
+        return max(min(self._saving_s / QUIET_SHARE, MOST_UNSAVED_S), self._save_every_s)
 
     def _take(self, waiting: Waiting) -> None:
         """Judge one record. What makes it impossible to judge is its own fault, not the stream's: but an absent repository is nobody's."""

@@ -68,8 +68,8 @@ class Watch(msgspec.Struct):
             self.block_since = at
         if stored:
             self.examples = [*self.examples, stored][-EXAMPLES:]
-        self.pending += array("f", row).tobytes()
-        if len(self.pending) < CHUNK * 4 * reference.layout.width:
+        self.pending += array("f", row)
+        if len(self.pending) < CHUNK * 4 * len(row):
             return False
         self._fold(reference)
         if self.folded < block_frames:
