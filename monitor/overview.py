@@ -84,12 +84,12 @@ def _camera(camera: Camera, policy: Policy, memory: Memory, standards: Callable[
     scene = memory.scenes.get(camera.name) if camera.stream == "video" else None
     if scene is not None:
         return CameraView(
-            camera.name, camera.site, state, camera.version, msgspec.to_builtins(camera.counts), scene.minutes, camera.last_at,
+            camera.name, camera.site, state, camera.version, msgspec.structs.asdict(camera.counts), scene.minutes, camera.last_at,
             max(scene.ratios.values(), default=0.0), scene.ratios, reason, scene.demoted(policy.pages_per_camera_month), health.doubt(camera),
             _replay(scene.replay, policy.pages_per_camera_month) if scene.replay else {},
         )  # fmt: skip
     return CameraView(
-        camera.name, camera.site, state, camera.version, msgspec.to_builtins(camera.counts), watch.blocks if watch else 0, camera.last_at,
+        camera.name, camera.site, state, camera.version, msgspec.structs.asdict(camera.counts), watch.blocks if watch else 0, camera.last_at,
         round(watch.worst, 3) if watch else 0.0, ratios, reason, standard.demoted if standard and watch else "", health.doubt(camera),
     )  # fmt: skip
 
