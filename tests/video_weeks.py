@@ -33,7 +33,7 @@ def weeks(aspect: Aspect, level: Floats, spread: Floats, tail: Floats) -> Record
     almanac["samples"] = limits.REFERENCE // aspect.slot
     variances = ((bank_variance(WEATHER) + bank_variance(NOISE)) / 2, bank_variance(NOISE))
     for p in range(len(aspect.scopes)):
-        almanac["variance"][p] = variances[p][:, None]
+        almanac["deviation"][p] = np.sqrt(variances[p][:, None])
     almanac["second"], almanac["fourth"] = 1.0, 1.5
     almanac["limit"] = limits.limits(aspect, almanac[None], tail)[0]
     return almanac

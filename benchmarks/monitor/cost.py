@@ -6,14 +6,13 @@ busy machine does not count; everything runs on one core.
 
 import gc
 import json
-import pickle
 import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,30 +23,21 @@ from river.drift import ADWIN, KSWIN, PageHinkley
 from river.drift.binary import DDM
 
 from benchmarks.form import Figure
+from benchmarks.monitor import camera_state
+from benchmarks.monitor.camera_state import A_SITE, FLEET, GOAL_RSS
+from benchmarks.monitor.world import POLICY, World
 from contracts import events
 from contracts.events import AnyEvent, FrameScored
 from contracts.log import open_bus
-from contracts.repository import ModelRepository
 from monitor.exports import Exports
 from monitor.judge import Judge
-from monitor.memory import Memory
 from monitor.overview import overview
 from monitor.panel import Panel
-from monitor.policy import Policy
 from monitor.service import COLLECT, Service
-from monitor.standard import Standards
 from monitor.store import Store
-from tests.monitor_line import MODEL, Line, other, usual
+from tests.monitor_line import MODEL
 
-POLICY: Final = Policy()
 GOAL_EVENTS: Final = 20_000
-GOAL_BYTES: Final = 8192
-GOAL_RSS: Final = 2 << 30
-FLEET: Final = 10_000
-A_SITE: Final = 50
-"""Cameras of a site of the fleet."""
-OF_A_CAMERA: Final = ("camera", "watch", "labelled", "scene", "track", "almanac")
-"""The kinds of part that each camera has; the others belong to a version, a site or an incident."""
 RIVER: Final[dict[str, Callable[[], Any]]] = {
     "ADWIN": ADWIN,
     "Page-Hinkley": PageHinkley,
@@ -59,31 +49,14 @@ CAVEATS: Final = (
     "`judge alone` starts from decoded events. CPU time of one process, the disk's waiting left out.",
     "cost: river's detectors are given one number, and as many as the watch has features, an event; Evidently makes one drift report of 1,000 rows "
     "against 1,000 (a child process, its imports left out), and the figure is rows by its time.",
-    "cost: state is what is saved (msgpack) for one camera, the highest of 30 simulated days with drift, labels and a swap of versions in them; for "
-    "the peers it is the pickle of one detector a feature. The resident memory is that of a process that judged so many frames of every camera.",
+    *camera_state.CAVEATS,
+    "cost: the resident memory of 10,000 cameras of `items` is that of a process that judged so many frames of every camera.",
 )
 
 
 def figures(quick: bool) -> list[Figure]:
     """All of it; with `quick`, fewer events."""
-    return [*_throughput(quick), *_state(quick), *_fleet(quick)]
-
-
-class World:
-    """A line of cameras with a calibrated version, and all that stands around a judge."""
-
-    def __init__(self, cameras: int, step_s: float) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.line = Line(Path(self.folder.name), step_s=step_s)
-        self.standards = Standards(ModelRepository(self.line.url), MODEL, POLICY)
-        self.cameras = tuple(f"cam-{i:05d}" for i in range(cameras))
-        self.memory = Memory()
-        self.judge = Judge(MODEL, POLICY, self.memory, self.standards)
-        self.standards("1")
-
-    def frames(self, each: int) -> list[FrameScored]:
-        """So many usual frames of each camera."""
-        return list(self.line.pass_by(self.cameras, each, usual()))
+    return [*_throughput(quick), *camera_state.figures(quick), *_fleet(quick)]
 
 
 def _throughput(quick: bool) -> list[Figure]:
@@ -186,47 +159,6 @@ def _evidently_rate() -> float:
     return float(done.stdout.split()[-1])
 
 
-def _state(quick: bool) -> list[Figure]:
-    """Bytes of a camera over 30 days: drift in two of them, a label for every eighth frame, another version from the middle on."""
-    found = []
-    for stream in ("items", "video"):
-        by_day = list(_month(stream, each_day=180 if quick else 1080))
-        settled, last, most = by_day[17], by_day[-1], max(by_day)  # two days after the swap of versions
-        peers: dict[str, float | None] = {}
-        if stream == "items":
-            values = [118.0 + i % 7 for i in range(5000)]
-            peers = {f"{name}, 112 features": float(_pickled(make, values) * 112) for name, make in RIVER.items() if name != "DDM"}
-        found.append(_at_most(f"state of a camera, {stream}: the most in 30 days", "bytes", most, GOAL_BYTES, peers))
-        name = f"state of a camera, {stream}: day 30 over day 18"
-        found.append(Figure("cost", name, "ratio", last / settled, goal="<= 1.1", ok=last <= 1.1 * settled))
-    return found
-
-
-def _pickled(make: Callable[[], Any], values: Sequence[float]) -> int:
-    stock = make()
-    _update_all(stock, values)
-    return len(pickle.dumps(stock))
-
-
-def _month(stream: str, each_day: int) -> Iterator[float]:
-    """At the end of each day, the bytes a camera."""
-    world = World(4, 86_400 / each_day / 4)
-    world.line.publish_for_other("2")
-    for day in range(30):
-        pool = other() if day in (9, 20) else usual()
-        for frame in world.line.pass_by(world.cameras, each_day, pool, "1" if day < 15 else "2", stream=stream):
-            world.judge.apply(frame, world.line.now)
-            if frame.sample == "uniform":
-                world.judge.apply(world.line.label(frame, right=True), world.line.now)
-        yield _saved_bytes(world.memory) / len(world.cameras)
-
-
-def _saved_bytes(memory: Memory) -> int:
-    """What would be saved of the cameras' own parts. Nothing was saved yet, so all of it is marked."""
-    parts = (memory.part(kind, key) for kind, key in memory.dirty if kind in OF_A_CAMERA)
-    return sum(len(msgspec.msgpack.encode(part)) for part in parts if part is not None)
-
-
 def _fleet(quick: bool) -> list[Figure]:
     """10,000 cameras in a process of their own."""
     done = subprocess.run(
@@ -237,7 +169,7 @@ def _fleet(quick: bool) -> list[Figure]:
     )
     seen = json.loads(done.stdout.split("\n")[-2])
     return [
-        _at_most("resident memory, 10,000 cameras", "MiB", seen["rss"] / 2**20, GOAL_RSS / 2**20),
+        _at_most("resident memory, 10,000 cameras of items", "MiB", seen["rss"] / 2**20, GOAL_RSS / 2**20),
         Figure("cost", "saving 10,000 cameras that all changed", "s", seen["save"]),
         Figure("cost", "loading 10,000 cameras", "s", seen["load"]),
         _at_most("stall by metrics and /v1/state, 10,000 cameras", "ms", seen["panel"] * 1000, 250),

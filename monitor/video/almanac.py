@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detectors.ewma import Floats
-from monitor.video import aspect as records
 from monitor.video import limits
-from monitor.video.aspect import DAY, LARGEST_F16, SCALES, Aspect, Records
+from monitor.video.aspect import DAY, LARGEST_F16, SCALES, Aspect, Records, Whole, halves
 
 KEPT: Final = (20, 8)
 """Days that a context's mean remembers: four weeks of working days, of weekends."""
@@ -24,8 +23,6 @@ _PRIOR: Final = 2
 """Days that a time of day's spread leans on the spread of the whole day."""
 
 _HALF: Final = np.array([limits.LENGTHS / 2 * scale for scale in SCALES])
-
-Whole = NDArray[np.int64]
 
 
 def context(aspect: Aspect, slot: Whole | int) -> Whole:
@@ -61,6 +58,11 @@ def spread(aspect: Aspect, almanac: Records, minute: int) -> Floats:
     before, after = ((minute + step) // 60 % 24 // aspect.bin for step in (-30, 30))
     spread = _of_bin(almanac, before)
     return spread if after == before else np.maximum(spread, _of_bin(almanac, after))
+
+
+def variance(almanac: Records) -> Floats:
+    """Of the bank [..., P, S, F]."""
+    return np.asarray(np.square(almanac["deviation"], dtype=float))
 
 
 def _of_bin(almanac: Records, index: int) -> Floats:
@@ -125,18 +127,17 @@ def _bank(aspect: Aspect, live: Records, almanac: Records, rows: Whole, forgiven
     if not kept.any():
         return
     rows, live, history, forgiven = rows[kept], live[kept], history[kept], forgiven[kept]
-    bank = records.bank(live)
+    bank = live["bank"].astype(float)
     heard = live["heard"] > 0
     samples = almanac["samples"][rows]
     rate = heard / (np.minimum(samples, limits.REFERENCE // aspect.slot) + 1)
     least = (floor(aspect) / np.maximum(almanac["overall"][rows, 0], floor(aspect)))[
         :, None, None
     ]  # the floor in units of the residual
-    squares = np.square(bank) + least
-    almanac["variance"][rows] += rate[..., None, None] * (squares - almanac["variance"][rows])
-    statistic = aspect.statistics(
-        bank, np.where(samples[..., None, None] + heard[..., None, None] > 0, almanac["variance"][rows], 1)
-    )
+    usual = variance(almanac[rows])
+    usual += rate[..., None, None] * (np.square(bank) + least - usual)
+    almanac["deviation"][rows] = halves(np.sqrt(usual), live["slot"])
+    statistic = aspect.statistics(bank, np.where(samples[..., None, None] + heard[..., None, None] > 0, usual, 1))
     for name, value in (("second", statistic), ("fourth", np.square(statistic))):
         almanac[name][rows] += rate[:, None, :, None] * (value - almanac[name][rows])
     almanac["samples"][rows] = samples + heard

@@ -2,7 +2,7 @@
 
 A camera's minutes have up to four aspects: its `image` statistics, the model's `answers`, the `embedding` and its Fourier `kernel`. The image belongs to
 the camera; the others to (camera, version). State is a record of fixed size, so that a site's cameras are one array, and saving is copying. Numbers are
-kept no finer than what is judged by them needs: what moves in steps of a thousandth stays float32, the rest takes two bytes or one.
+kept no finer than what is judged by them needs: most in two bytes. `halves` rounds those that move in smaller steps than two bytes can tell.
 
 Arrays below: K cameras, F features, C channels, P scopes (self, then peer), S scales, B bins of the day.
 """
@@ -20,16 +20,17 @@ from monitor.incidents.finding import Family, Scope
 
 Records = NDArray[np.void]
 """Structured arrays [..., K] of an aspect's `live` or `almanac` type."""
+Whole = NDArray[np.int64]
 Statistic = Literal["largest", "distance", "drop"]
 """Of the features' deviations in standard errors: the largest, the root mean square (MEWMA with a diagonal covariance), or one feature's fall."""
 
 SCALES: Final = (1, 10, 60, 480, 1440, 2880)
 """Minutes: one answers to a step, two days gather what creeps."""
 WEIGHT: Final = ewma.weights(SCALES)
-QUICK: Final = SCALES.index(480)
-"""Scales below it weigh a minute by 3 % and more: float16 holds their means, its rounding (at most 0.05 %) is a sixtieth of a step. A slower one would
-stick, and is float32."""
 LARGEST_F16: Final = 6e4
+_BITS, _LEAST = 11, -24
+"""Of a float16: the significant bits, and the power of two that is its least step."""
+_GOLDEN: Final = (np.sqrt(5) - 1) / 2
 DAY: Final = 1440
 """Minutes of a day."""
 
@@ -89,8 +90,7 @@ class Aspect:
                 ("sum", "f4", (f,)),
                 ("heard", "i4", (p,)),  # minutes in it with a residual
                 ("square", "f4", (p, f)),  # of those
-                ("quick", "f2", (p, QUICK, f)),  # the bank's shorter scales
-                ("slow", "f4", (p, s - QUICK, f)),  # and its longer ones
+                ("bank", "f2", (p, s, f)),
                 ("peak", "f4", (c, p, s)),  # the slot's highest squared statistics
                 ("ratio", "f4", (c, p)),
                 ("excess", "f4", (c, p)),  # CUSUM of the ratios
@@ -114,7 +114,7 @@ class Aspect:
                 ("seen", "u1", (self.bins, p)),  # slots that it rests on, 255 for more
                 ("overall", "f4", (p, f)),  # mean squared residual over the whole day
                 ("compared", "i4", (p,)),
-                ("variance", "f4", (p, s, f)),  # of the bank
+                ("deviation", "f2", (p, s, f)),  # of the bank: its standard deviation
                 ("samples", "i4", (p,)),
                 ("second", "f4", (c, p, s)),  # moments of the statistic: E T^2
                 ("fourth", "f4", (c, p, s)),  # E T^4
@@ -135,12 +135,12 @@ class Aspect:
         return np.stack(found, axis=-3)
 
 
-def bank(live: Records) -> Floats:
-    """The bank [..., P, S, F] of live records."""
-    return np.concatenate([live["quick"], live["slow"]], axis=-2, dtype=float)
-
-
-def keep_bank(live: Records, bank: Floats) -> None:
-    """Put a bank back into its records."""
-    live["quick"] = np.clip(bank[..., :QUICK, :], -LARGEST_F16, LARGEST_F16)
-    live["slow"] = bank[..., QUICK:, :]
+def halves(values: Floats, turn: Whole | int) -> NDArray[np.float16]:
+    """Values [..., P, S, F] as float16, rounded up in as many of the turns ([...], whole numbers that count up) as they are nearer to the upper neighbour:
+    nothing is lost over the turns, however small the steps in which they move. The golden ratio's multiples spread the turns evenly (Weyl, 1916)."""
+    values = np.clip(values, -LARGEST_F16, LARGEST_F16)
+    p, s, f = values.shape[-3:]
+    own = np.arange(p * s * f).reshape(p, s, f) * np.sqrt(2)
+    share = (np.asarray(turn)[..., None, None, None] * _GOLDEN + own) % 1
+    gap = np.ldexp(1.0, np.maximum(np.frexp(values)[1] - _BITS, _LEAST))
+    return np.asarray(np.floor(values / gap + share) * gap, np.float16)

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from contracts.statistics import NUMERIC
-from monitor.detectors import softmax
+from monitor.detectors import mmd, softmax
 from monitor.items.features import SMALLEST_CHANGE
 from monitor.video.aspect import Aspect, Channel
 
-WAVES: Final = 32
-"""Fourier features watched, of the version's 64: minutes of one camera move together in them, so that half of them tell a drift as soon."""
 _HOURLY: Final = 60
 """Embeddings have many axes: they get hourly contexts, and six spreads a day."""
 _AXIS, _SHARE, _ENTROPY = 0.05, 0.01, 0.02
@@ -56,7 +54,7 @@ def embedding(axes: int) -> Aspect:
     )
 
 
-def kernel(features: int = WAVES) -> Aspect:
+def kernel(features: int = mmd.FEATURES) -> Aspect:
     """The embedding's Fourier features. Against its own history only: what peers share is taken off on the axes, at a third of the state."""
     names = tuple(f"kernel feature {i + 1}" for i in range(features))
     channel = Channel("embedding kernel", "embedding", slice(0, features), "distance")

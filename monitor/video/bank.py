@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from monitor.detectors.ewma import Floats
 from monitor.video import almanac as almanacs
-from monitor.video import aspect as records
-from monitor.video.aspect import WEIGHT, Aspect, Records
+from monitor.video.aspect import WEIGHT, Aspect, Records, halves
 
 CLOSE: Final = 240
 """Minutes below its limit that close an alarm."""
@@ -64,7 +63,7 @@ def step(
     `frozen` [..., K] cameras do not learn (by default those with an alarm of this aspect); `forgiven` ones learn their excursion as no alarm. Returns
     ratios [..., K, C, P].
     """
-    live = state.live
+    live, almanac = state.live, state.almanac
     present: Flags = np.asarray(np.isfinite(means).all(axis=-1))
     slot = minute // aspect.slot
     frozen = state.alarmed() if frozen is None else frozen
@@ -75,10 +74,10 @@ def step(
     residuals, ripe = _residuals(aspect, state, means, present, minute)
     if not ripe.any():
         return np.array(live["ratio"])
-    bank = records.bank(live)
+    bank = live["bank"].astype(float)
     bank += (WEIGHT[:, None] * ripe[..., None, None]) * (residuals[..., None, :] - bank)
-    records.keep_bank(live, bank)
-    return _judge(aspect, state, bank, ripe, minute)
+    live["bank"] = halves(bank, minute)
+    return _judge(aspect, live, almanac, ripe, minute)
 
 
 def _residuals(aspect: Aspect, state: State, means: Floats, present: Flags, minute: int) -> tuple[Floats, Flags]:
@@ -146,12 +145,11 @@ def _against_peers(own: Floats, known: Flags) -> tuple[Floats, Flags]:
     return peer, several
 
 
-def _judge(aspect: Aspect, state: State, bank: Floats, heard: Flags, minute: int) -> Floats:
-    """Statistics of the bank over limits, and the alarms that open and close by them."""
-    live, almanac = state.live, state.almanac
+def _judge(aspect: Aspect, live: Records, almanac: Records, heard: Flags, minute: int) -> Floats:
+    """Statistics over limits, and the alarms that open and close by them."""
     gathered = almanac["samples"][..., None, :, None] > 0  # [..., 1, P, 1]
-    variance = np.where(gathered[..., 0, :, :, None], almanac["variance"], np.float32(1))
-    statistic = aspect.statistics(bank, variance)
+    variance = np.where(gathered[..., 0, :, :, None], almanacs.variance(almanac), 1.0)
+    statistic = aspect.statistics(live["bank"].astype(float), variance)
     said = heard[..., None, :]
     live["peak"] = np.maximum(live["peak"], np.where(said[..., None] & gathered, statistic, 0))
     limit = almanac["limit"]

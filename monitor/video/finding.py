@@ -9,7 +9,6 @@ import numpy as np
 from monitor.detectors.ewma import Floats
 from monitor.incidents.finding import MOST_PARTS, Finding, Part, Performance, Reading
 from monitor.video import almanac as almanacs
-from monitor.video import aspect as records
 from monitor.video.aspect import SCALES, Aspect, Channel
 from monitor.video.bank import State
 from monitor.video.plan import Judged
@@ -57,13 +56,13 @@ def _parts(aspect: Aspect, channel: Channel, c: int, p: int, state: State, minut
     live, almanac = state.live[0], state.almanac[0]
     if not almanac["samples"][p]:
         return ()
-    variance = almanac["variance"][p].astype(float)
+    variance = almanacs.variance(almanac)
     limit = almanac["limit"][c, p]
-    bank = records.bank(live)
-    statistic = aspect.statistics(bank, np.maximum(almanac["variance"], 1e-30))[c, p]
+    bank = live["bank"].astype(float)
+    statistic = aspect.statistics(bank, np.maximum(variance, 1e-30))[c, p]
     scale = int(np.where(limit > 0, statistic / np.where(limit > 0, limit, 1), 0).argmax())
     moved = bank[p, scale, channel.columns]
-    errors = moved / np.sqrt(variance[scale, channel.columns])
+    errors = moved / np.sqrt(variance[p, scale, channel.columns])
     level, unit = _level(aspect, state, minute)
     whole = float(np.square(errors).sum()) or 1.0
     names, normal, units = aspect.features[channel.columns], level[channel.columns], unit[p, channel.columns]
@@ -95,6 +94,6 @@ def _performance(aspect: Aspect, state: State, minute: int, accuracy: float | No
     if accuracy is None or "expected accuracy" not in aspect.features or not state.almanac["samples"][0, 0]:
         return None
     unit = bank_units(aspect, state, minute)[0, -2:]
-    moved = records.bank(state.live[0])[0, _HOUR, -2:] * unit
-    half = Z_95 * np.sqrt(state.almanac[0]["variance"][0, _HOUR, -2:]) * unit
+    moved = state.live[0]["bank"][0, _HOUR, -2:].astype(float) * unit
+    half = Z_95 * state.almanac[0]["deviation"][0, _HOUR, -2:].astype(float) * unit
     return Performance(accuracy, float(moved[0]), float(half[0]), float(moved[1]), float(half[1]))

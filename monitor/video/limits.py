@@ -43,7 +43,7 @@ def tails(aspect: Aspect, budget: float) -> Floats:
 def limits(aspect: Aspect, almanac: Records, tail: Floats) -> Floats:
     """The limits [..., C, P, S] of squared statistics that an almanac's history supports; 0 where it is too short."""
     gathered = almanac["samples"] * float(aspect.slot)  # [..., P] minutes
-    variance = almanac["variance"].astype(float)
+    variance = np.square(almanac["deviation"], dtype=float)
     inflation = _SCALES[:, None] * variance / np.maximum(variance[..., :1, :], 1e-30)
     seen = (gathered[..., None] >= LENGTHS / 2 * _SCALES)[..., None]
     memory = np.where(seen, inflation, 1.0).max(axis=-2)  # [..., P, F] minutes: the integrated correlation time

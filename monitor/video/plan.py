@@ -69,7 +69,7 @@ def _classifier(reference: Reference, budget: float) -> Plan:
     def features(rows: Rows) -> Floats:
         statistics, embedding, _ = layout.split(rows)
         mapped = reference.features(rows)[:, first:]  # Fourier features, then the answers
-        waves, answers = mapped[:, : aspects.WAVES], mapped[:, mmd.FEATURES : mmd.FEATURES + len(said.features)]
+        waves, answers = mapped[:, : mmd.FEATURES], mapped[:, mmd.FEATURES : mmd.FEATURES + len(said.features)]
         parts = [levelled(statistics), answers] + ([embedding, waves] if layout.axes else [])
         return np.concatenate(parts, axis=1)
 

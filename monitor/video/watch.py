@@ -190,7 +190,7 @@ def _note(scene: Scene, minute: int, aspect: Aspect, before: np.void, live: np.v
     for p, scope in enumerate(aspect.scopes):
         heard = live["heard"][p] != (before["heard"][p] if live["slot"] == before["slot"] else 0)
         if heard and almanac["samples"][p]:
-            scene.past(scope).take(minute, live["quick"][p, 0])
+            scene.past(scope).take(minute, live["bank"][p, 0].astype(float))
 
 
 def _alarmed(looks: list[Look]) -> dict[str, int]:

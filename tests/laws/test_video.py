@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from benchmarks.monitor.sites import ASPECTS, CAMERAS, LUMA, START, Sites
 from monitor.detectors.ewma import Floats
 from monitor.standard import Standard
-from monitor.video import aspect, bank, limits
+from monitor.video import bank, limits
 from monitor.video.aspect import DAY, SCALES, Aspect, Channel
 from monitor.video.plan import plan
 from monitor.video.scene import Block, Scene
@@ -190,7 +190,7 @@ def test_absent_cameras_and_absent_minutes_leave_banks_untouched() -> None:
     for m in range(1, 30):
         bank.step(SMALL, state, means, START + m, TAIL)
     assert state.live[2] == held
-    assert (aspect.bank(state.live)[[0, 1, 3], 1] == 0).all()  # three are left: too few peers
+    assert (state.live["bank"][[0, 1, 3], 1] == 0).all()  # three are left: too few peers
 
 
 @pytest.mark.parametrize("kind", ["constant", "nan", "quantised"])
@@ -206,8 +206,8 @@ def test_degenerate_cameras_are_never_judged_wrongly(kind: str) -> None:
             means = means + rng.integers(0, 2, (4, 2))
         bank.step(SMALL, state, means, START + m, TAIL)
         assert not state.alarmed().any()
-    assert np.isfinite(aspect.bank(state.live)).all()
-    assert np.isfinite(state.almanac["variance"]).all()
+    assert np.isfinite(state.live["bank"]).all()
+    assert np.isfinite(state.almanac["deviation"]).all()
 
 
 def test_a_young_camera_gives_no_verdict() -> None:

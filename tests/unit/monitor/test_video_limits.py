@@ -23,7 +23,7 @@ def test_tails_spend_the_safe_share_of_the_budget() -> None:
 def test_a_limit_is_students_quantile_with_the_freedom_that_the_history_has() -> None:
     tail = limits.tails(IMAGE, 1.0)
     made = weeks(IMAGE, np.zeros(10), np.ones(10), tail)
-    made["variance"][:, :, :] = 1 / np.array(SCALES)[None, :, None]  # white residuals: a memory of one minute
+    made["deviation"][:, :, :] = np.sqrt(1 / np.array(SCALES)[None, :, None])  # white residuals: a memory of one minute
     found = limits.limits(IMAGE, made[None], tail)[0]
     gathered = made["samples"][0] * IMAGE.slot
     for s, scale in enumerate(SCALES[:-1]):
@@ -34,7 +34,7 @@ def test_a_limit_is_students_quantile_with_the_freedom_that_the_history_has() ->
 def test_a_distance_is_fishers_quantile() -> None:
     tail = limits.tails(EMBEDDING, 1.0)
     made = weeks(EMBEDDING, np.zeros(8), np.ones(8), tail)
-    made["variance"][:, :, :] = 1 / np.array(SCALES)[None, :, None]
+    made["deviation"][:, :, :] = np.sqrt(1 / np.array(SCALES)[None, :, None])
     made["second"], made["fourth"] = 1.0, 1.0 + 2 / 8  # the moments of a mean over 8 squared normals
     found = limits.limits(EMBEDDING, made[None], tail)[0]
     freedom = 2 * made["samples"][0] * EMBEDDING.slot / (SCALES[0] + 1)
