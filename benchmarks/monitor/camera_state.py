@@ -160,7 +160,7 @@ def fleet(path: str) -> None:
             part = msgspec.msgpack.decode(value, type=KINDS[kind])
             own = {"name": name, "site": site[name]} if isinstance(part, Camera) else {"camera": name}
             world.memory.restore(msgspec.structs.replace(part, **own))
-    world.line.now = (now // 60 + 2) * 60
+    world.line.now = (now // 60 + 2) * 60 - 30 / FLEET  # frames fall in the middle of their steps: none on a minute's edge
     before = sum(scene.minutes for scene in world.memory.scenes.values())
     for frame in world.line.pass_by(world.cameras, MINUTES + 1, usual(), "2", stream="video"):
         world.judge.apply(msgspec.structs.replace(frame, site=site[frame.camera]), world.line.now)
