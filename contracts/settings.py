@@ -26,7 +26,7 @@ from contracts.ids import NAME
 from contracts.log_security import LogSecurity
 
 SECTIONS: Final = ("serving", "monitor", "retrain", "standalone")
-_NOT_SETTINGS: Final = ("KEEPSIGHT_TEST_", "KEEPSIGHT_REQUIRE_ALL", "KEEPSIGHT_SETTINGS")
+_NOT_SETTINGS: Final = ("KEEPSIGHT_TEST_", "KEEPSIGHT_REQUIRE_ALL", "KEEPSIGHT_SETTINGS", "KEEPSIGHT_CAMERA_")
 
 
 class ServiceSettings(BaseSettings):

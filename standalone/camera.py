@@ -3,7 +3,6 @@
 A camera knows the truth of every cell it photographs, as no real camera does: the account at the end compares. Serving learns it only through labels.
 """
 
-import http.client
 import json
 import threading
 import time
@@ -13,6 +12,9 @@ from typing import Final
 from urllib.parse import urlencode
 
 from contracts.errors import KeepsightError
+from standalone.camera_client.connection import Connection as Http
+from standalone.camera_client.connection import UnreachableError, server_of
+from standalone.camera_client.retry import retry_after_s
 from standalone.photographs import Cell
 
 TRIES: Final = 40
@@ -56,27 +58,24 @@ class Connection:
     """One camera's HTTP connection to serving, opened again when it breaks. Not thread-safe."""
 
     def __init__(self, address: str, timeout_s: float = 15.0) -> None:
-        host, _, port = address.rpartition(":")
-        self._http = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
+        self._http = Http(server_of(address), timeout_s)
 
     def post(self, path: str, body: bytes, content_type: str) -> bytes:
         """The body of a 2xx answer. Raises NotAnsweredError when serving refuses, or does not answer after TRIES tries."""
         reason, content = "", b""
         for _ in range(TRIES):
             try:
-                self._http.request("POST", path, body, {"Content-Type": content_type})
-                answer = self._http.getresponse()
-                content = answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                self._http.close()
-                reason, content, wait_s = repr(error), b"", RETRY_S
+                reply = self._http.post(path, body, {"Content-Type": content_type})
+            except UnreachableError as error:
+                reason, content, wait_s = str(error), b"", RETRY_S
             else:
-                if 200 <= answer.status < 300:
+                content = reply.body
+                if 200 <= reply.status < 300:
                     return content
-                reason = f"{answer.status} {content.decode(errors='replace')[:300]}"
-                if answer.status not in (429, 503):
+                reason = f"{reply.status} {content.decode(errors='replace')[:300]}"
+                if reply.status not in (429, 503):
                     break
-                wait_s = min(1.0, float(answer.getheader("Retry-After") or RETRY_S))
+                wait_s = min(1.0, retry_after_s(reply.retry_after, time.time()) if reply.retry_after else RETRY_S)
             time.sleep(wait_s)
         raise NotAnsweredError(f"POST {path}: {reason}", content)
 
