@@ -102,7 +102,7 @@ class Connection:
                 raise TurnedAwayError(
                     f"TLS with {self.server.url} failed: {error.reason}. {_tls_advice(str(error.reason))}"
                 ) from None
-            raise UnreachableError(f"{self.server.url} does not answer: {_words(error)}") from None
+            raise UnreachableError(f"{self.server.url} does not answer: {_words(error, self.server.secure)}") from None
 
     def close(self) -> None:
         """Hang up; the next request connects anew."""
@@ -140,13 +140,14 @@ def _tls_advice(reason: str) -> str:
     return "Both sides need TLS 1.2 or newer"
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, secure: bool) -> str:
     if isinstance(error, socket.gaierror):
         return f"its name is not known ({error.strerror})"
     if isinstance(error, TimeoutError):
         return "it took too long"
-    if isinstance(error, http.client.RemoteDisconnected):
-        return "it hung up"
+    if isinstance(error, _HUNG_UP):
+        other = "wants a certificate of this camera: --cert-file" if secure else "speaks TLS: https://"
+        return f"it hung up (it is stopping, or {other})"
     if isinstance(error, http.client.HTTPException):
         return f"what came is no HTTP ({type(error).__name__})"
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
