@@ -230,6 +230,17 @@ def test_a_followed_folder_is_emptied_as_files_come(url: str, tmp_path: Path) ->
     assert client.ended() == 0
 
 
+def test_the_guides_python_sends_frames(url: str, serving: ServingProcess, tmp_path: Path) -> None:
+    names = folder_of(tmp_path / "pictures", 3)
+    (tmp_path / "pictures" / names[1]).write_bytes(b"no image")
+    code = (ROOT / "docs" / "cameras.md").read_text().partition("```python\n")[2].partition("```")[0]
+    files = [str(tmp_path / "pictures" / name) for name in names]
+    command = [sys.executable, "-c", code, url.removeprefix("http://"), "line-2", *files]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    assert [line.split()[1] in ("china", "flower") for line in said] == [True, False, True]
+    assert "415" in said[1]
+
+
 def test_a_key_and_certificates_open_the_door_and_each_that_is_wrong_is_named(tmp_path: Path) -> None:
     authority, other = Authority(tmp_path), Authority(tmp_path, "other")
     certificate, certificate_key = authority.sign("serving")
