@@ -4,6 +4,7 @@ import contextlib
 import io
 import struct
 import tracemalloc
+import zipfile
 import zlib
 
 import cv2
@@ -182,6 +183,32 @@ def test_a_jpeg_of_endless_scans_is_refused_before_decoding() -> None:
     with pytest.raises(FrameError, match=r"has 2\d\d scans, at most 100") as caught:
         decode(many)
     assert caught.value.reason == "not_decodable"
+
+
+def test_a_large_jpeg_has_fewer_scans() -> None:
+    at, scan = PROGRESSIVE.index(b"\xff\xc2") + 5, PROGRESSIVE.index(b"\xff\xda")
+    large = PROGRESSIVE[:at] + struct.pack(">HH", 5000, 5000) + PROGRESSIVE[at + 4 :]
+    many = large[:scan] + PROGRESSIVE[scan : scan + 14] * 8 + large[scan:]
+    with pytest.raises(FrameError, match="has 18 scans, at most 16 are decoded at its size"):
+        decode(many)
+
+
+@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("comment", [b"", b"x" * 999, b"PK\5\6" + bytes(30), b"\xff\xd9"])
+def test_an_image_that_is_an_archive_too_is_refused(name: str, comment: bytes) -> None:
+    stream = io.BytesIO(TAKEN[name])
+    with zipfile.ZipFile(stream, "a") as archive:
+        archive.writestr("run.js", "alert(1)")
+        archive.comment = comment
+    assert zipfile.is_zipfile(io.BytesIO(stream.getvalue()))
+    for tail in (b"", b"junk"):
+        assert reason(stream.getvalue() + tail) == "not_decodable"
+
+
+def test_an_image_that_is_a_document_too_is_refused() -> None:
+    comment = b"\xff\xfe\x00\x20%PDF-1.7 and so on" + bytes(12)
+    assert reason(JPEG[:2] + comment + JPEG[2:]) == "not_decodable"
+    assert np.array_equal(decode(JPEG + b"%PDF-1.7 PK\5\6" + bytes(50)), decode(JPEG))  # only words: no reader would take it
 
 
 def test_a_png_of_endless_chunks_is_refused() -> None:
