@@ -52,6 +52,11 @@ def inspect(content: bytes, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PI
     header = _header(content)
     _refuse_polyglot(content)
     check_size(header.width, header.height, max_pixels)
+    if header.codec == "jpeg" and header.width * header.height > _MAX_PIXELS_A_BYTE * len(content):
+        raise FrameError(
+            "truncated",
+            f"the JPEG frame claims {header.width} x {header.height} pixels, for which {len(content)} bytes are too few",
+        )
     return header
 
 
@@ -228,6 +233,8 @@ def _refuse_polyglot(content: bytes) -> None:
             raise FrameError("not_decodable", "the frame is a ZIP archive too; send the image alone")
 
 
+_MAX_PIXELS_A_BYTE: Final = 512
+"""Of a JPEG: 8 blocks of 64 pixels, for a Huffman code has at least one bit. A header that lies is refused before its pixels are allocated."""
 _ZIP_END: Final = 22 + 0xFFFF
 """The end record of a ZIP with the longest comment: where readers look for it."""
 _OTHERS: Final = {

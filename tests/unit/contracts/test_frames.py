@@ -149,6 +149,17 @@ def test_a_header_that_lies_within_the_limits_is_refused_by_the_decoder(name: st
     assert reason(claiming(2000, 2000)[name]) in ("truncated", "not_decodable")
 
 
+def test_a_jpeg_that_is_too_short_for_its_size_is_refused_before_decoding() -> None:
+    with pytest.raises(FrameError, match=r"claims 2000 x 2000 pixels, for which \d+ bytes are too few") as caught:
+        inspect(claiming(2000, 2000)["jpeg"])
+    assert caught.value.reason == "truncated"
+    flat = cv2.imencode(".jpg", np.zeros((4000, 4000), np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 1, cv2.IMWRITE_JPEG_OPTIMIZE, 1])[
+        1
+    ].tobytes()
+    assert inspect(flat) == Header("jpeg", 4000, 4000)  # nothing is shorter than a black frame
+    assert len(flat) < 4 * 4000 * 4000 / 512
+
+
 def test_the_pixel_limits_hold_for_both_sides_and_the_area() -> None:
     assert inspect(png(8192, 3000)) == Header("png", 8192, 3000)
     for width, height in ((8193, 8), (8, 8193), (5001, 5000)):
@@ -187,7 +198,7 @@ def test_a_jpeg_of_endless_scans_is_refused_before_decoding() -> None:
 
 def test_a_large_jpeg_has_fewer_scans() -> None:
     at, scan = PROGRESSIVE.index(b"\xff\xc2") + 5, PROGRESSIVE.index(b"\xff\xda")
-    large = PROGRESSIVE[:at] + struct.pack(">HH", 5000, 5000) + PROGRESSIVE[at + 4 :]
+    large = PROGRESSIVE[:at] + struct.pack(">HH", 5000, 5000) + PROGRESSIVE[at + 4 :] + bytes(50_000)
     many = large[:scan] + PROGRESSIVE[scan : scan + 14] * 8 + large[scan:]
     with pytest.raises(FrameError, match="has 18 scans, at most 16 are decoded at its size"):
         decode(many)
