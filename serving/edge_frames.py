@@ -85,8 +85,7 @@ class FrameEdge:
         self.reserve()
         try:
             frame = await self._read(receive, admitted, received_at)
-            if time.perf_counter() - start >= admitted.deadline_s:
-                raise _expired(admitted)
+            self.check_deadline(admitted, start)
         except BaseException:
             self.release()
             raise
@@ -110,6 +109,11 @@ class FrameEdge:
     def release(self) -> None:
         """Give a slot back."""
         self._queue.release()
+
+    def check_deadline(self, admitted: Admitted, start: float) -> None:
+        """Refuse to queue what is late already. Raises ProblemError."""
+        if time.perf_counter() - start >= admitted.deadline_s:
+            raise _expired(admitted)
 
     async def answered(self, frames: Sequence[Frame], admitted: Admitted, start: float) -> list[Outcome]:
         """Queue the frames of one request on the slots reserved for them; their outcomes, in their order."""

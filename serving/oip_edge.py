@@ -59,7 +59,7 @@ class OipEdge:
                 await send_body(send, 200, JSON, b"")
             case ["v2", "health", "ready"]:
                 _only("GET", scope)
-                await send_body(send, 400 if self._not_ready() else 200, JSON, b"")
+                await _send_ready(send, self._not_ready() or "")
             case ["v2", "models", "stats"]:
                 _only("GET", scope)
                 await _send(send, self._stats(""))
@@ -86,7 +86,7 @@ class OipEdge:
             raise ProblemError("not-found", f"{scope['path'][:128]!r} is no path of the protocol")
         _only("POST" if what == "infer" else "GET", scope)
         if what == "ready":
-            await send_body(send, 200 if self._ready(name, version) else 400, JSON, b"")
+            await _send_ready(send, self._why_not_ready(name, version))
             return
         if name != self._name:
             raise ProblemError(
@@ -100,11 +100,14 @@ class OipEdge:
         else:
             await _send(send, self._described(what, version))
 
-    def _ready(self, name: str, version: str) -> bool:
+    def _why_not_ready(self, name: str, version: str) -> str:
+        if name != self._name:
+            return f"this server serves {self._name!r} only"
         try:
-            return name == self._name and self._not_ready() is None and bool(versions_of(self._lineup(), name, version))
-        except ProblemError:
-            return False
+            versions_of(self._lineup(), name, version)
+        except ProblemError as problem:
+            return problem.detail
+        return self._not_ready() or ""
 
     def _described(self, what: str, version: str) -> dict[str, Any]:
         versions = versions_of(self._lineup(), self._name, version)
@@ -122,9 +125,11 @@ class OipEdge:
         check_head(scope["headers"], _MAX_INDEX_BYTES)
         body = await read_body(receive, _MAX_INDEX_BYTES, self._body_timeout_s)
         try:
-            json.loads(body or b"{}")
+            asked = json.loads(body or b"{}")
         except (ValueError, RecursionError) as error:
             raise ProblemError("bad-json", f"the body is no JSON: {error}") from None
+        if isinstance(asked, dict) and not isinstance(asked.get("ready", False), bool):
+            raise ProblemError("bad-json", "`ready` is true or false")
         versions = versions_of(self._lineup(), self._name) if self._lineup() else {}
         return [
             {"name": self._name, "version": version, "state": "READY", "reason": role} for version, (_, role) in versions.items()
@@ -132,6 +137,11 @@ class OipEdge:
 
 
 _CHANNELS: Final = "which versions are loaded follows the model's channels, which retraining and `keepsight` (approve, rollback) move; not this call"
+
+
+async def _send_ready(send: Send, why_not: str) -> None:
+    """200 and nothing, or 400 as the protocol has it."""
+    await send_body(send, 400 if why_not else 200, JSON, json.dumps({"error": why_not}).encode() if why_not else b"")
 
 
 async def _send(send: Send, document: object) -> None:

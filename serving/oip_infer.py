@@ -87,12 +87,14 @@ class Inference:
         try:
             body = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
             request, pictures = self._read(body, length)
-            asked, words = model.outputs(request), self._words(request.parameters) | words
-            admitted = admitted or self._frames.admit(words, key, received_at, start)
+            asked, binary = model.outputs(request), model.flag(request.parameters, "binary_data_output", length == 0)
+            words = self._words(request.parameters) | words
+            admitted = admitted or self._frames.admit(_named(words), key, received_at, start)
             for _ in pictures[1:]:
                 self._frames.admit(words, key, received_at, start)
                 self._frames.reserve()
                 slots += 1
+            self._frames.check_deadline(admitted, start)
             pinned = self._pinned(version, admitted.camera_name)
             frames = [self._frames.frame(admitted, received_at, header, content) for header, content in pictures]
         except BaseException:
@@ -101,7 +103,6 @@ class Inference:
             raise
         for frame in frames:
             frame.pinned = pinned
-        binary = bool((request.parameters or {}).get("binary_data_output", length == 0))
         return _Taken(request.id, asked, binary, admitted, frames, pinned[0])
 
     def _reply(self, taken: _Taken, answers: list[Answer]) -> Reply:
@@ -123,15 +124,7 @@ class Inference:
         timeout = given.get("timeout")
         if "deadline_ms" not in found and type(timeout) is int and timeout > 0:
             found["deadline_ms"] = f"{min(timeout, _MAX_TIMEOUT_US) / 1000:g}"
-        if not found.get("camera"):
-            found["camera"] = self._camera
-        if not found["camera"]:
-            raise ProblemError(
-                "missing-camera",
-                "name the camera whose frames these are: the request's parameter `camera`, ?camera=NAME, or the header Keepsight-Camera; "
-                "or let [serving] v2_camera say whose they are when nobody does",
-            )
-        return found
+        return {"camera": self._camera} | found
 
     def _pinned(self, version: str, camera: str) -> tuple[Served, Variant]:
         lineup = self._lineup()
@@ -145,6 +138,17 @@ class Inference:
         answered = all(isinstance(outcome, Answer) for outcome in outcomes)
         begun = min((frame.begun_at for frame in taken.frames if frame.begun_at), default=now)
         self._statistics.add(taken.served.version, len(outcomes) if answered else 0, begun - start, now - begun, self._clock())
+
+
+def _named(words: dict[str, str]) -> dict[str, str]:
+    """What is said of the frames, if it names their camera. Raises ProblemError."""
+    if not words.get("camera"):
+        raise ProblemError(
+            "missing-camera",
+            "name the camera whose frames these are: the request's parameter `camera`, ?camera=NAME, or the header Keepsight-Camera; "
+            "or let [serving] v2_camera say whose they are when nobody does",
+        )
+    return words
 
 
 def versions_of(lineup: Lineup | None, name: str, version: str = "") -> dict[str, tuple[Served, Variant]]:

@@ -19,7 +19,7 @@ from contracts.manifest import Manifest
 from serving import oip_wire as wire
 from serving import problems
 from serving.frame import Answer
-from serving.oip_wire import Input, Output, Request, Tensor
+from serving.oip_wire import Input, Output, Parameters, Request, Tensor
 from serving.problems import ProblemError
 from serving.served import Scores
 
@@ -75,7 +75,16 @@ def outputs(request: Request) -> list[Output]:
         raise _wrong(f"unexpected inference output {unknown[0][:64]!r}; the outputs are {', '.join(OUTPUTS)}")
     for one in asked.values():
         _classes(one)
+        flag(one.parameters, "binary_data", False)
     return list(asked.values()) or [Output(name) for name in OUTPUTS]
+
+
+def flag(parameters: Parameters | None, name: str, otherwise: bool) -> bool:
+    """A parameter that is true or false; `otherwise` where it was not given. Raises ProblemError."""
+    said = (parameters or {}).get(name)
+    if said is not None and not isinstance(said, bool):
+        raise _wrong(f"{name} is {str(said)[:32]!r}; it is true or false")
+    return otherwise if said is None else said
 
 
 def tensors(
@@ -94,7 +103,7 @@ def tensors(
         values = made[one.name]()
         if (top := _classes(one)) > 0:
             values = _top(values, top, labels)
-        found.append(Tensor(one.name, values, bool((one.parameters or {}).get("binary_data", binary))))
+        found.append(Tensor(one.name, values, flag(one.parameters, "binary_data", binary)))
     return found
 
 
