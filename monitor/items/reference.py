@@ -190,7 +190,7 @@ def fit(
     error = bootstrap.standard_error(banks, _floor(layout, values.shape[1]))
     last = slice(_expectation(layout).stop, None)
     tail = budget.tail(len(channels) * len(scales))
-    limits = [bootstrap.limit(c.statistic(banks[..., c.columns], error[:, c.columns]), tail) for c in channels]
+    limits = [bootstrap.limit(c.statistic(banks[..., c.columns], error[:, c.columns]), tail, len(pieces)) for c in channels]
     luma, contrast = (baseline.statistics[:, NUMERIC.index(name)] for name in ("luma_mean", "contrast"))
     log_sharpness = levelled(baseline.statistics.astype(np.float64))[:, NUMERIC.index("sharpness")]
     focus = float(log_sharpness.mean())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from monitor.detectors import bootstrap, ewma
 
@@ -46,11 +46,17 @@ def test_runs_of_neighbours_have_the_length_asked_for_and_go_round() -> None:
 def test_the_tail_of_a_normal_mean_is_found_a_hundred_times_beyond_what_was_seen() -> None:
     """The largest of ten standard normals: its limit at 1e-6, from 11,520 of them, within 8 %."""
     seen = np.abs(np.random.default_rng(3).standard_normal((bootstrap.REPLICATES, bootstrap.BLOCKS, 2, 10))).max(axis=-1)
-    assert bootstrap.limit(seen, 1e-6) == pytest.approx(norm.isf(1e-6 / 20), rel=0.08)
+    assert bootstrap.limit(seen, 1e-6, 100_000) == pytest.approx(norm.isf(1e-6 / 20), rel=0.08)
+
+
+def test_the_fewer_recordings_the_wider_as_student_has_it() -> None:
+    seen = np.abs(np.random.default_rng(3).standard_normal((bootstrap.REPLICATES, bootstrap.BLOCKS, 1)))
+    known, few = bootstrap.limit(seen, 1e-6, 100_000)[0], bootstrap.limit(seen, 1e-6, 8)[0]
+    assert few == pytest.approx(known * t.isf(1e-6, 7) / norm.isf(1e-6), rel=0.15)  # the known one may stand at WORST
 
 
 def test_a_limit_stands_above_the_worst_that_was_seen() -> None:
     seen = np.abs(np.random.default_rng(3).standard_normal((bootstrap.REPLICATES, bootstrap.BLOCKS, 1)))
     seen[7, 7] = 20.0
-    assert bootstrap.limit(seen, 0.01)[0] == pytest.approx(bootstrap.WORST * 20)
-    assert bootstrap.limit(np.zeros_like(seen), 1e-6)[0] == 0.0
+    assert bootstrap.limit(seen, 0.01, 60)[0] == pytest.approx(bootstrap.WORST * 20)
+    assert bootstrap.limit(np.zeros_like(seen), 1e-6, 60)[0] == 0.0
