@@ -1,14 +1,19 @@
 """The real Triton server that the PyPI package nvidia-pytriton 0.7 carries (tritonserver 2.51), as an oracle of the protocol. It needs no GPU.
 
-It is installed once (55 MB, some ten seconds) into an environment of its own below .cache/, which git ignores.
+It is installed once (55 MB, some ten seconds) into an environment of its own below .cache/, which git ignores. Where it cannot be installed, tests skip by name, or fail when
+KEEPSIGHT_REQUIRE_ALL=1 says that nothing may be skipped.
 """
 
 import atexit
+import os
 import shutil
 import subprocess
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 from tests.oip_cases import MODEL
 from tests.serving_process import PATIENCE_S, ROOT, eventually
@@ -64,13 +69,21 @@ def installed() -> Path:
         pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         # The server alone is wanted, not PyTriton and what it stands on.
         for command in ([sys.executable, "-m", "venv", ENVIRONMENT], [*pip, "--no-deps", _PACKAGE], [*pip, "numpy<2"]):
-            subprocess.run(command, check=True, capture_output=True, text=True)
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                _absent(f"{_PACKAGE} cannot be installed: {done.stderr.strip()[-300:]}")
         (ENVIRONMENT / ".ready").touch()
     (found,) = ENVIRONMENT.glob("lib/python*/site-packages/pytriton/tritonserver")
     stub = found / "backends" / "python" / "triton_python_backend_stub"
     if not stub.exists():
         stub.symlink_to(found / "python_backend_stubs" / f"{sys.version_info.major}.{sys.version_info.minor}" / stub.name)
     return found
+
+
+def _absent(why: str) -> NoReturn:
+    if os.environ.get("KEEPSIGHT_REQUIRE_ALL") == "1":
+        pytest.fail(f"KEEPSIGHT_REQUIRE_ALL=1, but: {why}")
+    pytest.skip(why)
 
 
 class TritonServer:

@@ -94,9 +94,20 @@ def test_any_body_is_a_request_or_refused(body: bytes, length: int | None) -> No
 @given(st.integers(0, 2**32 - 1), st.binary(max_size=24))
 def test_any_tensor_of_bytes_is_read_or_refused(size: int, rest: bytes) -> None:
     tensor = struct.pack("<I", size) + rest
-    (one,) = wire.parse(*body_of([{"name": "image", "shape": [1], "datatype": "BYTES"}], tensor)).inputs
+    (one,) = wire.parse(*body_of([{"name": "image", "shape": [9], "datatype": "BYTES"}], tensor)).inputs
     if refusal(lambda: wire.strings(one)) is None:
         assert packed(*wire.strings(one)) == tensor
+
+
+@pytest.mark.parametrize("form", ["json", "binary"])
+def test_a_tensor_is_read_no_further_than_one_element_too_many(form: str) -> None:
+    """A million empty elements would hold the event loop."""
+    plain: dict[str, object] = {"name": "image", "shape": [2, 1], "datatype": "BYTES"}
+    if form == "json":
+        body, length = json.dumps({"inputs": [plain | {"data": [""] * 50}]}).encode(), None
+        assert wire.strings(wire.parse(body, length).inputs[0]) == [b""] * 3
+    else:
+        assert wire.strings(wire.parse(*body_of([plain], bytes(4 * 50))).inputs[0]) == [b""] * 3
 
 
 @pytest.mark.parametrize("value", ["-1", "+1", "1.0", "1e3", "", " ", "0x10", "٣", "9" * 19, "1,1"])
