@@ -1,7 +1,7 @@
 """The real Triton server that the PyPI package nvidia-pytriton 0.7 carries (tritonserver 2.51), as an oracle of the protocol. It needs no GPU.
 
-It is installed once (55 MB, some ten seconds) into an environment of its own below .cache/, which git ignores. Where it cannot be installed, tests skip by name, or fail when
-KEEPSIGHT_REQUIRE_ALL=1 says that nothing may be skipped.
+It is installed once (55 MB, some ten seconds) into an environment of its own below .cache/, which git ignores. Where it cannot be installed, tests skip
+by name, or fail when KEEPSIGHT_REQUIRE_ALL=1 says that nothing may be skipped.
 """
 
 import atexit
