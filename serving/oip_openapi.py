@@ -54,12 +54,14 @@ SCHEMAS: Final[Json] = {
 def paths(refusals: Refusals, keyed: Json) -> Json:
     """The paths below /v2. `refusals` documents problems by status, `keyed` says that a key may be asked for."""
 
-    def operation(summary: str, content: Json, problems: tuple[str, ...] = (), parameters: tuple[str, ...] = ()) -> Json:
+    def operation(
+        summary: str, content: Json, problems: tuple[str, ...] = (), parameters: tuple[str, ...] = (), asks: Json = keyed
+    ) -> Json:
         named = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parameters]
         return {
             "summary": summary,
             **({"parameters": named} if named else {}),
-            **keyed,
+            **asks,
             "responses": {"200": {"description": summary, "content": content}, **_told(refusals(problems))},
         }
 
@@ -72,8 +74,8 @@ def paths(refusals: Refusals, keyed: Json) -> Json:
         found = operation("Predict the frames of a tensor", reply, INFER_PROBLEMS, parameters)
         return {"post": {**found, "requestBody": {"required": True, "content": asked}}}
 
-    def ready(parameters: tuple[str, ...] = ()) -> Json:
-        found = operation("Whether frames are answered", {}, (), parameters)
+    def ready(parameters: tuple[str, ...] = (), asks: Json = keyed) -> Json:
+        found = operation("Whether frames are answered", {}, (), parameters, asks)
         found["responses"]["400"]["description"] = "They are not; or " + found["responses"]["400"]["description"]
         return {"get": found}
 
@@ -82,8 +84,8 @@ def paths(refusals: Refusals, keyed: Json) -> Json:
     del refused["responses"]["200"]
     document = {
         "/v2": get("The server and its extensions"),
-        "/v2/health/live": {"get": operation("Whether the process lives", {})},
-        "/v2/health/ready": ready(),
+        "/v2/health/live": {"get": operation("Whether the process lives", {}, asks={})},
+        "/v2/health/ready": ready(asks={}),
         "/v2/models/stats": get("Statistics of all versions", ("not-ready",)),
         "/v2/repository/index": {"post": index},
         "/v2/repository/models/{model}/load": {"post": refused},

@@ -41,7 +41,7 @@ def document() -> Json:
             "/livez": {"get": _get("Whether the process lives", {"200": "It does"})},
             "/readyz": {"get": _get("Whether frames are answered", {"200": "They are", "503": "They are not; `reason` says why"})},
             "/metrics": {"get": _get("Prometheus metrics", {"200": "The exposition"}, "text/plain", keyed=True)},
-            **oip_openapi.paths(lambda kinds: _refusals(kinds + _KEY_PROBLEMS), _KEYED),
+            **oip_openapi.paths(lambda kinds: _refusals((*kinds, *_KEY_PROBLEMS, "not-found")), _KEYED),
         },
         "components": {
             "schemas": {**schemas, **oip_openapi.SCHEMAS, "Problem": _problem()},
@@ -97,7 +97,7 @@ def _ok(text: str, schema: Json) -> Json:
 
 def _refusals(kinds: tuple[str, ...]) -> Json:
     by_status: dict[int, list[str]] = {}
-    for kind in (*kinds, *_CONNECTION_PROBLEMS):
+    for kind in dict.fromkeys((*kinds, *_CONNECTION_PROBLEMS)):
         by_status.setdefault(KINDS[kind].status, []).append(f"{KINDS[kind].title} ({kind})")
     schema = {"schema": {"$ref": _REFERENCE.format(name="Problem")}}
     return {

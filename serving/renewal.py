@@ -14,7 +14,7 @@ from contracts.errors import KeepsightError
 from contracts.logs import Logger
 from serving.instruments import Instruments
 
-_LOOK_EVERY_S: Final = 1.0
+_LOOK_EVERY_S: Final = 0.5
 Signature = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -56,7 +56,7 @@ class Renewed:
 
 
 class Renewal:
-    """Looks at files once a second, on a thread of its own."""
+    """Looks at files twice a second, on a thread of its own."""
 
     def __init__(self, files: Sequence[Renewed], instruments: Instruments, log: Logger) -> None:
         self._files, self._instruments, self._log = files, instruments, log

@@ -144,6 +144,12 @@ class ServingProcess:
         answer = on.getresponse()
         return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process
+        return self._process.pid
+
     def get(self, path: str) -> Reply:
         """GET a path."""
         return self.ask("GET", path)

@@ -47,6 +47,13 @@ HOSTILE = {
     "a JPEG cut in the middle": (JPEG[: len(JPEG) // 2], 422, "truncated"),
     "a JPEG cut in its header": (JPEG[:20], 422, "truncated"),
     "a PNG cut in the middle": (_encoded(".png")[:-20], 422, "truncated"),
+    "a JPEG with a hole": (JPEG[:800] + bytes(60) + b"\xff\x77" + JPEG[862:], 422, "not-decodable"),
+    "a PNG with more than its picture": (
+        _encoded(".png")[:33] + _chunk(b"IDAT", zlib.compress(bytes(9 << 20))) + _chunk(b"IEND", b""),
+        422,
+        "not-decodable",
+    ),
+    "an animation": (_encoded(".png")[:33] + _chunk(b"acTL", bytes(8)) + _encoded(".png")[33:], 422, "animated"),
     "a frame of 4 x 4": (_encoded(".png", 4), 422, "too-small"),
     "nine megabytes": (JPEG + bytes(9 << 20), 413, "too-large"),
 }

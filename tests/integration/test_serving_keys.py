@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.keys import new_key
 from tests.certificates import Authority
 from tests.serving_process import ROOT, Load, ServingProcess, eventually
 from tests.small_model import photographs, publish_small_version
@@ -16,12 +17,17 @@ from tests.small_model import photographs, publish_small_version
 (JPEG,), _ = photographs(1)
 
 
-def _key(*arguments: str) -> str:
-    """A key made by the command that people use."""
-    done = subprocess.run(
-        [sys.executable, "-m", "standalone", "key", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    return done.stdout.strip()
+def _command(*arguments: str) -> str:
+    """What `keepsight key` prints."""
+    command = [sys.executable, "-m", "standalone", "key", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
+
+def _added(file: Path, key_id: str, *scopes: str) -> str:
+    """A new key, its line added to the file."""
+    token, line = new_key(key_id, scopes)
+    file.write_text((file.read_text() if file.exists() else "") + line)
+    return token
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +36,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServingPro
     home = tmp_path_factory.mktemp("house")
     file = home / "keys"
     keys = {
-        "line": _key("new", "line", "--cameras", "line-?", "--file", str(file)),
-        "ann": _key("new", "ann", "--labels", "--file", str(file)),
-        "scraper": _key("new", "scraper", "--metrics", "--file", str(file)),
+        "line": _command("new", "line", "--cameras", "line-?", "--file", str(file)),
+        "ann": _added(file, "ann", "labels"),
+        "scraper": _added(file, "scraper", "metrics"),
     }
     serving = ServingProcess(home, keys_file=str(file))
     publish_small_version(serving.repository)
@@ -67,13 +73,9 @@ def test_every_documented_path_is_closed_but_those_for_probes(house: tuple[Servi
     document = serving.get("/openapi.json").json
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            status, problem = _ask(
-                serving, "", method.upper(), path.replace("{", "").replace("}", ""), b"" if method == "post" else None
-            )
-            if "security" in operation:
-                assert (status, problem) == (401, "missing-key"), path
-            else:
-                assert status == 200, path
+            reply = serving.ask(method.upper(), path.replace("{", "").replace("}", ""), b"" if method == "post" else None)
+            assert reply.status == (401 if "security" in operation else 200), path
+            assert ("www-authenticate" in reply.headers) is ("security" in operation), path
     assert _ask(serving, "", "GET", "/docs") == (401, "missing-key")
 
 
@@ -85,22 +87,18 @@ def test_keys_are_replaced_while_frames_are_answered(house: tuple[ServingProcess
     with Load(serving, [JPEG], ["line-1", "line-2"]) as load:
         file.write_text(before[: len(before) // 2])  # somebody is writing it
         eventually("a half-written file is refused", lambda: serving.said("not_renewed"))
-        other = _key("new", "other", "--cameras", "gate", "--file", str(_mended(file, before)))
+        file.write_text(before)
+        other = _added(file, "other", "camera:gate")
         eventually("the new key opens", lambda: _ask(serving, other, "POST", "/v1/frames?camera=gate", JPEG)[0] == 200)
     assert (load.refused, load.broken) == ([], [])
     assert load.answers
-    _key("revoke", "other", "--file", str(file))
+    _command("revoke", "other", "--file", str(file))
     eventually("the old key is closed", lambda: _ask(serving, other, "POST", "/v1/frames?camera=gate", JPEG)[0] == 401)
     assert len(serving.said("renewed")) >= renewed + 2
     serving.key = keys["scraper"]
     assert serving.metric("keepsight_serving_renewals_total", what="keys", outcome="refused") >= 1
     assert serving.metric("keepsight_serving_refusals_total", problem="unknown-key") >= 1
     serving.key = ""
-
-
-def _mended(file: Path, content: str) -> Path:
-    file.write_text(content)
-    return file
 
 
 def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) -> None:
@@ -118,7 +116,7 @@ def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) ->
         return context
 
     install(old)
-    _key("new", "gateway", "--cameras", "line-*", "--certificate", "gateway.plant.example", "--file", str(keys))
+    keys.write_text("gateway camera:line-* cert:gateway.plant.example\n")
     settings = {
         "tls_cert_file": str(certificate),
         "tls_key_file": str(key),
