@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.frame_store import FrameStore
+from contracts.health import HealthServer
 from contracts.listener import listen
 from contracts.log import open_bus
 from contracts.logs import Logger, log_to_stderr
@@ -117,7 +118,7 @@ class Service:
         labels = Labels(
             self._keeper, self._journal, self._known_classes, settings.frame_store_max_days, self.instruments, time.time
         )
-        return Edge(frames, self._oip(frames, limits), labels, limits, self._not_ready, self.leaving.is_set, self.instruments)
+        return Edge(frames, self._oip(frames, limits), labels, limits, self.not_ready, self.leaving.is_set, self.instruments)
 
     def _oip(self, frames: FrameEdge, limits: Limits) -> OipEdge:
         settings, statistics = self._settings, Statistics()
@@ -127,7 +128,7 @@ class Service:
 
         most = min(settings.max_batch, settings.queue_limit)
         inference = Inference(settings.model, frames, limits, most, settings.v2_camera, lineup, statistics)
-        return OipEdge(settings.model, inference, statistics, lineup, self._not_ready, limits.body_timeout_s, self.instruments)
+        return OipEdge(settings.model, inference, statistics, lineup, self.not_ready, limits.body_timeout_s, self.instruments)
 
     def stop(self) -> None:
         """Finish what was taken: frames and shadows, stored frames, and the spool as far as the log takes it in time."""
@@ -150,7 +151,8 @@ class Service:
     def _no_lineup(self) -> str | None:
         return None if self._registry.lineup else self._registry.trouble
 
-    def _not_ready(self) -> str | None:
+    def not_ready(self) -> str | None:
+        """Why frames are not answered; None when they are."""
         return "the server is stopping" if self.leaving.is_set() else self._no_lineup()
 
     def _known_classes(self) -> tuple[str, ...]:
@@ -165,7 +167,7 @@ class Service:
         instruments.queue_depth.set_function(lambda: self._queue.depth)
         instruments.spool_bytes.set_function(lambda: self._spool.pending_bytes)
         instruments.spool_oldest_s.set_function(lambda: self._spool.oldest_age_s)
-        instruments.ready.set_function(lambda: self._not_ready() is None)
+        instruments.ready.set_function(lambda: self.not_ready() is None)
         instruments.queue_limit.set(self._settings.queue_limit)
         instruments.spool_limit_bytes.set(self._settings.spool_max_bytes)
 
@@ -187,6 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         gate = Gate(settings)
         allow_connections(settings.max_connections)
         listener = listen(settings.host, settings.port, "serving")
+        health = None if settings.health_port is None else listen(settings.health_host, settings.health_port, "serving")
         service = Service(settings, log)
     except KeepsightError as error:
         return exit_with(error)
@@ -200,10 +203,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     server = server_for(application(service.edge(), gate.ring), bounds, gate.tls_context)
     renewal = Renewal(gate.files, service.instruments, log)
     renewal.start()
+    probed = None if health is None else HealthServer(health, service.instruments.registry, service.not_ready)
+    if probed is not None:
+        log.info("health_listens", host=settings.health_host, port=probed.port)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(_run(settings, service, server, listener, log))
     renewal.stop()
     service.stop()
+    if probed is not None:
+        probed.close()
     return 0
 
 

@@ -54,6 +54,13 @@ class ServingSettings(ServiceSettings):
     tls_client_ca_file: Path | None = Field(
         None, description="CA certificates (PEM): only clients with a certificate of theirs may connect (mutual TLS)."
     )
+    health_host: str = Field("127.0.0.1", description="The address of health_port.")
+    health_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="A second port with /livez, /readyz and /metrics alone, in plain HTTP and without keys: for probes that have no certificate.",
+    )
     cameras: dict[CameraName, Camera] = Field(
         {},
         description='The cameras that may send frames: a table [serving.cameras.NAME] each, with site="…", stream="items" or "video", audit=false.',

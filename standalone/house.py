@@ -44,8 +44,15 @@ def _address(content: dict[str, Any], name: Name) -> str:
     section = content.get(name)
     section = section if isinstance(section, dict) else {}
     variable = f"KEEPSIGHT_{name.upper()}_"
-    host = str(os.environ.get(f"{variable}HOST", section.get("host", "127.0.0.1")))
-    port = str(os.environ.get(f"{variable}PORT", section.get("port", PORTS[name])))
+
+    def said(key: str, default: object = "") -> str:
+        return str(os.environ.get(f"{variable}{key.upper()}", section.get(key, default)))
+
+    prefix = "health_" if said("health_port") or said("tls_cert_file") else ""
+    host, port = said(f"{prefix}host", "127.0.0.1"), said(f"{prefix}port", "" if prefix else PORTS[name])
     if not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise SettingsError(f"[{name}] port is {port!r}: `keepsight up` needs a number from 1 to 65535 to find the service again")
+        raise SettingsError(
+            f"[{name}] {prefix}port is {port!r}: `keepsight up` needs a number from 1 to 65535 to see how the service is"
+            + (", without TLS" if prefix else "")
+        )
     return f"{'127.0.0.1' if host in ('', '0.0.0.0') else host}:{port}"

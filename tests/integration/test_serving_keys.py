@@ -123,7 +123,7 @@ def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) ->
         "tls_client_ca_file": str(clients),
         "keys_file": str(keys),
     }
-    serving = ServingProcess(tmp_path, host="0.0.0.0", **settings)
+    serving = ServingProcess(tmp_path, host="0.0.0.0", health_port=0, **settings)
     serving.tls = client(old, old)
     publish_small_version(serving.repository)
     serving.start()
@@ -140,6 +140,10 @@ def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) ->
             assert _status(serving) == "refused"
         serving.tls = client(new, new)
         assert serving.frame(JPEG).status == 200
+        serving.tls, serving.port = None, serving.said("health_listens")[-1]["port"]
+        assert serving.get("/readyz").status == 200  # for those who have no certificate
+        assert serving.metric("keepsight_serving_renewals_total", what="certificates", outcome="taken") == 1
+        assert serving.ask("POST", "/v1/frames?camera=line-1", JPEG).status == 501
     finally:
         assert serving.stop() == 0
 
