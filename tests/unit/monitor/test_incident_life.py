@@ -149,7 +149,7 @@ def lamplit(house: House, frames: int) -> list[AnyEvent]:
 def test_what_was_marked_as_false_is_not_reported_again_and_something_else_is(house: House) -> None:
     line = house.line
     house.see(line.pass_by(CAMERAS, 64, usual()))
-    (number,) = {incident.incident_id for incident in incidents(lamplit(house, 64))}
+    (number,) = {incident.incident_id for incident in incidents(lamplit(house, 96))}
     (closed,) = house.false_alarm(number)
     assert isinstance(closed, IncidentClosed)
     assert closed.false_alarm
