@@ -125,10 +125,15 @@ def _cells() -> World:
     return _world("cells", photographs.LABELS, sources)
 
 
-def _digits() -> World:
+def digits() -> tuple[list[Grey], list[int]]:
+    """The pictures of all handwritten digits, in the order in which they were written, and their truths."""
     data = load_digits()
-    pictures = [cv2.resize((p * 15.9).astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for p in data.images]
-    truth = [int(t) for t in data.target]
+    grown = (cv2.resize((p * 15.9).astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for p in data.images)
+    return [np.asarray(picture, np.uint8) for picture in grown], [int(t) for t in data.target]
+
+
+def _digits() -> World:
+    pictures, truth = digits()
     folder = CACHE / "digits"
     half = len(truth) // 2
     labels = tuple("01234567")
