@@ -83,10 +83,9 @@ def decode(content: bytes | memoryview, header: Header | None = None) -> Pixels:
     header = header or inspect(content)
     if header.codec == "jpeg":
         return _decode_jpeg(content, header)
-    if header.codec == "png":
-        content = png.plain(content)
+    code = png.plain(content) if header.codec == "png" else content
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+        image = cv2.imdecode(np.frombuffer(code, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise FrameError("not_decodable", f"the {header.codec} frame is damaged: {error.err}") from None
     if image is None or image.shape[:2] != (header.height, header.width):

@@ -15,7 +15,10 @@ from contracts.errors import FrameError
 
 MAX_CHUNKS: Final = 10_000
 """Of one file: 8 MiB in the 4 KiB chunks of the most sparing encoders, five times over."""
+MAX_ROWS: Final = 4 * 25_000_000
+"""Bytes of one picture: as many pixels as a frame may have, with four channels of 8 bits."""
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_PIECE: Final = 1 << 20
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PALETTE: Final = 3
@@ -23,21 +26,30 @@ _ADAM7: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 
 """Where each pass begins (x, y) and its steps (PNG specification, 8.2)."""
 
 
-def plain(content: bytes) -> bytes:
+def plain(content: bytes) -> bytearray:
     """The same picture in a PNG that decodes without surprises; uncompressed, so that nothing is inflated twice. Raises FrameError."""
     head, palette, data = _chunks(content)
     width, height, depth, colour, compression, filters, interlace = struct.unpack(">IIBBBBB", head)
     if depth not in _DEPTHS.get(colour, ()) or compression or filters or interlace > 1:
         raise _damaged(f"its header says colour type {colour}, {depth} bits, methods {compression}, {filters} and {interlace}")
     passes = _passes(width, height, depth * _CHANNELS[colour], interlace)
-    rows = _inflated(data, sum(count * size for count, size in passes))
+    size = sum(count * size for count, size in passes)
+    if size > MAX_ROWS:
+        raise FrameError(
+            "too_many_pixels", f"the PNG frame has {size} bytes of rows, at most {MAX_ROWS} are taken: send 8 bits a channel"
+        )
+    rows = _inflated(data, size)
     _check_filters(rows, passes)
-    parts = [_SIGNATURE, _chunk(b"IHDR", head)]
+    found = bytearray(_SIGNATURE + _chunk(b"IHDR", head))
     if colour == _PALETTE:
         if not palette or len(palette) % 3 or len(palette) > 3 << depth:
             raise _damaged(f"its palette has {len(palette)} bytes for {depth} bits")
-        parts.append(_chunk(b"PLTE", palette.ljust(3 << depth, b"\0")))  # a pixel beyond its end is black, without complaint
-    return b"".join([*parts, _chunk(b"IDAT", zlib.compress(rows, 0)), _chunk(b"IEND", b"")])
+        found += _chunk(b"PLTE", palette.ljust(3 << depth, b"\0"))  # a pixel beyond its end is black, without complaint
+    stream = zlib.compressobj(0)
+    for at in range(0, len(rows), _PIECE):  # piece by piece: a large picture is in memory twice, not four times
+        found += _chunk(b"IDAT", stream.compress(memoryview(rows)[at : at + _PIECE]))
+    found += _chunk(b"IDAT", stream.flush()) + _chunk(b"IEND", b"")
+    return found
 
 
 def _chunks(content: bytes) -> tuple[bytes, bytes, bytes]:
