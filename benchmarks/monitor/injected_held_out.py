@@ -29,7 +29,7 @@ from retrain.embed import Floats, Session, Views, views
 from retrain.reference import build
 from standalone import photographs
 
-SPLITS: Final = 24
+SPLITS: Final = 20
 QUICK_SPLITS: Final = 6
 BLOCKS: Final = 2_700
 """Of a split's stream: a day at a frame a second. Whether a split alarms is decided early: it sees its recordings a hundred times."""
