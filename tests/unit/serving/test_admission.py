@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.admission import admit, captured, said
+from serving.keys import new_key, parse
 from serving.problems import ProblemError
 from serving.settings import Camera
 
@@ -72,6 +73,15 @@ def test_an_unknown_camera_is_told_where_it_is_named() -> None:
     assert problem.kind == "unknown-camera"
     assert "Did you mean 'line-1'?" in problem.detail
     assert '[serving.cameras."line.1"]' in problem.detail
+
+
+def test_which_cameras_there_are_is_told_to_those_only_whose_key_is_for_them() -> None:
+    key = parse(new_key("line", ["camera:line-*"])[1], "keys").keys["line"]
+    assert admit({"camera": "line-1"}, CAMERAS, 1000.0, 10.0, key).camera_name == "line-1"
+    for name, kind in (("gate.2", "wrong-scope"), ("gate.3", "wrong-scope"), ("line-9", "unknown-camera")):
+        with pytest.raises(ProblemError) as refused:
+            admit({"camera": name}, CAMERAS, 1000.0, 10.0, key)
+        assert refused.value.kind == kind
 
 
 @given(

@@ -98,6 +98,7 @@ def test_a_certificate_is_as_good_as_a_key() -> None:
     assert house.came == ["gateway"]
     assert house.ask("/v1/frames", client_name="gateway-4")[0] == 401
     assert house.ask("/v1/frames", "ks.line-3.wrong", client_name="gateway-3")[0] == 401  # a wrong key is never overlooked
+    assert house.ask("/v1/frames", "", client_name="gateway-3")[0] == 401
 
 
 def test_failed_tries_are_told_of_at_a_bounded_rate_and_without_what_was_sent(caplog: pytest.LogCaptureFixture) -> None:
