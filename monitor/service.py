@@ -41,6 +41,13 @@ often that it takes a quarter of the time at 10,000 cameras."""
 _LOG: Final = Logger("monitor")
 
 
+def pause_s(saving_s: float, save_every_s: float, said: bool) -> float:
+    """The time between two saves, when the last one took `saving_s`: verdicts go at once, unless saving would then take too much of the loop's time."""
+    if said:
+        return min(saving_s / SAVING_SHARE, MOST_UNSAVED_S)
+    return max(min(saving_s / QUIET_SHARE, MOST_UNSAVED_S), save_every_s)
+
+
 class Service:
     """Runs until told to stop. `clock` gives Unix seconds: for waiting and for lag, never for a verdict."""
 
@@ -167,15 +174,10 @@ class Service:
         for waiting in self._timeline.due(self._clock(), undelivered, places):
             self._take(waiting)
         waited_s = self._clock() - self._saved_at
-        if self._fresh and not 0 <= waited_s < self._pause_s():  # below 0: the clock was set back
+        enough_s = pause_s(self._saving_s, self._save_every_s, bool(self._said))
+        if self._fresh and not 0 <= waited_s < enough_s:  # below 0: the clock was set back
             self._save()
         self._post(reader)
-
-    def _pause_s(self) -> float:
-        """The time between two saves: verdicts go at once, and no more than SAVING_SHARE of the time is spent on it."""
-        if self._said:
-            return min(self._saving_s / SAVING_SHARE, MOST_UNSAVED_S)
-        return max(min(self._saving_s / QUIET_SHARE, MOST_UNSAVED_S), self._save_every_s)
 
     def _take(self, waiting: Waiting) -> None:
         """Judge one record. What makes it impossible to judge is its own fault, not the stream's: but an absent repository is nobody's."""

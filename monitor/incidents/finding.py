@@ -113,8 +113,7 @@ class Finding:
                 reading.parts[0].feature,
                 self.camera,
                 round(reading.ratio, 3),
-                _short(reading.parts[0].value),
-                _short(reading.parts[0].normal),
+                *_short(reading.parts[0].value, reading.parts[0].normal),
             )
             for reading in self.loud()
             if reading.parts
@@ -125,5 +124,7 @@ class Finding:
         return min((reading.since for reading in self.readings if reading.ratio >= 1 and reading.since), default=self.block_since)
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
+def _short(value: float, normal: float) -> tuple[float, float]:
+    """Both to four figures, and to 0 what is no more than a thousandth of their distance."""
+    least = abs(value - normal) / 1000
+    return tuple(float(f"{each:.4g}") if abs(each) > least else 0.0 for each in (value, normal))  # type: ignore[return-value]

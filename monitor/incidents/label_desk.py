@@ -110,11 +110,15 @@ class LabelDesk:
         if due:
             case.report_at = 2 * case.tally.n
         if verdict:
-            self._tell(case, case.tally, at, **self._bursts.told(case, verdict))
+            self._tell(case, self._telling(case, of_version), at, **self._bursts.told(case, verdict))
         elif due:
-            self._tell(case, case.tally, at)
+            self._tell(case, self._telling(case, of_version), at)
         if verdict == "confirmed":
             self._bursts.confirmed(case, of_version, at)
+
+    def _telling(self, case: Case, of_version: LabelChannel) -> Tally:
+        """The labels that speak for a case: its own, or after the channel's alarm those since the errors began, while these are the more."""
+        return of_version.recent if case.label_alarm and of_version.recent.n > case.tally.n else case.tally
 
     def _tell(self, case: Case, tally: Tally, at: float, **changes: Any) -> None:
         """Bring a case's realised quality up to date, and whom the labels blame."""
@@ -146,9 +150,8 @@ class LabelDesk:
         for case in cases:
             case.label_alarm = True
             if said not in case.incident.evidence:
-                tally = case.tally if case.tally.n >= self._policy.labels_for_verdict else of_version.recent
                 evidence = self._with_blame((said, *case.incident.evidence), of_version)
-                self._tell(case, tally, at, severity="page", evidence=evidence, action=wording.RETRAINING)
+                self._tell(case, self._telling(case, of_version), at, severity="page", evidence=evidence, action=wording.RETRAINING)
         self._bursts.ask_for_retraining(cases[0], of_version, at)
 
     def _evidence(self, of_version: LabelChannel) -> Evidence:

@@ -1,6 +1,7 @@
 """What labels do to incidents: told once, corrected, blamed, and asked for when an estimate says that the model suffers."""
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -158,6 +159,14 @@ def unsure(desk: Desk) -> Incident:
     told = [incident for incident in incidents(said) if incident.labels_wanted]
     assert all(incident.headline.endswith("(label 80 frames to know)") for incident in told)
     return told[-1]
+
+
+def test_the_number_of_labels_that_an_incident_speaks_of_does_not_fall(desk: Desk) -> None:
+    desk.labels(100, errors=0)
+    told = [i.headline for i in incidents(desk.labels(150, errors=7))]
+    counts = [int(found[1]) for headline in told if (found := re.search(r"by (\d+) labels", headline))]
+    assert len(counts) >= 3
+    assert counts == sorted(counts)
 
 
 def test_an_estimate_over_its_limit_asks_for_labels_and_tells_a_person_to_label(desk: Desk) -> None:
