@@ -6,6 +6,8 @@ from typing import Any, Final
 import numpy as np
 
 from contracts.incidents import DriftType, Estimate, Evidence
+from contracts.statistics import NUMERIC
+from monitor.detectors.ewma import Floats
 from monitor.incidents import drift_type, severity, triage, wording
 from monitor.incidents.casebook import Casebook
 from monitor.incidents.finding import Finding
@@ -88,10 +90,10 @@ class Account:
 
     def _seen_before(self, version: str, findings: list[Finding]) -> Regime | None:
         """The regime that these cameras, together, came back to."""
-        reference, lies = self._standards(version).reference, place(findings)
-        if reference is None or not lies:
-            return None
-        return self._memory.regimes.nearest(np.frombuffer(lies, np.float32).astype(np.float64), reference)
+        reference, lies, departs = self._standards(version).reference, place(findings), departure(findings)
+        if departs:
+            return self._memory.regimes.nearest_departure(floats(departs), reference)
+        return self._memory.regimes.nearest(floats(lies), reference) if reference is not None and lies else None
 
 
 def strongest(evidence: Iterable[Evidence], most: int = MOST_EVIDENCE) -> tuple[Evidence, ...]:
@@ -103,3 +105,20 @@ def place(findings: Iterable[Finding]) -> bytes:
     """The mean frame of all findings, float32 [F]; empty where they have none."""
     means = [f.shape.mean for f in findings if f.shape is not None]
     return np.mean(means, axis=0).astype(np.float32).tobytes() if means else b""
+
+
+def departure(findings: Iterable[Finding]) -> bytes:
+    """The mean departure of all video findings, float32 [10 + A], or [10] where one has no history of its embedding; empty where they have none."""
+    known = [f.departure for f in findings if f.departure is not None]
+    least = min(map(len, known), default=0)
+    return np.mean([each[:least] for each in known], axis=0).astype(np.float32).tobytes() if known else b""
+
+
+def farther(one: bytes, other: bytes) -> bytes:
+    """Of two departures the one whose image lies farther away: an hour's mean takes an hour to say how far, and speaks of the way back as well."""
+    return max(one, other, key=lambda kept: float(np.linalg.norm(floats(kept)[: len(NUMERIC)])))
+
+
+def floats(kept: bytes) -> Floats:
+    """What `place` or `departure` made, as numbers."""
+    return np.frombuffer(kept, np.float32).astype(np.float64)

@@ -49,6 +49,8 @@ class Case(msgspec.Struct):
     """The labels that it asked for, where an estimate was over its limit."""
     place: bytes = b""
     """float32 [F]: the mean frame of its cameras when it was last told, in the coordinates of its version (see regimes.py)."""
+    departure: bytes = b""
+    """float32 [10 + A] or [10]: the same of video cameras, whose frames are told by how far they depart."""
     replaced_by: str = ""
     replaced_at: float = 0.0
 

@@ -6,8 +6,6 @@ for retraining: inputs may change without harm, and labels tell.
 
 from collections.abc import Callable, Iterable
 
-import numpy as np
-
 from monitor.camera import Camera
 from monitor.incidents import account, burst_desk, drift_type, regimes, severity, triage, wording
 from monitor.incidents.account import MOST_EVIDENCE, Account
@@ -95,7 +93,7 @@ class DriftDesk:
         if labelled is None:
             fields |= burst_desk.asked(None, findings, self._wanted(version), fields["headline"], fields["action"])
             case = self._book.open("drift", site=site, version=version, at=at, **fields)
-            case.place = account.place(findings)
+            case.place, case.departure = account.place(findings), account.departure(findings)
             self._note(case, findings, at)
             return case
         labelled.kind = "drift"
@@ -106,6 +104,7 @@ class DriftDesk:
         """Tell the case of what is known now: the cameras that `joined` before and these, with the newest evidence."""
         old = case.incident
         case.place = account.place(findings) or case.place
+        case.departure = account.farther(case.departure, account.departure(findings))
         self._note(case, findings, at)
         told = [e for e in old.estimates if e.kind == "labels"]
         fields = self._account.fields(old.site, old.version, findings, joined, told, at)
@@ -146,10 +145,13 @@ class DriftDesk:
     def _keep(self, case: Case, at: float) -> None:
         """A case is over: where its frames lay is a regime, and the version that saw it go, or took over, is the one that served it."""
         reference = self._standards(case.incident.version).reference
-        if case.place and reference is not None:
-            mean = np.frombuffer(case.place, np.float32).astype(np.float64)
-            served = case.replaced_by or case.incident.version
-            self._remember(regimes.seen(mean, reference, served, at), reference)
+        served = case.replaced_by or case.incident.version
+        if case.departure:
+            far = account.floats(case.departure)
+            self._memory.regimes.remember_departure(regimes.departed(far, reference, served, at), far, reference)
+            self._memory.mark("regimes", "")
+        elif case.place and reference is not None:
+            self._remember(regimes.seen(account.floats(case.place), reference, served, at), reference)
 
     def _remember(self, regime: Regime, reference: Reference) -> None:
         self._memory.regimes.remember(regime, reference)

@@ -95,6 +95,9 @@ class Finding:
     course: Course | None = None
     """How it came about, block by block."""
     expected: tuple[Expectation, ...] = ()
+    departure: Floats | None = None
+    """Of video, [10 + A] or [10]: how far the last hour lies from what the camera shows at this time of day, in the features' floors: the image statistics,
+    then the embedding's axes where these have a history."""
 
     def ratio(self, family: Family, scope: Scope | None = None) -> float:
         """The highest ratio among a family's channels, 0 without one."""

@@ -26,6 +26,7 @@ def finding(scene: Scene, states: Sequence[tuple[Judged, State]], accuracy: floa
         (told for judged, state in states if (told := _performance(judged.aspect, state, scene.minute, accuracy))), None
     )
     found = Finding(scene.camera, scene.version, scene.minutes, scene.above, scene.minute * 60.0, tuple(readings), performance)
+    found = replace(found, departure=_departure(states, scene.minute))
     own = scene.hours.get("peer" if found.ratio("image", "peer") >= 1 else "self")
     return replace(found, course=own.course()) if own is not None else found
 
@@ -87,6 +88,17 @@ def bank_units(aspect: Aspect, state: State, minute: int) -> Floats:
     if len(spread) == 1:
         return np.asarray(own[None])
     return np.stack([own, own * np.sqrt(np.maximum(spread[1], floor / own**2))])
+
+
+def _departure(states: Sequence[tuple[Judged, State]], minute: int) -> Floats | None:
+    """As `Finding.departure` has it; None while the image has no history."""
+    of = {judged.aspect.name: (judged.aspect, state) for judged, state in states}
+    known = [of[name] for name in ("image", "embedding") if name in of and of[name][1].almanac["samples"][0, 0]]
+    if not known or known[0][0].name != "image":
+        return None
+    return np.concatenate(
+        [state.live["bank"][0, 0, _HOUR].astype(float) * bank_units(a, state, minute)[0] / np.array(a.floor) for a, state in known]
+    )
 
 
 def _performance(aspect: Aspect, state: State, minute: int, accuracy: float | None) -> Performance | None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from contracts.repository import ModelRepository
+from contracts.statistics import NUMERIC
 from monitor.detectors.ewma import Floats
 from monitor.incidents import regimes, wording
 from monitor.incidents.regimes import KEPT, Regimes
@@ -75,6 +76,25 @@ def test_an_embedding_of_another_width_is_no_regime_of_ours(versions: tuple[Refe
     known = regimes.seen(at(one, 6.0), one, "1", 1.0)
     kept = Regimes([msgspec.structs.replace(known, embedding=np.zeros(7, np.float16).tobytes())])
     assert kept.nearest(at(one, 6.0), one) is None
+
+
+def test_a_departure_is_known_again_also_by_another_version(versions: tuple[Reference, Reference]) -> None:
+    one, two = versions
+    rng = np.random.default_rng(3)
+    image, raw = 9 * rng.standard_normal(len(NUMERIC)), rng.standard_normal(len(one.centre)) @ one.axes.T @ one.axes
+    far = np.concatenate([image, one.axes @ raw])
+    kept = Regimes()
+    kept.remember_departure(regimes.departed(far, one, "1", 7.0), far, one)
+    back = kept.nearest_departure(1.2 * far, one)
+    assert back is not None
+    assert (back.served, back.until) == ("1", 7.0)
+    assert kept.nearest_departure(far[: len(NUMERIC)], None) == back  # a version without a reference sees the image
+    assert kept.nearest_departure(np.concatenate([image, two.axes @ raw]), two) == back
+    assert kept.nearest_departure(1.4 * far, one) is None
+    assert kept.nearest_departure(np.concatenate([image, -one.axes @ raw]), one) is None
+    assert kept.nearest(at(one, 6.0), one) is None  # nor is it a place
+    kept.remember_departure(regimes.departed(1.1 * far, one, "2", 8.0), 1.1 * far, one)
+    assert [regime.served for regime in kept.kept] == ["2"]
 
 
 def test_it_is_saved_with_the_memory(versions: tuple[Reference, Reference]) -> None:

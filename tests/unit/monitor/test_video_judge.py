@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from contracts.events import AnyEvent, FrameScored, IncidentClosed, IncidentOpened, MarkFalseAlarm
+from contracts.events import AnyEvent, FrameScored, IncidentClosed, IncidentOpened, IncidentUpdated, MarkFalseAlarm
 from contracts.repository import ModelRepository
 from contracts.statistics import ImageStatistics
 from monitor.identity import derived_id
@@ -157,6 +157,19 @@ def test_closed_hours_make_a_camera_s_course(house: House) -> None:
         "self": 4,
         "peer": 2,
     }  # no peers, no course against them
+
+
+@pytest.mark.parametrize(("light", "recurs"), [(58.0, "1"), (-60.0, "")])
+def test_a_departure_that_comes_again_is_known_and_another_one_is_not(house: House, light: float, recurs: str) -> None:
+    house.see(house.minutes(3))
+    house.see(house.minutes(45, dict.fromkeys(CAMERAS, 60.0)))
+    while house.memory.cases:
+        house.see(house.minutes(10))
+    told = house.see(house.minutes(45, dict.fromkeys(CAMERAS, light)))
+    incidents = [word.incident for word in told if isinstance(word, IncidentOpened | IncidentUpdated)]
+    assert {i.incident_id for i in incidents} == {incidents[0].incident_id}
+    assert (incidents[0].recurs, incidents[-1].recurs) == ("", recurs)  # minutes say too little
+    assert ("as before: version 1 served this regime" in incidents[-1].headline) is bool(recurs)
 
 
 @pytest.mark.parametrize("lit_up", [CAMERAS, ("cam-2",)])
