@@ -1,4 +1,4 @@
-"""What serving exports: whether cameras are served (requests, stages), whether the evidence flows (events, spool) and which versions answer."""
+"""What serving exports: whether cameras are served (requests, frames, stages), whether the evidence flows (events, spool) and which versions answer."""
 
 from typing import Final
 
@@ -9,21 +9,40 @@ _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 REQUESTS: Final = Spec(
     "keepsight_serving_requests_total",
     "counter",
-    "Frames that cameras asked about, by how it ended: answered, rejected (the frame is at fault), refused (the request is), overloaded, failed.",
-    ("model", "version", "outcome"),
+    "HTTP requests by route (`/v2/infer` for every model's, `/v2` for the rest of that protocol) and how they ended: answered (2xx), refused (4xx), "
+    "overloaded (429), failed (5xx), gone (the client left first). What is refused below the routes is in the refusals only.",
+    ("route", "outcome"),
 )
 REQUEST_DURATION: Final = Spec(
     "keepsight_serving_request_duration_seconds",
     "histogram",
-    "From the request's head to its answer, answered frames only.",
-    (),
+    "From a request's head to the end of its answer, by route, answered requests only.",
+    ("route",),
     _SECONDS,
+)
+CONNECTIONS: Final = Spec("keepsight_serving_connections", "gauge", "Open connections.")
+CONNECTIONS_LIMIT: Final = Spec(
+    "keepsight_serving_connections_limit", "gauge", "Connections that may be open; more are answered 429 and closed."
+)
+FRAMES: Final = Spec(
+    "keepsight_serving_frames_total",
+    "counter",
+    "Frames that cameras asked about, by how it ended: answered (by which version), rejected (the frame is at fault), refused (the request is), "
+    "overloaded, failed. Of versions, the 16 that came last.",
+    ("model", "version", "outcome"),
+)
+CAMERA_PROBLEMS_TOP: Final = Spec(
+    "keepsight_serving_camera_problems_top",
+    "gauge",
+    "Frames a second that were not answered, over the last five to ten minutes, of the 20 worst cameras of each outcome (rejected: cannot be decoded; "
+    "refused, overloaded, failed) and by problem; the only metric with a camera label.",
+    ("camera", "outcome", "problem"),
 )
 STAGE_DURATION: Final = Spec(
     "keepsight_serving_stage_duration_seconds",
     "histogram",
-    "Time in one stage: queue (a frame waits), decode (one frame: decode, fit, statistics), compute (one batch), journal (one batch's events to the "
-    "spool), publish (one batch of events to the log).",
+    "Time in one stage. Of one frame: read (its body arrives), queue (it waits), decode, preprocess (fit and statistics), reply (from its outcome to the "
+    "end of its answer). Of one batch: infer, journal (its events to the spool), publish (a batch of events to the log).",
     ("stage",),
     _SECONDS,
 )
@@ -47,7 +66,7 @@ SHADOW_FRAMES: Final = Spec(
 INVALID_OUTPUTS: Final = Spec(
     "keepsight_serving_invalid_outputs_total",
     "counter",
-    "Frames whose scores or embedding were not finite numbers.",
+    "Frames whose scores or embedding were not finite numbers. Of versions, the 16 that came last.",
     ("model", "version"),
 )
 EVENTS: Final = Spec(
@@ -99,6 +118,10 @@ READY: Final = Spec("keepsight_serving_ready", "gauge", "1 when frames are answe
 ALL: Final[tuple[Spec, ...]] = (
     REQUESTS,
     REQUEST_DURATION,
+    CONNECTIONS,
+    CONNECTIONS_LIMIT,
+    FRAMES,
+    CAMERA_PROBLEMS_TOP,
     STAGE_DURATION,
     BATCH_SIZE,
     QUEUE_DEPTH,

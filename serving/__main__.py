@@ -170,6 +170,7 @@ class Service:
         instruments.ready.set_function(lambda: self.not_ready() is None)
         instruments.queue_limit.set(self._settings.queue_limit)
         instruments.spool_limit_bytes.set(self._settings.spool_max_bytes)
+        instruments.connections_limit.set(self._settings.max_connections)
 
 
 async def _run(settings: ServingSettings, service: Service, server: uvicorn.Server, listener: socket.socket, log: Logger) -> None:
@@ -201,6 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lambda problem: count(problem, service.instruments),
     )
     server = server_for(application(service.edge(), gate.ring), bounds, gate.tls_context)
+    service.instruments.connections.set_function(lambda: len(server.server_state.connections))
     renewal = Renewal(gate.files, service.instruments, log)
     renewal.start()
     probed = None if health is None else HealthServer(health, service.instruments.registry, service.not_ready)

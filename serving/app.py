@@ -22,6 +22,7 @@ from serving.keys import KeyRing
 from serving.labels import Labels
 from serving.oip_edge import OipEdge
 from serving.problems import ProblemError
+from serving.requests import Counted
 from serving.responses import problem_response
 
 
@@ -47,7 +48,8 @@ def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIAp
     _add_problems(app, edge.instruments)
     document = openapi.document()
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way to give one's own
-    return _says_goodbye(app if ring is None else Guard(app, ring, edge.instruments, Logger("serving")), edge.leaving)
+    guarded = app if ring is None else Guard(app, ring, edge.instruments, Logger("serving"))
+    return Counted(_says_goodbye(guarded, edge.leaving), edge.instruments)
 
 
 def _add_labels(app: FastAPI, edge: Edge) -> None:

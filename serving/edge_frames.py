@@ -64,23 +64,28 @@ class FrameEdge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         start = time.perf_counter()
+        words = said(scope["query_string"], scope["headers"])
+        decided_at = 0.0
         try:
-            outcome = await self._outcome(scope, receive, start)
+            outcome, decided_at = await self._outcome(scope, receive, words, start)
         except ProblemError as problem:
             outcome = problem
         except ClientGoneError:
             return
-        self.count(outcome, time.perf_counter() - start)
+        self.count(outcome, words.get("camera", ""))
         if isinstance(outcome, Answer):
             await send_body(send, 200, JSON, _ENCODER.encode(outcome))
         else:
             await send_body(send, outcome.status, outcome.headers(), outcome.body())
+        if decided_at:
+            self._instruments.reply_s.observe(time.perf_counter() - decided_at)
 
-    async def _outcome(self, scope: Scope, receive: Receive, start: float) -> Outcome:
+    async def _outcome(self, scope: Scope, receive: Receive, words: Mapping[str, str], start: float) -> tuple[Outcome, float]:
+        """How the frame ended, and when a worker decided so (0: none did)."""
         if scope["method"] != "POST":
             raise ProblemError("method-not-allowed", f"/v1/frames takes POST, not {scope['method']}", allow="POST")
         received_at = self._clock()
-        admitted = self.admit(said(scope["query_string"], scope["headers"]), key_of(scope), received_at, start)
+        admitted = self.admit(words, key_of(scope), received_at, start)
         check_head(scope["headers"], self._limits.max_body_bytes)
         self.reserve()
         try:
@@ -90,7 +95,7 @@ class FrameEdge:
             self.release()
             raise
         (outcome,) = await self.answered([frame], admitted, start)
-        return outcome
+        return outcome, frame.decided_at
 
     def admit(self, words: Mapping[str, str], key: Key | None, received_at: float, now: float) -> Admitted:
         """Let one frame of the camera named in `words` pass (see admission.said). Raises ProblemError."""
@@ -122,7 +127,9 @@ class FrameEdge:
         return [await self._answered(frame, admitted, start) for frame in frames]
 
     async def _read(self, receive: Receive, admitted: Admitted, received_at: float) -> Frame:
+        start = time.perf_counter()
         content = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
+        self._instruments.read_s.observe(time.perf_counter() - start)
         try:
             header = framing.inspect(content, self._limits.max_body_bytes, self._limits.max_pixels)
         except FrameError as error:
@@ -150,14 +157,15 @@ class FrameEdge:
             return _expired(admitted)
         return await frame.outcome
 
-    def count(self, outcome: Outcome, took_s: float) -> None:
-        """Count how a frame, or a request that was refused whole, ended."""
+    def count(self, outcome: Outcome, camera: str) -> None:
+        """Count how a frame, or a request that was refused whole, ended; `camera` is whose it was said to be."""
         if isinstance(outcome, Answer):
-            self._instruments.requests.labels(self._model, outcome.version, "answered").inc()
-            self._instruments.request_duration.observe(took_s)
-        else:
-            self._instruments.requests.labels(self._model, "", outcome.outcome).inc()
-            count(outcome, self._instruments)
+            self._instruments.frames.inc(self._model, outcome.version, "answered")
+            return
+        self._instruments.frames.inc(self._model, "", outcome.outcome)
+        count(outcome, self._instruments)
+        if camera in self._cameras:
+            self._instruments.worst_cameras.add(camera, outcome.outcome, outcome.kind)
 
 
 def _expired(admitted: Admitted) -> ProblemError:

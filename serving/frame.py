@@ -1,6 +1,7 @@
 """A frame on its way through the server: what the edge knows of it, and how its answer gets back to the camera that waits."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ Outcome = Answer | ProblemError
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """One admitted frame. `queued_at` and `begun_at` are on the performance counter (seconds); `outcome` belongs to the event loop's thread.
+    """One admitted frame. `queued_at`, `begun_at` and `decided_at` are on the performance counter (seconds); `outcome` belongs to the event loop's thread.
 
     `content` are the pixels where the header's codec is `rgb`. A frame that is `pinned` is answered by that version, whichever is the camera's. `scores` are
     what the answer was made of.
@@ -52,6 +53,7 @@ class Frame:
     outcome: asyncio.Future[Outcome]
     queued_at: float = 0.0
     begun_at: float = 0.0
+    decided_at: float = 0.0
     pinned: tuple[Served, Variant] | None = None
     scores: Scores | None = None
 
@@ -75,6 +77,9 @@ def deliver_on(loop: asyncio.AbstractEventLoop) -> Deliver:
                 frame.outcome.set_result(outcome)
 
     def deliver(outcomes: Sequence[tuple[Frame, Outcome]]) -> None:
+        now = time.perf_counter()
+        for frame, _ in outcomes:
+            frame.decided_at = now
         loop.call_soon_threadsafe(settle, outcomes)
 
     return deliver

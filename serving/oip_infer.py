@@ -65,20 +65,21 @@ class Inference:
 
     async def answer(self, scope: Scope, receive: Receive, version: str, start: float) -> Reply | ProblemError:
         """Answer one request, and count it; `version` is what the path names, "" for the camera's. Raises ClientGoneError."""
+        words = said(scope["query_string"], scope["headers"])
         try:
-            taken = await self._taken(scope, receive, version, start)
+            taken = await self._taken(scope, receive, words, version, start)
         except ProblemError as problem:
-            self._frames.count(problem, time.perf_counter() - start)
+            self._frames.count(problem, words.get("camera", self._camera))
             return problem
         outcomes = await self._frames.answered(taken.frames, taken.admitted, start)
         self._count(taken, outcomes, start)
         problems = [numbered(one, number, len(outcomes)) for number, one in enumerate(outcomes, 1) if isinstance(one, ProblemError)]
         return problems[0] if problems else self._reply(taken, [one for one in outcomes if isinstance(one, Answer)])
 
-    async def _taken(self, scope: Scope, receive: Receive, version: str, start: float) -> _Taken:
+    async def _taken(self, scope: Scope, receive: Receive, words: dict[str, str], version: str, start: float) -> _Taken:
         """The request's frames, with a slot in the queue reserved for each. Raises ProblemError and ClientGoneError."""
         received_at, key = self._clock(), key_of(scope)
-        words, length = said(scope["query_string"], scope["headers"]), wire.json_length(scope["headers"])
+        length = wire.json_length(scope["headers"])
         admitted = self._frames.admit(words, key, received_at, start) if words.get("camera") else None
         check_head(scope["headers"], self._limits.max_body_bytes)
         versions_of(self._lineup(), self._name, version)
@@ -134,7 +135,7 @@ class Inference:
     def _count(self, taken: _Taken, outcomes: list[Outcome], start: float) -> None:
         now = time.perf_counter()
         for outcome in outcomes:
-            self._frames.count(outcome, now - start)
+            self._frames.count(outcome, taken.admitted.camera_name)
         answered = all(isinstance(outcome, Answer) for outcome in outcomes)
         begun = min((frame.begun_at for frame in taken.frames if frame.begun_at), default=now)
         self._statistics.add(taken.served.version, len(outcomes) if answered else 0, begun - start, now - begun, self._clock())

@@ -1,6 +1,7 @@
 """From bytes to what a version sees: decoded once, fitted to the version's input and measured, and the same for the shadow beside it."""
 
 import threading
+import time
 from dataclasses import dataclass
 
 import msgspec
@@ -28,12 +29,16 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A decoded frame: the view of the version that answers it (as `variant`), and of the shadow version where another one shadows."""
+    """A decoded frame: the view of the version that answers it (as `variant`), and of the shadow version where another one shadows.
+
+    `decoded_at` is on the performance counter (seconds).
+    """
 
     frame: Frame
     variant: Variant
     view: View
     shadow: View | None
+    decoded_at: float
 
 
 class Eye:
@@ -47,11 +52,12 @@ class Eye:
         """Decode, fit and measure a frame for the versions of a lineup. Raises FrameError."""
         served, variant = frame.pinned or lineup.answering(frame.camera_name)
         image = frames.decode(frame.content, frame.header)
+        decoded_at = time.perf_counter()
         pixels = frames.prepare(image, served.manifest.input)
         view = View(served, pixels, self._measure(frame, pixels))
         beside = lineup.shadow
         shadow = _view_beside(view, beside, image) if beside is not None and beside is not served else None
-        return Seen(frame, variant, view, shadow)
+        return Seen(frame, variant, view, shadow, decoded_at)
 
     def _measure(self, frame: Frame, pixels: Pixels) -> ImageStatistics:
         if frame.camera.stream != "video":

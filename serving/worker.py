@@ -120,7 +120,8 @@ class Worker:
             except FrameError as error:
                 outcomes.append((frame, problems.of_frame(error)))
                 continue
-            instruments.decode_s.observe(time.perf_counter() - start)
+            instruments.decode_s.observe(seen.decoded_at - start)
+            instruments.preprocess_s.observe(time.perf_counter() - seen.decoded_at)
             groups.setdefault(seen.view.served.version, []).append(seen)
         return list(groups.values())
 
@@ -153,11 +154,11 @@ class Worker:
             self._failing = True
             detail = f"version {served.version} failed on this frame; the server's log says why"
             return [ProblemError("inference-failed", detail, version=served.version)] * len(views)
-        desk.instruments.compute_s.observe(time.perf_counter() - start)
+        desk.instruments.infer_s.observe(time.perf_counter() - start)
         return [scores or self._invalid(served.version) for scores in scored]
 
     def _invalid(self, version: str) -> ProblemError:
-        self._desk.instruments.invalid_outputs.labels(self._desk.model, version).inc()
+        self._desk.instruments.invalid_outputs.inc(self._desk.model, version)
         detail = f"version {version} answered with values that are not finite; nothing was logged of this frame"
         return ProblemError("invalid-output", detail, version=version)
 

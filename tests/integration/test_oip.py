@@ -60,14 +60,14 @@ def posted(serving: ServingProcess, document: Any, tail: bytes = b"", **headers:
 
 
 def test_every_request_of_the_table_is_answered_as_it_says(serving: ServingProcess) -> None:
-    failed = serving.metric("keepsight_serving_requests_total", outcome="failed")
+    failed = serving.metric("keepsight_serving_frames_total", outcome="failed")
     for case in CASES:
         reply = serving.ask(case.method, case.path, case.body if case.method == "POST" else None, dict(case.headers))
         assert reply.status == case.ours, (case.name, reply)
         if reply.status != 200 and case.method != "HEAD":
             assert list(reply.json) == ["error"], case.name
             assert reply.headers["content-type"] == "application/json"
-    assert serving.metric("keepsight_serving_requests_total", outcome="failed") == failed
+    assert serving.metric("keepsight_serving_frames_total", outcome="failed") == failed
 
 
 def test_the_client_learns_what_there_is(client: triton.InferenceServerClient) -> None:
@@ -246,7 +246,7 @@ def test_frames_take_the_road_of_all_frames(tmp_path: Path) -> None:
         assert (raw.camera, raw.codec, raw.width, raw.bytes) == ("gate", "rgb", 32, 32 * 32 * 3)
         assert (sealed.audit, sealed.stored) == (True, None)
         assert sent[0].as_numpy("embedding")[0] == pytest.approx(picture.embedding, abs=1e-6)
-        assert serving.metric("keepsight_serving_requests_total", outcome="answered", version="1") == 5
+        assert serving.metric("keepsight_serving_frames_total", outcome="answered", version="1") == 5
         assert raw.stored
         stored = tmp_path / "frames" / raw.stored
         eventually("the frame is stored", stored.exists)

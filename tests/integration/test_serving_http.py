@@ -110,13 +110,13 @@ def test_a_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_client_that_leaves_in_the_middle_is_no_error(serving: ServingProcess) -> None:
-    failed = serving.metric("keepsight_serving_requests_total", outcome="failed")
+    failed = serving.metric("keepsight_serving_frames_total", outcome="failed")
     with serving.connected() as connection:
         connection.putrequest("POST", "/v1/frames?camera=line-1")
         connection.putheader("Content-Length", "1000")
         connection.endheaders(b"\xff\xd8")
     assert serving.frame(JPEG).status == 200
-    assert serving.metric("keepsight_serving_requests_total", outcome="failed") == failed
+    assert serving.metric("keepsight_serving_frames_total", outcome="failed") == failed
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])

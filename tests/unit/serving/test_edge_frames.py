@@ -64,7 +64,7 @@ def test_overload_is_told_before_the_body_is_read() -> None:
         (frame,) = await counter.taken()
         deliver_on(asyncio.get_running_loop())([(frame, ProblemError("internal", "enough"))])
         assert (await waiting)[0] == 500
-        assert parts.value(counter.instruments, "requests_total", model="small", version="", outcome="overloaded") == 1
+        assert parts.value(counter.instruments, "frames_total", model="small", version="", outcome="overloaded") == 1
 
     asyncio.run(run())
 
@@ -102,7 +102,7 @@ def test_a_refused_body_gives_its_slot_back(body: bytes) -> None:
             status, _, _ = await counter.post(body=body)
             assert 400 <= status < 500
             assert status != 429
-        assert parts.value(counter.instruments, "requests_total", model="small", version="", outcome="rejected") == 3
+        assert parts.value(counter.instruments, "frames_total", model="small", version="", outcome="rejected") == 3
 
     asyncio.run(run())
 

@@ -115,7 +115,7 @@ def test_overload_is_told_before_the_body_is_read(lineup: Lineup) -> None:
         assert counter.free() == 4
         status, headers, _ = await counter.post(*pictures(1))
         assert (status, headers["retry-after"], counter.bodies_read) == (429, "1", 0)
-        assert parts.value(counter.instruments, "requests_total", model="small", version="", outcome="overloaded") == 1
+        assert parts.value(counter.instruments, "frames_total", model="small", version="", outcome="overloaded") == 1
 
     asyncio.run(run())
 
