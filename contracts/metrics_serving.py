@@ -113,6 +113,12 @@ RENEWALS: Final = Spec(
     "Times that a changed file was read again, by what (keys, certificates) and outcome: taken, or refused (the earlier ones stay in service).",
     ("what", "outcome"),
 )
+SPANS: Final = Spec(
+    "keepsight_serving_spans_total",
+    "counter",
+    "Spans of traced requests: taken by the collector, or lost because it was away.",
+    ("outcome",),
+)
 READY: Final = Spec("keepsight_serving_ready", "gauge", "1 when frames are answered, 0 when /readyz says no.")
 
 ALL: Final[tuple[Spec, ...]] = (
@@ -141,5 +147,6 @@ ALL: Final[tuple[Spec, ...]] = (
     STORE_FAILURES,
     LABELS,
     RENEWALS,
+    SPANS,
     READY,
 )

@@ -43,6 +43,7 @@ from serving.served import open_served
 from serving.server import allow_connections, serve, server_for
 from serving.settings import ServingSettings
 from serving.spool import Spool
+from serving.trace import Traces, tracing_to
 from serving.worker import Desk, Worker
 
 ABOUT = "Answers cameras' frames with predictions, and streams every prediction with the frame's statistics to the log."
@@ -81,6 +82,7 @@ class Service:
             settings.queue_limit, settings.shadow_queue_limit, settings.workers, settings.max_batch, settings.max_wait_s
         )
         self._workers: list[Worker] = []
+        self._tracing = tracing_to(settings.trace_endpoint, self.instruments, log)
         self._watch()
 
     def start(self, deliver: Deliver) -> None:
@@ -118,7 +120,11 @@ class Service:
         labels = Labels(
             self._keeper, self._journal, self._known_classes, settings.frame_store_max_days, self.instruments, time.time
         )
-        return Edge(frames, self._oip(frames, limits), labels, limits, self.not_ready, self.leaving.is_set, self.instruments)
+        oip = self._oip(frames, limits)
+        return Edge(frames, oip, labels, limits, self.not_ready, self.leaving.is_set, self.instruments, self._traces())
+
+    def _traces(self) -> Traces | None:
+        return Traces(self._settings.trace_share, self._tracing.end) if self._tracing else None
 
     def _oip(self, frames: FrameEdge, limits: Limits) -> OipEdge:
         settings, statistics = self._settings, Statistics()
@@ -140,6 +146,8 @@ class Service:
         left = self._spool.pending_bytes
         self._spool.close()
         self._bus.close()
+        if self._tracing:
+            self._tracing.close()
         self._log.info(
             "serving_stopped",
             workers_still_running=len(still_running),

@@ -17,7 +17,7 @@ from contracts import frames as framing
 from contracts.errors import FrameError
 from contracts.frames import Header
 from contracts.ids import new_id
-from serving import problems
+from serving import problems, trace
 from serving.admission import Admitted, admit, said
 from serving.body import ClientGoneError, check_head, read_body
 from serving.frame import Answer, Frame, Outcome
@@ -29,6 +29,7 @@ from serving.queue import FrameQueue
 from serving.rate import Rates
 from serving.responses import JSON, count, send_body
 from serving.settings import Camera
+from serving.trace import Trace
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -73,12 +74,17 @@ class FrameEdge:
         except ClientGoneError:
             return
         self.count(outcome, words.get("camera", ""))
+        if (traced := trace.of(scope)) is not None:
+            traced.about |= about(outcome, words.get("camera", ""))
         if isinstance(outcome, Answer):
             await send_body(send, 200, JSON, _ENCODER.encode(outcome))
         else:
             await send_body(send, outcome.status, outcome.headers(), outcome.body())
         if decided_at:
-            self._instruments.reply_s.observe(time.perf_counter() - decided_at)
+            now = time.perf_counter()
+            self._instruments.reply_s.observe(now - decided_at)
+            if (traced := trace.of(scope)) is not None:
+                traced.stages.append(trace.Stage("reply", decided_at, now))
 
     async def _outcome(self, scope: Scope, receive: Receive, words: Mapping[str, str], start: float) -> tuple[Outcome, float]:
         """How the frame ended, and when a worker decided so (0: none did)."""
@@ -89,7 +95,7 @@ class FrameEdge:
         check_head(scope["headers"], self._limits.max_body_bytes)
         self.reserve()
         try:
-            frame = await self._read(receive, admitted, received_at)
+            frame = await self._read(receive, admitted, received_at, trace.of(scope))
             self.check_deadline(admitted, start)
         except BaseException:
             self.release()
@@ -126,17 +132,22 @@ class FrameEdge:
             self._queue.put(frame)
         return [await self._answered(frame, admitted, start) for frame in frames]
 
-    async def _read(self, receive: Receive, admitted: Admitted, received_at: float) -> Frame:
+    async def _read(self, receive: Receive, admitted: Admitted, received_at: float, traced: Trace | None) -> Frame:
         start = time.perf_counter()
         content = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
-        self._instruments.read_s.observe(time.perf_counter() - start)
+        end = time.perf_counter()
+        self._instruments.read_s.observe(end - start)
+        if traced is not None:
+            traced.stages.append(trace.Stage("read", start, end))
         try:
             header = framing.inspect(content, self._limits.max_body_bytes, self._limits.max_pixels)
         except FrameError as error:
             raise problems.of_frame(error) from None
-        return self.frame(admitted, received_at, header, content)
+        return self.frame(admitted, received_at, header, content, traced)
 
-    def frame(self, admitted: Admitted, received_at: float, header: Header, content: bytes | memoryview) -> Frame:
+    def frame(
+        self, admitted: Admitted, received_at: float, header: Header, content: bytes | memoryview, traced: Trace | None = None
+    ) -> Frame:
         """An admitted request's frame. Call it on the event loop."""
         return Frame(
             frame_id=new_id(received_at),
@@ -147,6 +158,7 @@ class FrameEdge:
             header=header,
             content=content,
             outcome=asyncio.get_running_loop().create_future(),
+            trace=traced,
         )
 
     async def _answered(self, frame: Frame, admitted: Admitted, start: float) -> Outcome:
@@ -166,6 +178,14 @@ class FrameEdge:
         count(outcome, self._instruments)
         if camera in self._cameras:
             self._instruments.worst_cameras.add(camera, outcome.outcome, outcome.kind)
+
+
+def about(outcome: Outcome, camera: str) -> dict[str, str]:
+    """What a request's trace says of a frame."""
+    said = {"keepsight.camera": camera[:64]}
+    if isinstance(outcome, Answer):
+        return said | {"keepsight.frame_id": outcome.frame_id, "keepsight.version": outcome.version}
+    return said | {"keepsight.problem": outcome.kind}
 
 
 def _expired(admitted: Admitted) -> ProblemError:

@@ -14,6 +14,7 @@ from contracts.predictions import Prediction, Variant
 from serving.problems import ProblemError
 from serving.served import Scores, Served
 from serving.settings import Camera
+from serving.trace import Trace
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,7 @@ class Frame:
     decided_at: float = 0.0
     pinned: tuple[Served, Variant] | None = None
     scores: Scores | None = None
+    trace: Trace | None = None
 
     def file(self) -> bytes:
         """The frame as it is stored: as it came, pixels as PNG."""

@@ -75,4 +75,5 @@ class Instruments:
         self.store_failures = counter(declared.STORE_FAILURES, registry)
         self.labels = counter(declared.LABELS, registry)
         self.renewals = counter(declared.RENEWALS, registry)
+        self.spans = counter(declared.SPANS, registry)
         self.ready = gauge(declared.READY, registry)

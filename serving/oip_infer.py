@@ -14,9 +14,10 @@ from starlette.types import Receive, Scope
 from contracts.predictions import Variant
 from serving import oip_model as model
 from serving import oip_wire as wire
+from serving import trace
 from serving.admission import Admitted, said
 from serving.body import check_head, read_body
-from serving.edge_frames import FrameEdge, Limits
+from serving.edge_frames import FrameEdge, Limits, about
 from serving.frame import Answer, Frame, Outcome
 from serving.guard import key_of
 from serving.oip_model import Bounds, Picture, numbered
@@ -73,6 +74,8 @@ class Inference:
             return problem
         outcomes = await self._frames.answered(taken.frames, taken.admitted, start)
         self._count(taken, outcomes, start)
+        if (traced := trace.of(scope)) is not None:
+            traced.about |= about(outcomes[0], taken.admitted.camera_name)
         problems = [numbered(one, number, len(outcomes)) for number, one in enumerate(outcomes, 1) if isinstance(one, ProblemError)]
         return problems[0] if problems else self._reply(taken, [one for one in outcomes if isinstance(one, Answer)])
 
@@ -97,7 +100,8 @@ class Inference:
                 slots += 1
             self._frames.check_deadline(admitted, start)
             pinned = self._pinned(version, admitted.camera_name)
-            frames = [self._frames.frame(admitted, received_at, header, content) for header, content in pictures]
+            traced = trace.of(scope)
+            frames = [self._frames.frame(admitted, received_at, header, content, traced) for header, content in pictures]
         except BaseException:
             for _ in range(slots):
                 self._frames.release()

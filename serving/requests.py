@@ -1,4 +1,4 @@
-"""Stands before everything on the port and counts each request: rate, errors and duration by route. A microsecond or two a request."""
+"""Stands before everything on the port: counts each request (rate, errors and duration by route) and begins and ends its trace. Some microseconds a request."""
 
 import time
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.instruments import Instruments
+from serving.trace import Traces
 
 ROUTES: Final = ("/v1/frames", "/v1/frames/batch", "/v1/labels", "/livez", "/readyz", "/metrics", "/openapi.json")
 INFER: Final = "/v2/infer"
@@ -33,10 +34,10 @@ def outcome_of(status: int) -> str:
 
 
 class Counted:
-    """The ASGI application `app`, counted."""
+    """The ASGI application `app`, counted, and with `traces` traced."""
 
-    def __init__(self, app: ASGIApp, instruments: Instruments) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, instruments: Instruments, traces: Traces | None = None) -> None:
+        self._app, self._traces = app, traces
         routes = (*ROUTES, INFER, OTHER_V2, OTHER)
         self._ended = {(route, outcome): instruments.requests.labels(route, outcome) for route in routes for outcome in OUTCOMES}
         self._took = {route: instruments.request_duration.labels(route) for route in routes}
@@ -44,6 +45,7 @@ class Counted:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
         start, status = time.perf_counter(), 0
+        trace = self._traces.begin(scope) if self._traces else None
 
         async def noted(message: Message) -> None:
             nonlocal status
@@ -57,7 +59,9 @@ class Counted:
             status = 500  # uvicorn says so
             raise
         finally:
-            route, outcome = route_of(scope["path"]), outcome_of(status)
+            end, route, outcome = time.perf_counter(), route_of(scope["path"]), outcome_of(status)
             self._ended[route, outcome].inc()
             if outcome == "answered":
-                self._took[route].observe(time.perf_counter() - start)
+                self._took[route].observe(end - start)
+            if trace and self._traces:
+                self._traces.end(trace, scope["method"], route, status, start, end)

@@ -82,6 +82,17 @@ class ServingSettings(ServiceSettings):
         "",
         description="The camera whose frames those are that come over the Open Inference Protocol (/v2) and name none; none: they are refused.",
     )
+    trace_endpoint: str = Field(
+        "",
+        description="Where traces of requests go: an OpenTelemetry collector's OTLP/HTTP address, such as http://collector:4318/v1/traces; none: "
+        "no traces. Needs keepsight[tracing]; see docs/tracing.md.",
+    )
+    trace_share: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="The share of requests that is traced, of those without a `traceparent`; a camera that sends one says whether it traces.",
+    )
     default_deadline_s: float = Field(
         10.0, gt=0, le=600, description="How long a frame may wait for a worker when the request gives no deadline_ms; then 429."
     )

@@ -27,6 +27,7 @@ from serving.scored import answer_of, card_of, event_of, shadow_event, with_shad
 from serving.seen import Eye, Seen, View
 from serving.served import Scores
 from serving.shadow import ShadowFrame
+from serving.trace import note
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ class Worker:
         outcomes: list[tuple[Frame, Outcome]] = []
         groups = self._see(frames, lineup, outcomes)
         answered = [pair for group in groups for pair in self._judge(group, outcomes)]
+        start = time.perf_counter()
         self._journal([event for _, event in answered])
+        note((seen.frame for seen, _ in answered), "journal", start, time.perf_counter())
         self._desk.deliver(outcomes)
         self._queue_shadows(answered)
 
@@ -114,21 +117,27 @@ class Worker:
         for frame in frames:
             frame.begun_at = now
             instruments.queue_s.observe(now - frame.queued_at)
+            note([frame], "queue", frame.queued_at, now)
             start = time.perf_counter()
             try:
                 seen = self._desk.eye.see(frame, lineup)
             except FrameError as error:
                 outcomes.append((frame, problems.of_frame(error)))
                 continue
+            end = time.perf_counter()
             instruments.decode_s.observe(seen.decoded_at - start)
-            instruments.preprocess_s.observe(time.perf_counter() - seen.decoded_at)
+            instruments.preprocess_s.observe(end - seen.decoded_at)
+            note([frame], "decode", start, seen.decoded_at)
+            note([frame], "preprocess", seen.decoded_at, end)
             groups.setdefault(seen.view.served.version, []).append(seen)
         return list(groups.values())
 
     def _judge(self, group: list[Seen], outcomes: list[tuple[Frame, Outcome]]) -> list[tuple[Seen, FrameScored]]:
         """Score frames with the version they share; the events of those that have an answer."""
-        answered = []
-        for seen, scores in zip(group, self._scored([seen.view for seen in group]), strict=True):
+        answered, start = [], time.perf_counter()
+        scored = self._scored([seen.view for seen in group])
+        note((seen.frame for seen in group), "infer", start, time.perf_counter())
+        for seen, scores in zip(group, scored, strict=True):
             if isinstance(scores, ProblemError):
                 outcomes.append((seen.frame, scores))
                 continue
