@@ -24,7 +24,6 @@ from serving.oip_edge import OipEdge
 from serving.problems import ProblemError
 from serving.requests import Counted
 from serving.responses import problem_response
-from serving.trace import Traces
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,11 @@ class Edge:
     not_ready: Callable[[], str | None]
     leaving: Callable[[], bool]
     instruments: Instruments
-    traces: Traces | None = None
 
 
 def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIApp:
     """The ASGI application; with `ring`, the keys of the moment, closed to everyone else."""
-    app = FastAPI(title="Keepsight serving", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title="Keepsight serving", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.router.routes[:0] = [Route("/v1/frames", edge.frames), Route("/v2", edge.oip), Mount("/v2", edge.oip)]
     _add_labels(app, edge)
     _add_health(app, edge)
@@ -51,7 +49,7 @@ def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIAp
     document = openapi.document()
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way to give one's own
     guarded = app if ring is None else Guard(app, ring, edge.instruments, Logger("serving"))
-    return Counted(_says_goodbye(guarded, edge.leaving), edge.instruments, edge.traces)
+    return Counted(_says_goodbye(guarded, edge.leaving), edge.instruments)
 
 
 def _add_labels(app: FastAPI, edge: Edge) -> None:

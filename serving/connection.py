@@ -1,14 +1,16 @@
 """One HTTP/1.1 connection within bounds: how long its heads may be, how long they may take, and how many connections there may be.
 
-uvicorn and httptools parse; what they leave unbounded is bounded here, below the routes, where a client needs no key to try. What a client does too
-slowly is seen by one sweep a second over all connections, so that a request costs no timer.
+uvicorn and httptools parse; what they leave unbounded is bounded here, below the routes, where a client needs no key to try: heads, what stands between
+the pieces of a body, requests sent ahead of their answers. What a client does too slowly is seen by one sweep a second over all connections, so that a
+request costs no timer.
 """
 
 import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NoReturn
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from serving.problems import ProblemError
@@ -16,7 +18,9 @@ from serving.tls import client_name
 
 MAX_HEADERS: Final = 64
 MAX_HEAD_BYTES: Final = 16 << 10
-"""Of the path with its query, and all header names and values."""
+"""Of the path with its query, and all header names and values; and of chunk extensions and trailers without a byte of body between them."""
+MAX_AHEAD: Final = 16
+"""Requests that one connection may send ahead of their answers."""
 SWEEP_EVERY_S: Final = 1.0
 _LINGER_S: Final = 15.0
 """For a client that does not read its answer, or does not close; and what the routes' own limit on bodies is given before this one."""
@@ -43,7 +47,7 @@ class Connection(HttpToolsProtocol):
         self.stage: Literal["idle", "head", "body", "answered"] = "head"  # a client that connects is expected to ask
         self.since = self.loop.time()
         self.stuck_since = 0.0
-        self._head_bytes = 0
+        self._head_bytes = self._bodyless_bytes = 0
         self._problem: ProblemError | None = None
         self._answering: RequestResponseCycle | None = None
 
@@ -72,23 +76,68 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.stage in ("idle", "head"):
             self._head_bytes += len(data)
-        super().data_received(data)
-        if self.stage == "head" and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+        elif self.stage == "body":
+            self._bodyless_bytes += len(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        if self.transport.is_closing():
+            return
+        if self.stage == "head" and self._head_bytes > MAX_HEAD_BYTES:
             self.refuse(_too_large())
+        elif self.stage == "body" and self._bodyless_bytes > MAX_HEAD_BYTES:
+            self.refuse(ProblemError("bad-request", f"more than {MAX_HEAD_BYTES} bytes came around the body and none of it"))
+
+    def _feed(self, data: bytes) -> None:
+        """Parse. An upgrade is overlooked (RFC 9110, 7.8): the parser would take all that follows for another protocol, so it reads the head again without."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                lines = [name + b": " + value + b"\r\n" for name, value in self.headers if name != b"upgrade"]
+                version = self.parser.get_http_version().encode()
+                head = b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, b"".join(lines))
+                data = head + data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
 
     def on_message_begin(self) -> None:
         self.stage, self.since = "head", self.loop.time()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.stage == "body":  # a trailer, which must not be taken for a header (RFC 9110, 6.5.1)
+            return
+        if len(self.headers) >= MAX_HEADERS:
+            self._stop(_too_large())
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if len(self.headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
-            self._problem = _too_large()
-            raise self._problem
-        self.stage, self.since, self._head_bytes = "body", self.loop.time(), 0
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            self._stop(_too_large())
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._stop(ProblemError("bad-request", "CONNECT is for proxies, and this is none"))
+            return
+        if len(self.pipeline) >= MAX_AHEAD:
+            self._stop(ProblemError("bad-request", f"more than {MAX_AHEAD} requests were sent ahead of their answers"))
+        self.stage, self.since, self._head_bytes, self._bodyless_bytes = "body", self.loop.time(), 0, 0
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._bodyless_bytes = 0
+        super().on_body(body)
+
+    def _stop(self, problem: ProblemError) -> NoReturn:
+        """End the parsing of this connection: the parser fails, and send_400_response says why."""
+        self._problem = problem
+        raise problem
+
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self.stage = "idle" if self.cycle.response_complete else "answered"
         self.since = self.loop.time()
         super().on_message_complete()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.connection import MAX_HEAD_BYTES, MAX_HEADERS
+from serving.connection import MAX_AHEAD, MAX_HEAD_BYTES, MAX_HEADERS
 from tests.serving_process import PATIENCE_S, ServingProcess, eventually
 from tests.small_model import photographs, publish_small_version
 
@@ -24,6 +24,11 @@ def post(body: bytes = JPEG, camera: str = "line-1", more: bytes = b"") -> bytes
         len(body),
         body,
     )
+
+
+def chunked(more: bytes = b"", trailers: bytes = b"", query: bytes = b"?camera=line-1") -> bytes:
+    head = b"POST /v1/frames%b HTTP/1.1\r\nHost: x\r\n%bTransfer-Encoding: chunked\r\n\r\n" % (query, more)
+    return head + b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(JPEG), JPEG, trailers)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,10 @@ class Wire:
         assert self.ends()
         return status, said["type"].removeprefix("urn:keepsight:problem:")
 
+    def line(self) -> bytes:
+        """The next line as it is; nothing at the end."""
+        return self._file.readline()
+
     def ends(self) -> bool:
         """Whether nothing more comes; waits for it."""
         try:
@@ -99,6 +108,22 @@ GARBAGE = {
     "a bad header name": b"GET /livez HTTP/1.1\r\nHo st: x\r\n\r\n",
     "a folded header": b"GET /livez HTTP/1.1\r\nHost: x\r\n y: z\r\n\r\n",
     "a NUL": b"GET /livez HTTP/1.1\r\nHost: \0\r\n\r\n",
+    "one length twice": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    "lengths in a list": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nContent-Length: 2, 2\r\n\r\n{}",
+    "a length with a sign": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{}",
+    "a length in hex": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nContent-Length: 0x2\r\n\r\n{}",
+    "chunks and a length": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    "chunks before another coding": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "chunks, almost": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "chunks behind a space": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "chunks behind a vertical tab": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
+    "chunks twice": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\n" + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n0\r\n\r\n",
+    "lines without a carriage return": b"GET /livez HTTP/1.1\nHost: x\n\n",
+    "one line without a carriage return": b"GET /livez HTTP/1.1\r\nHost: x\nX: y\r\n\r\n",
+    "chunks without a carriage return": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n",
+    "a trailer that is a length": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 4\r\n\r\n",
+    "CONNECT to a path": b"CONNECT /livez HTTP/1.1\r\nHost: x\r\n\r\n",
+    "another version": b"GET /livez HTTP/1.2\r\nHost: x\r\n\r\n",
     "two lengths": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
     "a length and chunks": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a negative length": b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
@@ -175,9 +200,57 @@ def test_garbage_behind_a_frame_does_not_take_its_answer(serving: ServingProcess
     assert wire.ends()
 
 
-def test_an_upgrade_is_overlooked(wire: Wire) -> None:
-    wire.send(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+
+
+def test_an_upgrade_is_overlooked_with_the_body_behind_it(wire: Wire) -> None:
+    """As Java's HttpClient and `curl --http2` ask on their first request."""
+    wire.send(post(more=UPGRADE) + GET + chunked(UPGRADE) + GET)
+    answers = [wire.answer() for _ in range(4)]
+    assert [status for status, _, _ in answers] == [200, 200, 200, 200]
+    assert [json.loads(answers[k][2])["camera"] for k in (0, 2)] == ["line-1", "line-1"]
+
+
+def test_no_websocket_opens_here(wire: Wire) -> None:
+    upgrade = (
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    wire.send(b"GET /v1/frames HTTP/1.1\r\nHost: x\r\n" + upgrade + b"\r\n" + GET)
+    assert [wire.answer()[0], wire.answer()[0]] == [405, 200]
+
+
+def test_trailers_are_no_headers(wire: Wire) -> None:
+    wire.send(chunked(trailers=b"Keepsight-Camera: line-1\r\n", query=b"") + GET)
+    status, _, body = wire.answer()
+    assert (status, json.loads(body)["type"]) == (400, "urn:keepsight:problem:missing-camera")
     assert wire.answer()[0] == 200
+
+
+@pytest.mark.parametrize("piece", [b"X: y\r\n", b"X: " + b"y" * 1000, b"0" * 1000], ids=["trailers", "a trailer", "a chunk's size"])
+def test_what_stands_around_a_body_has_its_limits(serving: ServingProcess, wire: Wire, piece: bytes) -> None:
+    """Each of them went on for as long as the body may take; 6 MB of trailers took 110 MB."""
+    end = b"0\r\n" if piece.startswith(b"X") else b""
+    wire.send(b"POST /v1/labels HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + end)
+    eventually("the body is expected", lambda: serving.get("/livez").status == 200)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(100):
+            wire.send(piece * (100_000 // len(piece)))
+        pytest.fail("ten megabytes were taken")
+
+
+def test_requests_ahead_of_their_answers_have_their_limit(wire: Wire) -> None:
+    wire.send(post() + GET * 1000)
+    answered = 0
+    while (line := wire.line()) != b"":
+        answered += line.count(b"HTTP/1.1 200")
+    assert answered == 1 + MAX_AHEAD
+
+
+def test_no_path_leads_to_an_address_that_the_client_names(wire: Wire) -> None:
+    wire.send(b"GET /livez/ HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n")
+    status, headers, _ = wire.answer()
+    assert status == 404
+    assert "location" not in headers
 
 
 def test_a_client_that_waits_for_a_continue_gets_one(wire: Wire) -> None:
