@@ -24,6 +24,7 @@ from serving.oip_edge import OipEdge
 from serving.problems import ProblemError
 from serving.requests import Counted
 from serving.responses import problem_response
+from serving.trace import Traces
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Edge:
     not_ready: Callable[[], str | None]
     leaving: Callable[[], bool]
     instruments: Instruments
+    traces: Traces | None = None
 
 
 def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIApp:
@@ -49,7 +51,7 @@ def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIAp
     document = openapi.document()
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way to give one's own
     guarded = app if ring is None else Guard(app, ring, edge.instruments, Logger("serving"))
-    return Counted(_says_goodbye(guarded, edge.leaving), edge.instruments)
+    return Counted(_says_goodbye(guarded, edge.leaving), edge.instruments, edge.traces)
 
 
 def _add_labels(app: FastAPI, edge: Edge) -> None:
