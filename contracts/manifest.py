@@ -1,4 +1,4 @@
-"""What a model version says of itself: `manifest.json`, beside `model.onnx` and `baseline.npz`."""
+"""What a model version says of itself: `manifest.json`, beside `model.onnx`, `baseline.npz` and `golden.npz`."""
 
 from typing import Annotated, Final, Literal
 
@@ -11,6 +11,8 @@ from contracts.quality import Quality
 MANIFEST: Final = "manifest.json"
 MODEL: Final = "model.onnx"
 BASELINE: Final = "baseline.npz"
+GOLDEN: Final = "golden.npz"
+"""Optional: versions made before there were golden frames have none."""
 
 
 Side = Annotated[int, msgspec.Meta(ge=1, le=8192)]
@@ -27,13 +29,16 @@ class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the graph takes: uint8 RGB [N, height, width, 3]; scaling and normalisation are inside the graph.
 
-    `fit` says how a frame of another shape is brought there (see frames.prepare): `stretch` to the size, or `letterbox` with grey bars.
+    `fit` says how a frame of another shape is brought there (see frames.prepare): `stretch` to the size, or `letterbox` with grey bars. `decode` says
+    at what size it is decoded for that: `full`, or `reduced` by 2, 4 or 8 where the result is still no smaller than needed (see frames.reduction). It
+    changes pixels a little, so a version keeps what it was made with; versions from before there was a choice are `full`.
     """
 
     name: str
     height: Side
     width: Side
     fit: Literal["stretch", "letterbox"] = "stretch"
+    decode: Literal["full", "reduced"] = "full"
 
 
 class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""What a version sees of frames: statistics, embeddings and scores through the production path (decode, prepare, measure, ONNX Runtime).
+"""What a version sees of frames: statistics, embeddings and scores through the production path (frames.see, measure, ONNX Runtime).
 
 Training, gates and baselines all start from these arrays, so that none of them can see a frame differently from serving. Work is done in chunks that
 are kept on disk under a key of everything that decides them: a killed job, or the next one, computes none twice.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import VersionError
 from contracts.files import Folder, sha256
-from contracts.frames import Pixels, decode, measure, prepare
+from contracts.frames import Pixels, measure, see
 from contracts.manifest import InputSpec
 from contracts.statistics import NUMERIC, vector
 
@@ -69,7 +69,7 @@ class Session:
 
     def see(self, contents: Sequence[bytes]) -> Views:
         """The views of encoded frames. Raises FrameError for one that cannot be decoded."""
-        frames = [prepare(decode(content), self.spec) for content in contents]
+        frames = [see(content, self.spec) for content in contents]
         measured = [measure(frame)[0] for frame in frames]
         embedding, scores = self.run(frames)
         statistics = np.array([vector(one) for one in measured], dtype=np.float32).reshape(len(frames), len(NUMERIC))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from contracts.errors import VersionError
 from contracts.events import GateResult
 from contracts.files import Folder, sha256
-from contracts.frames import Pixels, decode, prepare
+from contracts.frames import Pixels, see
 from contracts.manifest import Manifest
 from contracts.repository import Version
 from retrain import gates, graph, latency
@@ -108,7 +108,7 @@ def _pixels(request: CandidateRequest, material: Material, index: NDArray[np.int
     datasets = Datasets(request.frame_store, request.model)
     names = [material.dataset.items[i].sha256 for i in index]
     contents = [added[name] if name in added else datasets.frame(name) for name in names]
-    return [prepare(decode(content), material.session.spec) for content in contents]
+    return [see(content, material.session.spec) for content in contents]
 
 
 def _session(parent: Version, model: bytes) -> Session:

@@ -51,12 +51,13 @@ class Eye:
     def see(self, frame: Frame, lineup: Lineup) -> Seen:
         """Decode, fit and measure a frame for the versions of a lineup. Raises FrameError."""
         served, variant = frame.pinned or lineup.answering(frame.camera_name)
-        image = frames.decode(frame.content, frame.header)
+        spec = served.manifest.input
+        image = frames.decode(frame.content, frame.header, frames.reduction(frame.header, spec))
         decoded_at = time.perf_counter()
-        pixels = frames.prepare(image, served.manifest.input)
+        pixels = frames.prepare(image, spec)
         view = View(served, pixels, self._measure(frame, pixels))
         beside = lineup.shadow
-        shadow = _view_beside(view, beside, image) if beside is not None and beside is not served else None
+        shadow = _view_beside(view, beside, frame, image) if beside is not None and beside is not served else None
         return Seen(frame, variant, view, shadow, decoded_at)
 
     def _measure(self, frame: Frame, pixels: Pixels) -> ImageStatistics:
@@ -70,14 +71,17 @@ class Eye:
         return statistics
 
 
-def _view_beside(view: View, served: Served, image: Pixels) -> View:
-    """The same pixels where both versions take the same shape, otherwise fitted and measured anew."""
-    if _shape(served.manifest.input) == _shape(view.served.manifest.input):
+def _view_beside(view: View, served: Served, frame: Frame, image: Pixels) -> View:
+    """The same pixels where both versions take the same, otherwise fitted and measured anew, and decoded anew where they ask for another size."""
+    spec, others = served.manifest.input, view.served.manifest.input
+    if _pixels_of(spec) == _pixels_of(others):
         return View(served, view.pixels, view.statistics)
-    pixels = frames.prepare(image, served.manifest.input)
+    if (reduced_by := frames.reduction(frame.header, spec)) != frames.reduction(frame.header, others):
+        image = frames.decode(frame.content, frame.header, reduced_by)
+    pixels = frames.prepare(image, spec)
     difference = view.statistics.frame_difference
     return View(served, pixels, msgspec.structs.replace(frames.measure(pixels)[0], frame_difference=difference))
 
 
-def _shape(spec: InputSpec) -> tuple[int, int, str]:
-    return spec.height, spec.width, spec.fit
+def _pixels_of(spec: InputSpec) -> tuple[int, int, str, str]:
+    return spec.height, spec.width, spec.fit, spec.decode

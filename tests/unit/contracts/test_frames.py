@@ -19,7 +19,7 @@ from sklearn.datasets import load_sample_images
 
 from contracts import frames
 from contracts.errors import FrameError
-from contracts.frames import Header, decode, inspect, prepare
+from contracts.frames import Header, decode, inspect, prepare, reduction, see
 from contracts.manifest import InputSpec
 
 Bytes = NDArray[np.uint8]
@@ -370,6 +370,63 @@ def test_shrinking_averages() -> None:
     """Area interpolation: a mean over the cell, so that fine texture does not alias."""
     checkers = np.repeat((np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
     assert np.abs(prepare(checkers, InputSpec("x", 8, 8)).astype(int) - 127).max() <= 1
+
+
+def reduced(width: int, height: int, fit: str = "stretch") -> InputSpec:
+    return InputSpec("x", height, width, fit, "reduced")  # type: ignore[arg-type]
+
+
+@given(st.integers(8, 300), st.integers(8, 200), st.sampled_from([1, 2, 4, 8]))
+def test_a_jpeg_is_reduced_by_exactly_as_much_as_asked(width: int, height: int, by: int) -> None:
+    assert decode(encoded("jpg", small(width, height)), None, by).shape == (-(-height // by), -(-width // by), 3)
+
+
+@given(
+    st.integers(8, 8192), st.integers(8, 8192), st.sampled_from(["stretch", "letterbox"]), st.integers(1, 700), st.integers(1, 700)
+)
+def test_a_reduction_leaves_no_side_smaller_than_needed(width: int, height: int, fit: str, to_width: int, to_height: int) -> None:
+    spec, header = reduced(to_width, to_height, fit), Header("jpeg", width, height)
+    by = reduction(header, spec)
+    scale = min(to_width / width, to_height / height)
+    needed = (to_width, to_height) if fit == "stretch" else (max(1, round(width * scale)), max(1, round(height * scale)))
+    assert by == 1 or (width // by >= needed[0] and height // by >= needed[1])
+    assert by == 8 or width < 2 * by * needed[0] or height < 2 * by * needed[1], "it could be reduced more"
+    assert reduction(header, InputSpec("x", to_height, to_width, fit)) == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("size", [(24, 20), (11, 13), (6, 5), (48, 40), (60, 70), (10, 40)])
+def test_every_codec_is_seen_alike_reduced_and_in_full(name: str, size: tuple[int, int], fit: str) -> None:
+    pixels, spec = small(96, 80), reduced(*size, fit)
+    options = {"progressive": (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), "lossless": (cv2.IMWRITE_WEBP_QUALITY, 101)}.get(name, ())
+    content = encoded({"jpeg": "jpg", "progressive": "jpg", "lossless": "webp"}.get(name, name), pixels, *options)
+    got, full = see(content, spec), see(content, InputSpec("x", size[1], size[0], fit))  # type: ignore[arg-type]
+    assert got.shape == (size[1], size[0], 3)
+    assert np.abs(got.astype(int) - full).mean() < 6
+    assert np.abs(got.mean(axis=(0, 1)) - full.mean(axis=(0, 1))).max() < 3
+
+
+def test_what_is_seen_in_full_is_what_versions_of_before_saw() -> None:
+    """A version without the choice in its manifest was trained on these pixels."""
+    for content in TAKEN.values():
+        area = cv2.resize(decode(content), (24, 16), interpolation=cv2.INTER_AREA)
+        assert np.array_equal(see(content, InputSpec("x", 16, 24)), area)
+
+
+def test_halving_averages_so_that_fine_texture_does_not_alias() -> None:
+    stripes = np.repeat((np.indices((64, 64))[1] % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
+    for spec in (reduced(8, 8), reduced(7, 7), reduced(9, 60)):
+        assert np.abs(prepare(stripes, spec).astype(int) - 127).max() <= 20, spec
+
+
+def test_a_damaged_jpeg_is_refused_at_every_reduction() -> None:
+    photograph = encoded("jpg", PHOTOGRAPH)
+    for by in (2, 4, 8):
+        for damaged in (photograph[: len(photograph) // 2], photograph[:-2]):
+            with pytest.raises(FrameError) as caught:
+                decode(damaged, inspect(photograph), by)
+            assert caught.value.reason == "truncated"
 
 
 def test_the_defaults_are_what_the_documentation_says() -> None:

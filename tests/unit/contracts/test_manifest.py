@@ -57,6 +57,7 @@ def test_the_digest_is_the_models() -> None:
         (changed(input={"name": "image", "height": 0, "width": 32}), "height"),
         (changed(input={"name": "image", "height": 32, "width": 30_000}), "width"),
         (changed(input={"name": "image", "height": 32, "width": 32, "fit": "crop"}), "fit"),
+        (changed(input={"name": "image", "height": 32, "width": 32, "decode": "half"}), "decode"),
         (changed(files={}), "model.onnx and baseline.npz must be among them"),
         (changed(files={"model.onnx": {"sha256": "ab", "bytes": 1}}), "baseline.npz must be among them"),
         (changed(created_at="yesterday"), "created_at"),
@@ -71,3 +72,9 @@ def test_the_input_takes_any_sensible_size() -> None:
     for side in (1, 224, 8192):
         spec = {"name": "image", "height": side, "width": side, "fit": "letterbox"}
         assert manifests.decode(changed(input=spec), "here").input == InputSpec("image", side, side, "letterbox")
+
+
+def test_a_version_from_before_there_was_a_choice_is_decoded_in_full() -> None:
+    spec = {"name": "image", "height": 32, "width": 32, "fit": "stretch"}
+    assert manifests.decode(changed(input=spec), "here").input.decode == "full"
+    assert manifests.decode(changed(input={**spec, "decode": "reduced"}), "here").input.decode == "reduced"

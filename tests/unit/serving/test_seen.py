@@ -64,6 +64,20 @@ def test_the_shadow_has_its_own_view_when_its_input_differs(served: Served, tmp_
     assert seen.shadow.statistics.luma_mean != seen.view.statistics.luma_mean
 
 
+def test_versions_with_another_decode_each_see_their_own_pixels(served: Served, tmp_path: Path) -> None:
+    other = parts.served(tmp_path, "2", seed=1)
+    reduced = msgspec.structs.replace(SPEC, decode="reduced")
+    other.manifest = msgspec.structs.replace(other.manifest, input=reduced)
+    content = photographs(1)[0][0]
+    assert framing.reduction(framing.inspect(content), reduced) == 2
+    for champion, shadow, of_champion, of_shadow in ((served, other, SPEC, reduced), (other, served, reduced, SPEC)):
+        seen = Eye().see(parts.frame(content), parts.lineup(champion, shadow, shadow=shadow.version))
+        assert seen.shadow
+        assert np.array_equal(seen.view.pixels, framing.see(content, of_champion))
+        assert np.array_equal(seen.shadow.pixels, framing.see(content, of_shadow))
+        assert seen.shadow.statistics == framing.measure(seen.shadow.pixels)[0]
+
+
 def test_a_version_does_not_shadow_itself(served: Served) -> None:
     assert Eye().see(parts.frame(CONTENTS[0]), parts.lineup(served, shadow="1")).shadow is None
 
