@@ -79,7 +79,12 @@ class Service:
             shadow=settings.shadow,
         )
         self._queue = FrameQueue(
-            settings.queue_limit, settings.shadow_queue_limit, settings.workers, settings.max_batch, settings.max_wait_s
+            settings.queue_limit,
+            settings.shadow_queue_limit,
+            settings.workers,
+            settings.max_batch,
+            settings.max_wait_s,
+            settings.newest_wins_of,
         )
         self._workers: list[Worker] = []
         self._tracing = tracing_to(settings.trace_endpoint, self.instruments, log)
@@ -132,7 +137,7 @@ class Service:
         def lineup() -> Lineup | None:
             return self._registry.lineup
 
-        most = min(settings.max_batch, settings.queue_limit)
+        most = min(settings.max_batch, (settings.queue_limit + 1) // 2)  # what a camera's share of the queue has room for
         inference = Inference(settings.model, frames, limits, most, settings.v2_camera, lineup, statistics)
         return OipEdge(settings.model, inference, statistics, lineup, self.not_ready, limits.body_timeout_s, self.instruments)
 

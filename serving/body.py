@@ -8,8 +8,11 @@ from starlette.types import Receive
 from serving.problems import ProblemError
 
 
-class ClientGoneError(Exception):
-    """The client left before its request was complete: nobody is there to answer."""
+class ClientGoneError(ProblemError):
+    """The client left before it was answered. Counted like a refusal; nobody hears it."""
+
+    def __init__(self) -> None:
+        super().__init__("client-gone", "the client left before it was answered")
 
 
 def check_head(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> None:

@@ -30,6 +30,7 @@ from serving.rate import Rates
 from serving.responses import JSON, count, send_body
 from serving.settings import Camera
 from serving.trace import Trace
+from serving.waiting import Waiting, expired
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -71,11 +72,11 @@ class FrameEdge:
             outcome, decided_at = await self._outcome(scope, receive, words, start)
         except ProblemError as problem:
             outcome = problem
-        except ClientGoneError:
-            return
         self.count(outcome, words.get("camera", ""))
         if (traced := trace.of(scope)) is not None:
             traced.about |= about(outcome, words.get("camera", ""))
+        if isinstance(outcome, ClientGoneError):
+            return
         if isinstance(outcome, Answer):
             await send_body(send, 200, JSON, _ENCODER.encode(outcome))
         else:
@@ -93,14 +94,14 @@ class FrameEdge:
         received_at = self._clock()
         admitted = self.admit(words, key_of(scope), received_at, start)
         check_head(scope["headers"], self._limits.max_body_bytes)
-        self.reserve()
+        self.reserve(admitted.camera_name)
         try:
-            frame = await self._read(receive, admitted, received_at, trace.of(scope))
+            frame = await self._read(receive, admitted, received_at, start, trace.of(scope))
             self.check_deadline(admitted, start)
         except BaseException:
-            self.release()
+            self.release(admitted.camera_name)
             raise
-        (outcome,) = await self.answered([frame], admitted, start)
+        (outcome,) = await self.answered([frame], receive)
         return outcome, frame.decided_at
 
     def admit(self, words: Mapping[str, str], key: Key | None, received_at: float, now: float) -> Admitted:
@@ -109,46 +110,52 @@ class FrameEdge:
         self._rates.take(found.camera_name, now)
         return found
 
-    def reserve(self) -> None:
-        """Take a slot in the queue. Raises ProblemError where there is none, or nobody would answer."""
+    def reserve(self, camera: str) -> None:
+        """Take a slot in the queue for a frame of `camera` ("": not known yet). Raises ProblemError where there is none, or nobody would answer."""
         if (reason := self.not_ready()) is not None:
             raise ProblemError("not-ready", reason, retry_after_s=1)
-        if not self._queue.reserve():
-            detail = "as many frames wait as may ([serving] queue_limit); this one was not read. Send it again later, or send fewer"
-            raise ProblemError("overloaded", detail, retry_after_s=1)
+        if not self._queue.reserve(camera):
+            detail = "as many frames wait as may, of this camera or in all ([serving] queue_limit); this one was not read. Send it again later, or send fewer"
+            raise ProblemError("overloaded", detail, self._queue.retry_after_s)
 
-    def release(self) -> None:
+    def release(self, camera: str) -> None:
         """Give a slot back."""
-        self._queue.release()
+        self._queue.release(camera)
 
     def check_deadline(self, admitted: Admitted, start: float) -> None:
         """Refuse to queue what is late already. Raises ProblemError."""
         if time.perf_counter() - start >= admitted.deadline_s:
-            raise _expired(admitted)
+            raise expired(admitted.deadline_s, self._queue.retry_after_s)
 
-    async def answered(self, frames: Sequence[Frame], admitted: Admitted, start: float) -> list[Outcome]:
-        """Queue the frames of one request on the slots reserved for them; their outcomes, in their order."""
-        for frame in frames:
-            self._queue.put(frame)
-        return [await self._answered(frame, admitted, start) for frame in frames]
+    async def answered(self, frames: Sequence[Frame], receive: Receive) -> list[Outcome]:
+        """Queue the frames of one request and camera on the slots reserved for them; their outcomes, in their order. The body was read from `receive`."""
+        waiting = Waiting(self._queue)
+        waiting.put(*frames)
+        return await waiting.outcomes(receive)
 
-    async def _read(self, receive: Receive, admitted: Admitted, received_at: float, traced: Trace | None) -> Frame:
-        start = time.perf_counter()
+    async def _read(self, receive: Receive, admitted: Admitted, received_at: float, start: float, traced: Trace | None) -> Frame:
+        begun = time.perf_counter()
         content = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
         end = time.perf_counter()
-        self._instruments.read_s.observe(end - start)
+        self._instruments.read_s.observe(end - begun)
         if traced is not None:
-            traced.stages.append(trace.Stage("read", start, end))
+            traced.stages.append(trace.Stage("read", begun, end))
         try:
             header = framing.inspect(content, self._limits.max_body_bytes, self._limits.max_pixels)
         except FrameError as error:
             raise problems.of_frame(error) from None
-        return self.frame(admitted, received_at, header, content, traced)
+        return self.frame(admitted, received_at, start, header, content, traced)
 
     def frame(
-        self, admitted: Admitted, received_at: float, header: Header, content: bytes | memoryview, traced: Trace | None = None
+        self,
+        admitted: Admitted,
+        received_at: float,
+        start: float,
+        header: Header,
+        content: bytes | memoryview,
+        traced: Trace | None = None,
     ) -> Frame:
-        """An admitted request's frame. Call it on the event loop."""
+        """A frame of an admitted request that arrived at `received_at` (Unix seconds), `start` on the performance counter. Call it on the event loop."""
         return Frame(
             frame_id=new_id(received_at),
             camera_name=admitted.camera_name,
@@ -158,16 +165,10 @@ class FrameEdge:
             header=header,
             content=content,
             outcome=asyncio.get_running_loop().create_future(),
+            deadline_s=admitted.deadline_s,
+            deadline_at=start + admitted.deadline_s,
             trace=traced,
         )
-
-    async def _answered(self, frame: Frame, admitted: Admitted, start: float) -> Outcome:
-        """Wait for the outcome; a frame that still waits at its deadline is taken back, one that a worker has is waited for."""
-        left = admitted.deadline_s - (time.perf_counter() - start)
-        done, _ = await asyncio.wait({frame.outcome}, timeout=max(0.0, left))
-        if not done and self._queue.withdraw(frame):
-            return _expired(admitted)
-        return await frame.outcome
 
     def count(self, outcome: Outcome, camera: str) -> None:
         """Count how a frame, or a request that was refused whole, ended; `camera` is whose it was said to be."""
@@ -186,8 +187,3 @@ def about(outcome: Outcome, camera: str) -> dict[str, str]:
     if isinstance(outcome, Answer):
         return said | {"keepsight.frame_id": outcome.frame_id, "keepsight.version": outcome.version}
     return said | {"keepsight.problem": outcome.kind}
-
-
-def _expired(admitted: Admitted) -> ProblemError:
-    detail = f"the frame was not begun within its {admitted.deadline_s:g} s; send fewer frames, or allow more time with deadline_ms"
-    return ProblemError("deadline-expired", detail, retry_after_s=1)

@@ -1,6 +1,7 @@
 """A frame on its way through the server: what the edge knows of it, and how its answer gets back to the camera that waits."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ Outcome = Answer | ProblemError
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """One admitted frame. `queued_at`, `begun_at` and `decided_at` are on the performance counter (seconds); `outcome` belongs to the event loop's thread.
+    """One admitted frame. `queued_at`, `begun_at`, `decided_at` and `deadline_at`, which is `deadline_s` after the request's arrival, are on the performance
+    counter (seconds); `outcome` belongs to the event loop's thread.
 
     `content` are the pixels where the header's codec is `rgb`. A frame that is `pinned` is answered by that version, whichever is the camera's. `scores` are
     what the answer was made of.
@@ -52,6 +54,8 @@ class Frame:
     header: Header
     content: bytes | memoryview
     outcome: asyncio.Future[Outcome]
+    deadline_s: float = math.inf
+    deadline_at: float = math.inf
     queued_at: float = 0.0
     begun_at: float = 0.0
     decided_at: float = 0.0
@@ -70,18 +74,23 @@ Deliver = Callable[[Sequence[tuple[Frame, Outcome]]], None]
 """Hands outcomes back to those who wait; called from worker threads."""
 
 
+def settle(frame: Frame, outcome: Outcome) -> None:
+    """Give a frame its outcome, on the event loop."""
+    if not frame.outcome.done():  # its request may have ended
+        frame.outcome.set_result(outcome)
+
+
 def deliver_on(loop: asyncio.AbstractEventLoop) -> Deliver:
     """A Deliver for futures of `loop`: one wake-up of the loop a batch."""
 
-    def settle(outcomes: Sequence[tuple[Frame, Outcome]]) -> None:
+    def settle_all(outcomes: Sequence[tuple[Frame, Outcome]]) -> None:
         for frame, outcome in outcomes:
-            if not frame.outcome.done():  # its client may have left
-                frame.outcome.set_result(outcome)
+            settle(frame, outcome)
 
     def deliver(outcomes: Sequence[tuple[Frame, Outcome]]) -> None:
         now = time.perf_counter()
         for frame, _ in outcomes:
             frame.decided_at = now
-        loop.call_soon_threadsafe(settle, outcomes)
+        loop.call_soon_threadsafe(settle_all, outcomes)
 
     return deliver

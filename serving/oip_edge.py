@@ -43,11 +43,11 @@ class OipEdge:
         start = time.perf_counter()
         try:
             await self._answer(scope, receive, send, start)
+        except ClientGoneError:
+            return
         except ProblemError as problem:
             count(problem, self._instruments)
             await send_problem(send, scope, problem)
-        except ClientGoneError:
-            return
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, start: float) -> None:
         match scope["path"].split("/")[1:]:

@@ -16,7 +16,7 @@ from serving import oip_model as model
 from serving import oip_wire as wire
 from serving import trace
 from serving.admission import Admitted, said
-from serving.body import check_head, read_body
+from serving.body import ClientGoneError, check_head, read_body
 from serving.edge_frames import FrameEdge, Limits, about
 from serving.frame import Answer, Frame, Outcome
 from serving.guard import key_of
@@ -71,9 +71,14 @@ class Inference:
             taken = await self._taken(scope, receive, words, version, start)
         except ProblemError as problem:
             self._frames.count(problem, words.get("camera", self._camera))
+            if isinstance(problem, ClientGoneError):
+                raise
             return problem
-        outcomes = await self._frames.answered(taken.frames, taken.admitted, start)
+        outcomes = await self._frames.answered(taken.frames, receive)
         self._count(taken, outcomes, start)
+        for outcome in outcomes:
+            if isinstance(outcome, ClientGoneError):
+                raise outcome
         if (traced := trace.of(scope)) is not None:
             traced.about |= about(outcomes[0], taken.admitted.camera_name)
         problems = [numbered(one, number, len(outcomes)) for number, one in enumerate(outcomes, 1) if isinstance(one, ProblemError)]
@@ -86,25 +91,28 @@ class Inference:
         admitted = self._frames.admit(words, key, received_at, start) if words.get("camera") else None
         check_head(scope["headers"], self._limits.max_body_bytes)
         versions_of(self._lineup(), self._name, version)
-        self._frames.reserve()
-        slots = 1
+        held = [admitted.camera_name if admitted else ""]
+        self._frames.reserve(held[0])
         try:
             body = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
             request, pictures = self._read(body, length)
             asked, binary = model.outputs(request), model.flag(request.parameters, "binary_data_output", length == 0)
             words = self._words(request.parameters) | words
-            admitted = admitted or self._frames.admit(_named(words), key, received_at, start)
+            if admitted is None:
+                admitted = self._frames.admit(_named(words), key, received_at, start)
+                self._frames.release(held.pop())
             for _ in pictures[1:]:
                 self._frames.admit(words, key, received_at, start)
-                self._frames.reserve()
-                slots += 1
+            while len(held) < len(pictures):
+                self._frames.reserve(admitted.camera_name)
+                held.append(admitted.camera_name)
             self._frames.check_deadline(admitted, start)
             pinned = self._pinned(version, admitted.camera_name)
             traced = trace.of(scope)
-            frames = [self._frames.frame(admitted, received_at, header, content, traced) for header, content in pictures]
+            frames = [self._frames.frame(admitted, received_at, start, header, content, traced) for header, content in pictures]
         except BaseException:
-            for _ in range(slots):
-                self._frames.release()
+            for camera in held:
+                self._frames.release(camera)
             raise
         for frame in frames:
             frame.pinned = pinned

@@ -11,7 +11,7 @@ _MODEL_PROBLEMS: Final = ("unknown-model", "not-ready", "not-found")
 INFER_PROBLEMS: Final = (
     *_MODEL_PROBLEMS, "bad-json", "bad-tensor", "missing-camera", "unknown-camera", "bad-captured-at", "bad-deadline", "rate-limited", "empty",
     "too-large", "too-many-pixels", "too-small", "not-an-image", "unsupported-format", "unsupported-encoding", "truncated", "not-decodable", "animated",
-    "body-timeout", "overloaded", "deadline-expired", "invalid-output", "inference-failed",
+    "body-timeout", "overloaded", "deadline-expired", "superseded", "invalid-output", "inference-failed",
 )  # fmt: skip
 _JSON: Final[Json] = {"application/json": {}}
 _PARAMETERS: Final[Json] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}

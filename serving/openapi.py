@@ -16,7 +16,7 @@ _CONNECTION_PROBLEMS = ("bad-request", "head-too-large", "head-timeout", "too-ma
 _KEY_PROBLEMS = ("missing-key", "unknown-key", "wrong-scope")
 _FRAME_PROBLEMS = (
     "rate-limited", "missing-camera", "unknown-camera", "bad-captured-at", "bad-deadline", "empty", "too-large", "too-many-pixels", "too-small", "not-an-image",
-    "unsupported-format", "unsupported-encoding", "truncated", "not-decodable", "animated", "body-timeout", "overloaded", "deadline-expired",
+    "unsupported-format", "unsupported-encoding", "truncated", "not-decodable", "animated", "body-timeout", "overloaded", "deadline-expired", "superseded",
     "not-ready", "invalid-output", "inference-failed",
 )  # fmt: skip
 _LABEL_PROBLEMS = (

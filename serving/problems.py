@@ -42,6 +42,8 @@ KINDS: Final[dict[str, Kind]] = {
     "too-many-connections": Kind(429, "As many connections are open as may be"),
     "overloaded": Kind(429, "More frames wait than can be answered in time"),
     "deadline-expired": Kind(429, "The frame's deadline passed while it waited"),
+    "superseded": Kind(429, "A newer frame of the camera took its place"),
+    "client-gone": Kind(499, "The client left"),
     "not-ready": Kind(503, "No model version is ready"),
     "invalid-output": Kind(500, "The model's output is not a number"),
     "inference-failed": Kind(500, "The model failed on this frame"),
@@ -73,12 +75,14 @@ class ProblemError(Exception):
         self.status, self.title = KINDS[kind]
 
     @property
-    def outcome(self) -> Literal["rejected", "refused", "overloaded", "failed"]:
-        """Whose fault it is: the frame's, the request's, too many requests', or the server's."""
+    def outcome(self) -> Literal["rejected", "refused", "overloaded", "failed", "gone"]:
+        """Whose fault it is: the frame's, the request's, too many requests', or the server's; or nobody's, the client having left."""
         if self.kind in _FRAME_FAULTS:
             return "rejected"
         if self.status == 429:
             return "overloaded"
+        if self.kind == "client-gone":
+            return "gone"
         return "failed" if self.status >= 500 else "refused"
 
     def body(self) -> bytes:

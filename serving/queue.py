@@ -1,18 +1,22 @@
-"""Where frames wait for a worker: bounded, batched by what waits, with the shadow version's work behind the answers.
+"""Where frames wait for a worker: bounded, fair between cameras, batched by what waits, with the shadow version's work behind the answers.
 
 A worker takes all that waits, up to the largest batch, sharing it with workers that idle: no frame runs alone while others wait, and no worker idles
-while frames wait. Shadow work is done when no frame waits; when its backlog grows past half its room while answers keep up, batches alternate, so that
-under steady load every frame is shadowed; when answers fall behind they go first, and shadow work beyond the limit is dropped.
+while frames wait, unless one more frame is so near that waiting for it pays. Shadow work is done when no frame waits; when its backlog grows past half its
+room while answers keep up, batches alternate, so that under steady load every frame is shadowed; when answers fall behind they go first, and shadow work
+beyond the limit is dropped.
 """
 
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from serving.frame import Frame
+from serving.pace import Pace
 from serving.shadow import ShadowFrame
+from serving.turns import Turns
 
 _SHADOW_BATCH: Final = 4
 """The most shadow frames in one run: a frame that arrives meanwhile waits no longer than this takes."""
@@ -20,23 +24,37 @@ _SHADOW_BATCH: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker took: frames to answer, or frames to shadow."""
+    """What a worker took, and when on the queue's clock: frames to answer, or frames to shadow."""
 
     frames: list[Frame]
     shadow: list[ShadowFrame]
+    begun_at: float = 0.0
 
 
 class FrameQueue:
-    """Safe between threads. A slot is reserved before a body is read, so that overload is told from the head of the request."""
+    """Safe between threads. A slot is reserved before a body is read, so that overload is told from the head of the request.
 
-    def __init__(self, limit: int, shadow_limit: int, workers: int, max_batch: int, max_wait_s: float = 0.0) -> None:
+    `newest_wins` are the cameras of which the newest frame alone waits; `clock` gives seconds.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        shadow_limit: int,
+        workers: int,
+        max_batch: int,
+        max_wait_s: float = 0.0,
+        newest_wins: Container[str] = (),
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._limit, self._shadow_limit = limit, shadow_limit
-        self._max_batch, self._max_wait_s = max_batch, max_wait_s
-        self._shadow_workers = max(1, workers - 1)
+        self._workers, self._shadow_workers = workers, max(1, workers - 1)
+        self._max_batch, self._max_wait_s, self._clock = max_batch, max_wait_s, clock
         self._changed = threading.Condition()
-        self._frames: deque[Frame] = deque()
+        self._frames = Turns(limit, newest_wins)
+        self._pace = Pace()
         self._shadow: deque[ShadowFrame] = deque()
-        self._reserved = self._idle = self._shadowing = 0
+        self._idle = self._shadowing = 0
         self._answered_last = False
         self._closed = False
 
@@ -45,35 +63,37 @@ class FrameQueue:
         """Frames that wait."""
         return len(self._frames)
 
-    def reserve(self) -> bool:
-        """Take a slot for a frame whose body is still to be read; False when there is none."""
+    @property
+    def retry_after_s(self) -> int:
+        """When there will be room again, in whole seconds: the time that the workers need for the slots that are taken, as fast as they were lately."""
         with self._changed:
-            if self._reserved + len(self._frames) >= self._limit:
-                return False
-            self._reserved += 1
-            return True
+            return self._pace.retry_after_s(self._frames.slots, self._workers)
 
-    def release(self) -> None:
+    def reserve(self, camera: str) -> bool:
+        """Take a slot for a frame of `camera` ("": not known yet) whose body is still to be read; False when there is none for it."""
+        with self._changed:
+            return self._frames.reserve(camera)
+
+    def release(self, camera: str) -> None:
         """Give a reserved slot back: the frame did not come."""
         with self._changed:
-            self._reserved -= 1
+            self._frames.release(camera)
 
-    def put(self, frame: Frame) -> None:
-        """Queue a frame on the slot reserved for it."""
-        frame.queued_at = time.perf_counter()
+    def put(self, frames: Sequence[Frame]) -> Sequence[Frame]:
+        """Queue frames of one camera, that came together, on the slots reserved for them. Returns frames that newer ones took the place of."""
         with self._changed:
-            self._reserved -= 1
-            self._frames.append(frame)
+            now = self._clock()
+            for frame in frames:
+                frame.queued_at = now
+            superseded = self._frames.put(frames)
+            self._pace.arrived(len(frames), now)
             self._changed.notify_all()
+        return superseded
 
     def withdraw(self, frame: Frame) -> bool:
-        """Take a frame back whose deadline passed. False when a worker has it already."""
+        """Take a frame back that nobody waits for any longer. False when a worker has it already."""
         with self._changed:
-            try:
-                self._frames.remove(frame)
-            except ValueError:
-                return False
-            return True
+            return self._frames.remove(frame)
 
     def put_shadow(self, frames: list[ShadowFrame]) -> list[ShadowFrame]:
         """Queue shadow work; returns the frames for which there was no room."""
@@ -98,8 +118,10 @@ class FrameQueue:
 
     def finished(self, work: Work) -> None:
         """A worker is done with `work`."""
-        if work.shadow:
-            with self._changed:
+        with self._changed:
+            if work.frames:
+                self._pace.worked(len(work.frames), self._clock() - work.begun_at)
+            else:
                 self._shadowing -= 1
                 self._changed.notify_all()
 
@@ -117,10 +139,14 @@ class FrameQueue:
             self._idle -= 1
 
     def _holds_open(self) -> bool:
-        """Wait for a fuller batch while the oldest frame is younger than max_wait_s; True when the situation must be looked at anew."""
-        if len(self._frames) >= self._max_batch or self._closed:
+        """Wait for one more frame if that pays, nobody idles who would take it, and no frame waits longer than max_wait_s for it.
+
+        True when the situation must be looked at anew.
+        """
+        if not self._max_wait_s or self._idle or self._closed or len(self._frames) >= self._max_batch:
             return False
-        left = self._frames[0].queued_at + self._max_wait_s - time.perf_counter()
+        until = min(self._frames.oldest_at + self._max_wait_s, self._pace.worth_waiting_until(len(self._frames)))
+        left = until - self._clock()
         if left <= 0:
             return False
         self._changed.wait(left)
@@ -129,7 +155,7 @@ class FrameQueue:
     def _take_frames(self) -> Work:
         share = -(-len(self._frames) // (1 + self._idle))
         self._answered_last = True
-        return Work([self._frames.popleft() for _ in range(min(self._max_batch, share))], [])
+        return Work([self._frames.pop() for _ in range(min(self._max_batch, share))], [], self._clock())
 
     def _take_shadow(self) -> Work:
         self._answered_last = False
@@ -148,5 +174,5 @@ class FrameQueue:
             self._answered_last
             and self._may_shadow()
             and 2 * len(self._shadow) > self._shadow_limit
-            and 2 * len(self._frames) <= self._limit
+            and 4 * len(self._frames) <= self._limit  # a camera alone fills half of it
         )

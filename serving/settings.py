@@ -26,6 +26,7 @@ class Camera(BaseModel):
     site: str
     stream: Stream = "items"
     audit: bool = False
+    newest_wins: bool | None = Field(None, description="Whether only its newest frame waits, instead of newest_wins.")
     rate: float | None = Field(None, ge=0, description="Frames a second that it may send, instead of camera_rate.")
     burst: int | None = Field(None, ge=1, description="Frames that it may send at once, instead of camera_burst.")
 
@@ -77,7 +78,15 @@ class ServingSettings(ServiceSettings):
         le=1,
         description="How long a worker holds a batch open for more frames. Worth some milliseconds on a GPU, nothing on a CPU.",
     )
-    queue_limit: int = Field(64, ge=1, description="Frames that may wait for a worker; more are answered 429.")
+    queue_limit: int = Field(
+        64,
+        ge=1,
+        description="Frames that may wait for a worker; more are answered 429. A camera may hold as many slots as are free: alone half of them.",
+    )
+    newest_wins: bool = Field(
+        False,
+        description="Of each camera only the newest frame waits for a worker; the one whose place it takes is answered 429. For live video.",
+    )
     v2_camera: str = Field(
         "",
         description="The camera whose frames those are that come over the Open Inference Protocol (/v2) and name none; none: they are refused.",
@@ -143,3 +152,12 @@ class ServingSettings(ServiceSettings):
     drain_s: float = Field(
         10.0, ge=0, le=600, description="After SIGTERM: how long to wait for the log to take the spool's events."
     )
+
+    @property
+    def newest_wins_of(self) -> frozenset[str]:
+        """The cameras of which only the newest frame waits."""
+        return frozenset(
+            name
+            for name, camera in self.cameras.items()
+            if (self.newest_wins if camera.newest_wins is None else camera.newest_wins)
+        )

@@ -17,7 +17,7 @@ TRIES_OF_A_FAILING_FRAME: Final = 3
 """A frame on which the server itself fails (500) is left aside after so many tries: it may be the frame, and the next ones wait."""
 _PREFIX: Final = "urn:keepsight:problem:"
 _FRAME_STATUSES: Final = (413, 415, 422)
-_FRAME_PROBLEMS: Final = ("empty", "bad-captured-at")
+_FRAME_PROBLEMS: Final = ("empty", "bad-captured-at", "superseded")
 _NEVER: Final = (501, 505)
 
 

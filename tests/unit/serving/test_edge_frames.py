@@ -76,7 +76,7 @@ def test_a_deadline_passes_while_nobody_works() -> None:
         assert (status, problem["type"]) == (429, "urn:keepsight:problem:deadline-expired")
         assert "retry-after" in headers
         assert counter.queue.depth == 0
-        assert counter.queue.reserve()  # its slot is free again
+        assert counter.queue.reserve("line-1")  # its slot is free again
 
     asyncio.run(run())
 
@@ -127,6 +127,6 @@ def test_an_answer_to_a_client_that_left_is_dropped() -> None:
         frame.outcome.cancel()
         deliver_on(asyncio.get_running_loop())([(frame, ProblemError("internal", "nobody hears it"))])
         await asyncio.sleep(0)
-        assert counter.queue.reserve()
+        assert counter.queue.reserve("line-1")
 
     asyncio.run(run())

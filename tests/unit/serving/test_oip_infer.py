@@ -33,7 +33,7 @@ def lineup(tmp_path_factory: pytest.TempPathFactory) -> Lineup:
 class Counter:
     """The protocol's routes over a queue that no worker empties."""
 
-    def __init__(self, lineup: Lineup | None, limit: int = 4, camera: str = "line-1", rates: Rates | None = None) -> None:
+    def __init__(self, lineup: Lineup | None, limit: int = 8, camera: str = "line-1", rates: Rates | None = None) -> None:
         self.queue, self.instruments = FrameQueue(limit, 1, workers=1, max_batch=8), parts.instruments()
         self._limit = limit
         not_ready = "loading" if lineup is None else None
@@ -67,7 +67,7 @@ class Counter:
 
     def free(self) -> int:
         """Slots that can be reserved now; they are kept."""
-        return sum(self.queue.reserve() for _ in range(self._limit + 1))
+        return sum(self.queue.reserve(f"camera-{number}") for number in range(self._limit + 1))
 
     async def taken(self, count: int) -> list[Frame]:
         """What a worker would take, once `count` frames wait."""
@@ -104,7 +104,7 @@ def test_a_refused_request_gives_its_slots_back(lineup: Lineup, change: dict[str
         assert status is None or got == status
         assert list(answer) == ["error"]
         assert counter.bodies_read == read
-        assert counter.free() == 4
+        assert counter.free() == 8
 
     asyncio.run(run())
 
@@ -112,7 +112,7 @@ def test_a_refused_request_gives_its_slots_back(lineup: Lineup, change: dict[str
 def test_overload_is_told_before_the_body_is_read(lineup: Lineup) -> None:
     async def run() -> None:
         counter = Counter(lineup)
-        assert counter.free() == 4
+        assert counter.free() == 8
         status, headers, _ = await counter.post(*pictures(1))
         assert (status, headers["retry-after"], counter.bodies_read) == (429, "1", 0)
         assert parts.value(counter.instruments, "frames_total", model="small", version="", outcome="overloaded") == 1
@@ -125,7 +125,7 @@ def test_a_batch_for_which_there_is_no_room_is_refused_whole(lineup: Lineup) -> 
         counter = Counter(lineup)
         status, headers, _ = await counter.post(*pictures(5))
         assert (status, headers["retry-after"], counter.queue.depth) == (429, "1", 0)
-        assert counter.free() == 4
+        assert counter.free() == 8
 
     asyncio.run(run())
 
@@ -134,7 +134,7 @@ def test_every_frame_of_a_batch_counts_against_its_cameras_rate(lineup: Lineup) 
     async def run() -> None:
         counter = Counter(lineup, rates=Rates(CAMERAS, 1.0, 2))
         assert (await counter.post(*pictures(3)))[0] == 429
-        assert counter.free() == 4
+        assert counter.free() == 8
 
     asyncio.run(run())
 
@@ -159,7 +159,7 @@ def test_the_frames_of_a_batch_are_pinned_to_one_version_in_their_order(lineup: 
             deliver_on(asyncio.get_running_loop())([(frame, failed) for frame in frames])
             status, _, answer = await waiting
             assert (status, answer["error"]) == (422, "frame 1 of 3: the second is damaged")
-        assert counter.free() == 4
+        assert counter.free() == 8
 
     asyncio.run(run())
 
@@ -170,7 +170,7 @@ def test_frames_that_wait_too_long_are_taken_back(lineup: Lineup) -> None:
         head, tail = pictures(3)
         status, headers, _ = await counter.post(head | {"parameters": {"timeout": 20_000}}, tail)
         assert (status, headers["retry-after"], counter.queue.depth) == (429, "1", 0)
-        assert counter.free() == 4
+        assert counter.free() == 8
 
     asyncio.run(run())
 
@@ -181,6 +181,6 @@ def test_a_client_without_a_camera_is_told_how_to_name_one(lineup: Lineup) -> No
         status, _, answer = await counter.post(*pictures(1))
         assert status == 400
         assert "parameter `camera`" in answer["error"]
-        assert counter.free() == 4
+        assert counter.free() == 8
 
     asyncio.run(run())

@@ -22,5 +22,5 @@ def test_every_problem_is_documented_where_it_can_occur() -> None:
         for operation in path.values()
         for response in operation["responses"].values()
     )
-    undocumented = {kind for kind in KINDS if f"({kind})" not in said}
+    undocumented = {kind for kind in KINDS if f"({kind})" not in said} - {"client-gone"}  # which nobody hears
     assert not undocumented

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serving.frame import Frame
-from serving.queue import FrameQueue
+from serving.queue import FrameQueue, Work
 from serving.scored import event_of
 from serving.seen import Eye
 from serving.served import Served
@@ -21,8 +21,8 @@ from tests.unit.serving import parts
 def _put(queue: FrameQueue, count: int) -> list[Frame]:
     frames = [parts.frame(JPEG, number=number) for number in range(count)]
     for frame in frames:
-        assert queue.reserve()
-        queue.put(frame)
+        assert queue.reserve("line-1")
+        queue.put([frame])
     return frames
 
 
@@ -40,7 +40,7 @@ def _shadows(served: Served, count: int) -> list[ShadowFrame]:
 
 
 def test_a_worker_takes_all_that_waits_up_to_the_largest_batch() -> None:
-    queue = FrameQueue(limit=20, shadow_limit=1, workers=2, max_batch=8)
+    queue = FrameQueue(limit=22, shadow_limit=1, workers=2, max_batch=8)
     frames = _put(queue, 11)
     assert queue.depth == 11
     first, second = queue.take(), queue.take()
@@ -74,13 +74,13 @@ def test_waiting_frames_are_shared_with_an_idle_worker() -> None:
 def test_slots_are_bounded_counting_bodies_still_being_read() -> None:
     queue = FrameQueue(limit=3, shadow_limit=1, workers=1, max_batch=8)
     _put(queue, 2)
-    assert queue.reserve()
-    assert not queue.reserve()
-    queue.release()
-    assert queue.reserve()
-    queue.release()
+    assert queue.reserve("line-2")
+    assert not queue.reserve("line-3")
+    queue.release("line-2")
+    assert queue.reserve("line-3")
+    queue.release("line-3")
     assert queue.take()
-    assert queue.reserve()
+    assert queue.reserve("line-1")
 
 
 def test_a_frame_is_withdrawn_only_while_it_waits() -> None:
@@ -95,8 +95,16 @@ def test_a_frame_is_withdrawn_only_while_it_waits() -> None:
     assert queue.depth == 0
 
 
-def test_a_batch_is_held_open_for_more_until_it_is_full() -> None:
-    queue = FrameQueue(limit=9, shadow_limit=1, workers=1, max_batch=3, max_wait_s=1000)
+def _runs_cost(queue: FrameQueue, now: float, run_s: float, each_s: float) -> None:
+    """Let the queue see batches of 1 and 2 frames that took run_s and each_s for each frame."""
+    for frames in ([parts.frame(JPEG)], [parts.frame(JPEG)] * 2):
+        queue.finished(Work(frames, [], now - run_s - each_s * len(frames)))
+
+
+def test_where_a_run_costs_more_than_its_frames_a_batch_is_held_open_until_it_is_full() -> None:
+    queue = FrameQueue(limit=9, shadow_limit=1, workers=1, max_batch=3, max_wait_s=1000, clock=lambda: 5000.0)
+    _runs_cost(queue, 5000.0, run_s=1000.0, each_s=1.0)
+    _put(queue, 2)
     taken: list[int] = []
 
     def work() -> None:
@@ -105,14 +113,49 @@ def test_a_batch_is_held_open_for_more_until_it_is_full() -> None:
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
-    _put(queue, 2)
-    assert not taken
     _put(queue, 1)
     eventually("a full batch", lambda: taken)
     _put(queue, 1)
     queue.close()  # whoever waits is not held any longer
     worker.join(60)
     assert taken == [3, 1]
+
+
+@pytest.mark.parametrize(("run_s", "max_wait_s"), [(1.0, 1000.0), (1000.0, 0.0)], ids=["a CPU", "not allowed"])
+def test_a_batch_is_not_held_open_where_that_does_not_pay(run_s: float, max_wait_s: float) -> None:
+    queue = FrameQueue(limit=9, shadow_limit=1, workers=1, max_batch=3, max_wait_s=max_wait_s, clock=lambda: 5000.0)
+    _runs_cost(queue, 5000.0, run_s, each_s=1.0)
+    _put(queue, 2)
+    taken = queue.take()
+    assert taken
+    assert len(taken.frames) == 2
+
+
+def test_an_overloaded_queue_says_when_there_is_room_by_what_its_workers_did_lately() -> None:
+    now = [100.0]
+    queue = FrameQueue(limit=64, shadow_limit=1, workers=2, max_batch=8, clock=lambda: now[0])
+    assert queue.retry_after_s == 1
+    _put(queue, 24)
+    work = queue.take()
+    assert work
+    now[0] += 4.0
+    queue.finished(work)
+    assert queue.retry_after_s == 4  # 16 frames of half a second, two at a time
+    assert queue.reserve("line-2")
+    assert queue.retry_after_s == 5
+
+
+def test_after_a_burst_of_one_camera_the_frame_of_another_is_in_the_next_batch() -> None:
+    queue = FrameQueue(limit=64, shadow_limit=1, workers=1, max_batch=8)
+    _put(queue, 32)
+    under_way = queue.take()
+    other = parts.frame(JPEG, "line-2")
+    assert queue.reserve("line-2")
+    queue.put([other])
+    following = queue.take()
+    assert under_way
+    assert following
+    assert other in following.frames
 
 
 def test_shadows_wait_behind_frames_and_are_bounded(served: Served) -> None:
@@ -129,7 +172,7 @@ def test_shadows_wait_behind_frames_and_are_bounded(served: Served) -> None:
 
 
 def test_under_steady_load_frames_and_a_backlog_of_shadows_alternate(served: Served) -> None:
-    queue = FrameQueue(limit=20, shadow_limit=10, workers=2, max_batch=2)
+    queue = FrameQueue(limit=40, shadow_limit=10, workers=2, max_batch=2)
     queue.put_shadow(_shadows(served, 10))
     kinds = ""
     for _ in range(8):
@@ -142,7 +185,7 @@ def test_under_steady_load_frames_and_a_backlog_of_shadows_alternate(served: Ser
 
 
 def test_when_frames_fall_behind_they_go_first(served: Served) -> None:
-    queue = FrameQueue(limit=10, shadow_limit=10, workers=2, max_batch=1)
+    queue = FrameQueue(limit=20, shadow_limit=10, workers=2, max_batch=1)
     queue.put_shadow(_shadows(served, 10))
     _put(queue, 10)
     for _ in range(4):

@@ -255,8 +255,8 @@ def test_the_thread_outlives_a_batch_that_fails(tmp_path: Path, many: Served, mo
     monkeypatch.setattr(Eye, "see", fails_once)
     frames = [parts.frame(FRAMES[0], number=number) for number in range(9)]
     for frame in frames:
-        assert bench.queue.reserve()
-        bench.queue.put(frame)
+        assert bench.queue.reserve(frame.camera_name)
+        bench.queue.put([frame])
     bench.queue.close()
     bench.worker.start()
     assert bench.worker.join(60)
