@@ -8,6 +8,7 @@ KeepsightError
 ├── LogError
 │   ├── LogAwayError       the log does not answer at present: try again later, nothing is lost
 │   └── LogRefusedError    the log answered no (password, rights, unknown topic): a person must act
+│       └── RecordTooLargeError  one record is larger than the log takes; the others are not held up by it
 ├── StoreError             the frame store, the model repository or a service's state cannot be read or written at present
 └── TakenOverError         another replica has taken this one's work over: drop what is not saved, and stand by
 """
@@ -61,6 +62,10 @@ class LogAwayError(LogError):
 
 class LogRefusedError(LogError):
     """The log answered and refused: credentials, rights, or a topic that does not exist."""
+
+
+class RecordTooLargeError(LogRefusedError):
+    """One of the records is larger than the log takes, and always will be."""
 
 
 class StoreError(KeepsightError):

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from contracts.errors import LogAwayError, LogError, LogRefusedError, SettingsError
+from contracts.errors import LogAwayError, LogError, LogRefusedError, RecordTooLargeError, SettingsError
 from contracts.log_kafka_client import (
     KafkaAdminClient,
     KafkaConsumer,
@@ -117,7 +117,7 @@ class KafkaAccess:
         if isinstance(error, errors.SaslAuthenticationFailedError):
             return LogRefusedError(f"{doing}: Kafka refused {user}: wrong user or password ({said})")
         if isinstance(error, (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)):
-            return LogRefusedError(
+            return RecordTooLargeError(
                 f"{doing}: a record is larger than the topic takes ({said}); at most {MAX_RECORD_BYTES} bytes, see max.message.bytes"
             )
         if isinstance(error, _REFUSALS):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from contracts.errors import LogRefusedError
+from contracts.errors import RecordTooLargeError
 from contracts.ports import Outgoing
 
 MAX_RECORD_BYTES: Final = 8 << 20
@@ -11,9 +11,9 @@ _FRAMING_BYTES: Final = 65_536
 
 
 def check_size(record: Outgoing) -> None:
-    """Raise LogRefusedError when key and value take more than 8 MiB less 64 KiB."""
+    """Raise RecordTooLargeError when key and value take more than 8 MiB less 64 KiB."""
     size = len(record.value) + len(record.key.encode())
     if size > MAX_RECORD_BYTES - _FRAMING_BYTES:
-        raise LogRefusedError(
+        raise RecordTooLargeError(
             f"a record for {record.topic} has {size} bytes; at most {MAX_RECORD_BYTES - _FRAMING_BYTES} are allowed"
         )

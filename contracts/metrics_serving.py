@@ -72,7 +72,8 @@ INVALID_OUTPUTS: Final = Spec(
 EVENTS: Final = Spec(
     "keepsight_serving_events_total",
     "counter",
-    "Events by outcome: spooled (journalled on disk), published (acknowledged by the log), dropped (the spool was full or its disk failed).",
+    "Events by outcome: spooled (journalled on disk), published (acknowledged by the log), refused (those of them that are larger than the log takes: in "
+    "its dead letters), dropped (the spool was full or its disk failed).",
     ("outcome",),
 )
 SPOOL_BYTES: Final = Spec("keepsight_serving_spool_bytes", "gauge", "Bytes of events on disk that the log has not acknowledged.")

@@ -82,7 +82,7 @@ class Bus(Protocol):
         """Write all, in order per key, and return when the log holds them durably.
 
         Raises LogAwayError when that is not certain: some may be written, so publish all again; readers fold duplicates by `ce_id`.
-        Raises LogRefusedError when the log said no.
+        Raises LogRefusedError when the log said no, RecordTooLargeError when it would have taken them all but for the size of one.
         """
 
     def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None, sole: bool = False) -> Reader:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from contracts.errors import StoreError
+from contracts.errors import RecordTooLargeError, StoreError
 from contracts.events import FrameLabelled
 from contracts.frame_store import StoredFrame
 from contracts.predictions import Box, BoxesTruth, ClassTruth, Detections, Truth
@@ -60,7 +60,11 @@ class Labels:
         known = self._known_classes()
         cards = self._cards(posts)
         events = [self._event(post, card, known) for post, card in zip(posts, cards, strict=True)]
-        if not self._journal.write(events):
+        try:
+            taken = self._journal.write(events)
+        except RecordTooLargeError as error:
+            raise ProblemError("too-large", f"{error}; nothing was taken. A truth of so many boxes cannot be logged") from error
+        if not taken:
             detail = "the spool is full because the log is away; nothing was taken. Post the same labels again later"
             raise ProblemError("labels-held-up", detail, retry_after_s=10)
         self._instruments.labels.inc(len(events))

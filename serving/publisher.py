@@ -4,10 +4,10 @@ import threading
 import time
 from typing import Final
 
-from contracts.errors import LogAwayError, LogError
-from contracts.events import TOPICS
+from contracts.errors import LogAwayError, LogError, RecordTooLargeError
+from contracts.events import TOPICS, dead_letter, encode
 from contracts.logs import Logger
-from contracts.ports import Bus, Outgoing
+from contracts.ports import Bus, Outgoing, Place, Record
 from serving.instruments import Instruments
 from serving.spool import Spool
 
@@ -28,7 +28,7 @@ class Publisher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._prepared = False
-        self._away = False
+        self._away = self._told_half = False
         self._retry_s = _FIRST_RETRY_S
 
     def start(self) -> None:
@@ -67,19 +67,38 @@ class Publisher:
 
     def _publish(self, records: list[Outgoing]) -> None:
         start = time.perf_counter()
-        self._bus.publish(records)
+        try:
+            self._bus.publish(records)
+        except RecordTooLargeError:
+            self._publish_one_by_one(records)
         self._instruments.publish_s.observe(time.perf_counter() - start)
         self._instruments.events.labels("published").inc(len(records))
         self._instruments.log_up.set(1)
         self._retry_s = _FIRST_RETRY_S
         if self._away:
-            self._away = False
+            self._away = self._told_half = False
             self._log.info("log_back", spool_bytes=self._spool.pending_bytes)
 
+    def _publish_one_by_one(self, records: list[Outgoing]) -> None:
+        """One record that the log will never take must not hold up those behind it: it goes to the dead letters."""
+        for record in records:
+            try:
+                self._bus.publish([record])
+            except RecordTooLargeError as error:
+                now = time.time()
+                origin = Record(Place(record.topic, -1), -1, record.key, record.value, record.headers, int(now * 1000))
+                self._bus.publish([encode(dead_letter(origin, str(error), "serving", now), "serving")])
+                self._instruments.events.labels("refused").inc()
+                self._log.error("event_too_large", topic=record.topic, bytes=len(record.value), error=str(error))
+
     def _failed(self, error: LogError) -> None:
-        """Say it once an outage, and try again after a while that doubles up to 5 s."""
+        """Say it once an outage, once more when half the spool is taken, and try again after a while that doubles up to 5 s."""
         self._instruments.log_up.set(0)
         self._prepared = False
+        if not self._told_half and (held := self._spool.pending_bytes) > self._spool.max_bytes / 2:
+            self._told_half = True
+            meaning = "once the spool is full, events are lost: bring the log back, or raise [serving] spool_max_bytes"
+            self._log.error("spool_half_full", spool_bytes=held, limit_bytes=self._spool.max_bytes, meaning=meaning)
         if not self._away:
             self._away = True
             say = self._log.warning if isinstance(error, LogAwayError) else self._log.error

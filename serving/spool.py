@@ -56,7 +56,7 @@ class Spool:
     """A bounded queue of records on disk. `clock` gives Unix seconds. Raises SettingsError when another process uses the folder."""
 
     def __init__(self, folder: Path, max_bytes: int, clock: Callable[[], float] = time.time) -> None:
-        self._folder, self._max_bytes, self._clock = folder, max_bytes, clock
+        self._folder, self.max_bytes, self._clock = folder, max_bytes, clock
         self._segment_bytes = min(MAX_SEGMENT_BYTES, max(1, max_bytes // 4))
         self._changed = threading.Condition()
         self._lock = _locked(folder)
@@ -87,7 +87,7 @@ class Spool:
         now = self._clock()
         content = b"".join(_framed(record, now) for record in records)
         with self._changed:
-            if sum(segment.size for segment in self._segments) + len(content) > self._max_bytes:
+            if sum(segment.size for segment in self._segments) + len(content) > self.max_bytes:
                 return False
             if not self._write(content):
                 return False

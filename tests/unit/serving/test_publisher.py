@@ -4,10 +4,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.errors import LogAwayError, LogError, LogRefusedError
+from contracts.errors import LogAwayError, LogError, LogRefusedError, RecordTooLargeError
+from contracts.events import DEAD, Dead
 from contracts.logs import Logger
 from contracts.ports import Outgoing, Reader, StartAt, TopicSpec
 from serving import publisher as publishing
@@ -26,6 +28,7 @@ class Log:
         self.taken: list[Outgoing] = []
         self.error: LogError | None = None
         self.half = False
+        self.limit = 1 << 20
         self.tries = 0
         self.topics: set[str] = set()
 
@@ -40,6 +43,8 @@ class Log:
         if self.error:
             self.taken += records[: len(records) // 2] if self.half else []
             raise self.error
+        if any(len(record.value) > self.limit for record in records):
+            raise RecordTooLargeError(f"at most {self.limit} bytes")
         self.taken += records
 
     def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt | None = None, sole: bool = False) -> Reader:
@@ -134,3 +139,33 @@ def test_a_surprise_does_not_end_the_thread(tmp_path: Path, monkeypatch: pytest.
     assert publisher.stop(60)
     assert surprised.is_set()
     assert log.taken == RECORDS
+
+
+def test_a_record_that_no_log_takes_goes_to_the_dead_letters_in_its_place(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = Log()
+    log.limit = 200_000
+    spool, publisher, instruments = _publisher(tmp_path, log)
+    spool.append([*RECORDS[:3], Outgoing("topic", "small/line-1", b"\xff" * 200_001), *RECORDS[3:]])
+    publisher.start()
+    assert publisher.stop(60)
+    (dead,) = (record for record in log.taken if record.topic == DEAD)
+    assert log.taken.index(dead) == 3
+    letter = msgspec.json.decode(dead.value, type=Dead)
+    assert (letter.topic, letter.model, letter.handler, letter.reason) == ("topic", "small", "serving", "at most 200000 bytes")
+    assert [record for record in log.taken if record is not dead] == RECORDS
+    assert instruments.registry.get_sample_value("keepsight_serving_events_total", {"outcome": "refused"}) == 1
+    assert [record.message for record in caplog.records].count("event_too_large") == 1
+
+
+def test_a_spool_that_is_half_full_is_told_once_an_outage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = Log()
+    spool, publisher, _ = _publisher(tmp_path, log)
+    log.error = LogAwayError("away")
+    publisher.start()
+    spool.append([Outgoing("topic", "key", b"x" * 600_000)])
+    eventually("the line", lambda: [record.message for record in caplog.records].count("spool_half_full"))
+    tries = log.tries
+    eventually("more tries", lambda: log.tries > tries + 3)
+    log.error = None
+    assert publisher.stop(60)
+    assert [record.message for record in caplog.records].count("spool_half_full") == 1
