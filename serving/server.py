@@ -15,9 +15,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from contracts.errors import SettingsError
+from serving.accepting import Accepting
 from serving.connection import Bounds, bounded, sweep
 
-_HANDSHAKE_S: Final = 10.0
 _OTHER_DESCRIPTORS: Final = 512
 """Open files that are no connections: spool, log, model, stored frames, handshakes under way."""
 _GRACE_S: Final = 30
@@ -26,14 +26,10 @@ _GRACE_S: Final = 30
 
 class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen. uvicorn's own gives a TLS handshake a minute."""
-        config, loop = self.config, asyncio.get_running_loop()
+        """Listen, with bounds on handshakes: uvicorn's own has none."""
+        config = self.config
         protocol = functools.partial(config.http_protocol_class, config=config, server_state=self.server_state, app_state={})  # type: ignore[call-arg]  # asyncio.Protocol takes none
-        handshake_s = _HANDSHAKE_S if config.ssl else None
-        self.servers = [
-            await loop.create_server(protocol, sock=one, ssl=config.ssl, backlog=config.backlog, ssl_handshake_timeout=handshake_s)
-            for one in sockets or []
-        ]
+        self.servers = [Accepting(one, protocol, config.ssl) for one in sockets or []]  # type: ignore[misc]  # it asks for close and wait_closed
         self.started = True
 
     @contextlib.contextmanager

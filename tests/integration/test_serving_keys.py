@@ -1,14 +1,17 @@
 """Keys and certificates at a real serving process: nothing opens without one, and both are replaced while it answers."""
 
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from serving.accepting import MAX_HANDSHAKES
 from serving.keys import new_key
 from tests.certificates import Authority
 from tests.serving_process import ROOT, Load, ServingProcess, eventually
@@ -146,6 +149,37 @@ def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) ->
         assert serving.ask("POST", "/v1/frames?camera=line-1", JPEG).status == 501
     finally:
         assert serving.stop() == 0
+
+
+def test_what_is_no_handshake_keeps_nobody_out(tmp_path: Path) -> None:
+    """Old versions and plain requests end; hundreds of connections that say nothing take no open files from the spool, and cameras still connect."""
+    authority = Authority(tmp_path)
+    certificate, key = authority.sign("serving")
+    serving = ServingProcess(tmp_path, tls_cert_file=str(certificate), tls_key_file=str(key))
+    serving.tls = ssl.create_default_context(cafile=authority.certificate)
+    publish_small_version(serving.repository)
+    serving.start()
+    try:
+        old = ssl.create_default_context(cafile=authority.certificate)
+        old.set_ciphers("DEFAULT:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+        with socket.create_connection(("127.0.0.1", serving.port)) as one, pytest.raises((ssl.SSLError, ConnectionError)):
+            old.wrap_socket(one, server_hostname="localhost")
+        with socket.create_connection(("127.0.0.1", serving.port)) as one:
+            one.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"HTTP" not in one.recv(1000)
+        silent = [socket.create_connection(("127.0.0.1", serving.port)) for _ in range(MAX_HANDSHAKES + 100)]
+        files = Path(f"/proc/{serving.pid}/fd")
+        eventually("as many as may are taken up", lambda: len(list(files.iterdir())), lambda count: count > MAX_HANDSHAKES)
+        assert serving.frame(JPEG).status == 200
+        assert len(list(files.iterdir())) < MAX_HANDSHAKES + 80
+        for one in silent:
+            one.close()
+    finally:
+        assert serving.stop() == 0
+    assert not [line for line in (tmp_path / "serving.log").read_text().splitlines() if '"error"' in line or line[0] != "{"]
 
 
 def _status(serving: ServingProcess) -> str:
