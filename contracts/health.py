@@ -1,17 +1,23 @@
 """The health and metrics endpoint of the services that serve no frames: `/livez`, `/readyz`, `/metrics` and a service's own JSON pages, on a thread."""
 
+import contextlib
 import json
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from contracts.logs import Logger
 
+MAX_CONNECTIONS: Final = 64
+"""Open at once, a thread each; one more, and the oldest is closed. Probes and scrapers have a few."""
+REQUEST_S: Final = 30.0
+"""For one connection from its first byte to its last, however slowly the client sends or reads."""
 _log = Logger("health")
 
 Ready = Callable[[], str | None]
@@ -69,6 +75,33 @@ class HealthServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._open: dict[Any, float] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if len(self._open) >= MAX_CONNECTIONS:
+            self._cut(list(self._open)[0])  # noqa: RUF015 - a copy at once: threads take themselves out meanwhile
+        self._open[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Called ten times a second, by the thread that accepts."""
+        late = time.monotonic() - REQUEST_S
+        for request, since in list(self._open.items()):
+            if since < late:
+                self._cut(request)
+
+    def _cut(self, request: Any) -> None:
+        """End a connection under its thread, which then ends itself."""
+        self._open.pop(request, None)
+        with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
+            request.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is no event; anything else is a bug and is logged as one."""
         if not isinstance(sys.exception(), OSError):
@@ -78,6 +111,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(registry: CollectorRegistry, ready: Ready, pages: Pages, folders: Folders) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # seconds without a byte: a silent client holds a thread no longer
+        server_version, sys_version = "keepsight", ""  # strangers need not know which Python
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]

@@ -4,12 +4,14 @@ import http.client
 import json
 import logging
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from contracts import health
 from contracts.health import Answer, HealthServer
 from contracts.listener import listen
 from contracts.metrics import Spec, counter, gauge, histogram
@@ -133,6 +135,33 @@ def test_silent_clients_do_not_keep_others_waiting(server: HealthServer) -> None
     assert get(server, "/livez")[0] == 200
     for client in silent:
         client.close()
+
+
+def test_many_clients_that_drip_keep_nobody_out(server: HealthServer) -> None:
+    before = threading.active_count()
+    dripping = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(3 * health.MAX_CONNECTIONS)]
+    for client in dripping:
+        client.sendall(b"G")
+    assert get(server, "/livez")[0] == 200
+    assert dripping[0].recv(1) == b""  # made room
+    assert threading.active_count() - before < 2 * health.MAX_CONNECTIONS
+    for client in dripping:
+        client.close()
+
+
+def test_a_request_that_takes_too_long_is_cut_off(server: HealthServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "REQUEST_S", 0.2)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\nX: ")
+        assert client.recv(1) == b""
+    assert get(server, "/livez")[0] == 200
+
+
+def test_strangers_are_not_told_what_it_runs_on(server: HealthServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", "/livez")
+    assert (connection.getresponse().getheader("Server") or "").strip() == "keepsight"
+    connection.close()
 
 
 def test_closing_frees_the_port_and_may_be_repeated(registry: CollectorRegistry) -> None:
