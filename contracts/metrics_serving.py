@@ -92,11 +92,17 @@ MODEL_INFO: Final = Spec(
     "1 for each version held ready, with its role, its model file's digest and the provider it runs on.",
     ("model", "version", "variant", "digest", "provider"),
 )
+PROVIDER: Final = Spec(
+    "keepsight_serving_provider",
+    "gauge",
+    "Of each place where the champion could run (cpu, cuda, tensorrt): 1 for the one where it runs, 0 for the others with the reason why not.",
+    ("provider", "reason"),
+)
 SWAPS: Final = Spec("keepsight_serving_swaps_total", "counter", "Times that the versions in service were exchanged.")
 VERSION_FAILURES: Final = Spec(
     "keepsight_serving_version_failures_total",
     "counter",
-    "Versions that were refused: missing, altered, not loadable, or failed in their warm-up. The server goes on with what it has.",
+    "Versions that were refused: missing, altered, not loadable, failed in their warm-up or on their golden frames. The server goes on with what it has.",
 )
 SAMPLED: Final = Spec(
     "keepsight_serving_sampled_frames_total",
@@ -142,6 +148,7 @@ ALL: Final[tuple[Spec, ...]] = (
     SPOOL_OLDEST,
     LOG_UP,
     MODEL_INFO,
+    PROVIDER,
     SWAPS,
     VERSION_FAILURES,
     SAMPLED,

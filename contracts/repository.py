@@ -1,7 +1,7 @@
 """The model repository: immutable versions, and channels that say which of them serve.
 
 models/<model>/<version>/.claim                                        whose name it is: the model's digest, created exclusively
-models/<model>/<version>/{model.onnx, baseline.npz, manifest.json}     written in this order: a version without a manifest is unfinished
+models/<model>/<version>/{model.onnx, baseline.npz, golden.npz, manifest.json}  written in this order: a version without a manifest is unfinished
 models/<model>/channels.json                                           the newest channels, replaced atomically
 models/<model>/channels/<sequence>.json                                every change, created exclusively: the history, and the compare-and-set
 """
@@ -12,16 +12,20 @@ from typing import Final
 import msgspec
 
 from contracts import baseline as baselines
+from contracts import golden as goldens
 from contracts import manifest as manifests
 from contracts.baseline import Baseline
 from contracts.channels import Channels
 from contracts.errors import ChannelConflictError, VersionError
 from contracts.files import Folder, sha256
+from contracts.golden import Golden
 from contracts.ids import checked_name
-from contracts.manifest import BASELINE, MANIFEST, MODEL, FileEntry, Manifest
+from contracts.manifest import BASELINE, GOLDEN, MANIFEST, MODEL, FileEntry, Manifest
 
 CLAIM: Final = ".claim"
 """The digest of the model that a version's name belongs to, created exclusively before anything else of the version."""
+MAX_BYTES: Final = 2**31 - 1
+"""The most bytes of one file of a version: protobuf, which a model file is written in, holds no more."""
 _RESERVED: Final = ("channels", "channels.json")
 
 
@@ -32,6 +36,7 @@ class Version:
     manifest: Manifest
     model: bytes
     baseline: Baseline
+    golden: Golden | None = None
 
     @property
     def digest(self) -> str:
@@ -61,13 +66,13 @@ class ModelRepository:
         names = self._folder.names(f"models/{checked_name('model', model)}")
         return str(1 + max((int(name) for name in names if name.isdecimal()), default=0))
 
-    def publish(self, manifest: Manifest, model: bytes, baseline: Baseline) -> Manifest:
+    def publish(self, manifest: Manifest, model: bytes, baseline: Baseline, golden: Golden | None = None) -> Manifest:
         """Write a version and return its manifest with the files' digests. Raises VersionError if another model has that version's name.
 
         The first publisher of a name claims it with its model's digest: of two at once one is refused before it writes; the same one may try again.
         """
         where = self._where(manifest.model, manifest.version)
-        files = {MODEL: model, BASELINE: baselines.encode(baseline)}
+        files = {MODEL: model, BASELINE: baselines.encode(baseline), **({GOLDEN: goldens.encode(golden)} if golden else {})}
         manifest = msgspec.structs.replace(
             manifest, files={name: FileEntry(sha256(data), len(data)) for name, data in files.items()}
         )
@@ -102,12 +107,16 @@ class ModelRepository:
             )
         return manifest
 
-    def read(self, model: str, version: str) -> Version:
-        """A whole version. Raises VersionError, naming the file, when one is missing, half-written or altered."""
+    def read(self, model: str, version: str, max_bytes: int = MAX_BYTES) -> Version:
+        """A whole version. Raises VersionError, naming the file, when one is missing, half-written, altered or larger than `max_bytes`."""
         manifest = self.manifest(model, version)
         where = self._where(model, version)
-        contents = {name: self._checked(f"{where}/{name}", manifest.files.get(name)) for name in (MODEL, BASELINE)}
-        return Version(manifest, contents[MODEL], baselines.decode(contents[BASELINE], f"{self.url}/{where}"))
+        names = [MODEL, BASELINE, *([GOLDEN] if GOLDEN in manifest.files else [])]
+        self._check_sizes(where, {name: manifest.files[name].bytes for name in names}, max_bytes)
+        contents = {name: self._checked(f"{where}/{name}", manifest.files.get(name)) for name in names}
+        baseline = baselines.decode(contents[BASELINE], f"{self.url}/{where}")
+        golden = goldens.decode(contents[GOLDEN], f"{self.url}/{where}") if GOLDEN in contents else None
+        return Version(manifest, contents[MODEL], baseline, golden)
 
     def baseline(self, model: str, version: str) -> tuple[Manifest, Baseline]:
         """A version's manifest and baseline, without reading its model."""
@@ -161,6 +170,15 @@ class ModelRepository:
     def _history_entry(self, model: str, sequence: int) -> Channels:
         path = _entry(model, sequence)
         return _decode_channels(self._folder.read(path), f"{self.url}/{path}")
+
+    def _check_sizes(self, where: str, claimed: dict[str, int], max_bytes: int) -> None:
+        """Refuse what is too large, or is not what the manifest says, before it is in memory."""
+        found = self._folder.sizes(where)
+        for name, size in claimed.items():
+            if max(size, found.get(name, 0)) > max_bytes:
+                raise VersionError(
+                    f"{self.url}/{where}/{name} has {max(size, found.get(name, 0))} bytes, at most {max_bytes} are allowed"
+                )
 
     def _checked(self, path: str, entry: FileEntry | None) -> bytes:
         if entry is None:

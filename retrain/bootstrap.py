@@ -20,11 +20,11 @@ import torch
 
 from contracts.errors import KeepsightError, VersionError
 from contracts.files import Folder, sha256
-from contracts.frames import decode, prepare
+from contracts.frames import see
 from contracts.manifest import InputSpec, Lineage, Manifest, digest
 from contracts.quality import Quality, quality
 from contracts.repository import ModelRepository
-from retrain import backbone, gates, graph, reference
+from retrain import backbone, gates, golden, graph, reference
 from retrain.calibrate import softmax
 from retrain.crossfit import Development, Fitted, cross_fit
 from retrain.dataset import Dataset, Datasets, Item, near_duplicates
@@ -91,7 +91,7 @@ def run(order: Order, say: Steps, now: float) -> Manifest:
     cache = Folder(order.cache) if order.cache else None
     network = backbone.pretrained()
     exported = _exported(network, cache)
-    spec = InputSpec(graph.IMAGE, backbone.SIDE, backbone.SIDE, order.fit)
+    spec = InputSpec(graph.IMAGE, backbone.SIDE, backbone.SIDE, order.fit, "reduced")
     session = Session(exported, spec, graph.EMBEDDING, None)
     seen = views(
         session, [one.content for one in frames], cache, order.threads, lambda done: say("embedding frames", 0.15 + 0.55 * done)
@@ -204,7 +204,7 @@ def _train(order: Order, frames: list[Frame], seen: Views, exported: bytes) -> T
 
 
 def _check_parity(network: backbone.Backbone, trained: Trained, spec: InputSpec, frames: list[Frame]) -> None:
-    pixels = [prepare(decode(frames[i].content), spec) for i in parity_frames(len(frames))]
+    pixels = [see(frames[i].content, spec) for i in parity_frames(len(frames))]
     by_torch = trained.fitted.head.logits(network.embed(pixels))
     by_onnx = onnx_logits(Session(trained.model, spec, graph.EMBEDDING, graph.SCORES), pixels)
     result = gates.parity(np.tile(by_torch, (len(BATCHES), 1)), by_onnx, BATCHES)
@@ -249,7 +249,8 @@ def _publish(order: Order, trained: Trained, frames: list[Frame], spec: InputSpe
     )
     repository = ModelRepository(order.repository)
     datasets.put_views(sha256(trained.model), seen)
-    manifest = repository.publish(manifest, trained.model, baseline)
+    recorded = golden.record(trained.model, manifest, baseline, [one.content for one in frames])
+    manifest = repository.publish(manifest, trained.model, baseline, recorded)
     first_champion(repository, manifest, now, "bootstrap")
     return manifest
 

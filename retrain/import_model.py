@@ -20,11 +20,11 @@ import numpy as np
 from contracts.baseline import MIN_FRAMES
 from contracts.errors import KeepsightError, VersionError
 from contracts.files import sha256
-from contracts.frames import decode, prepare
+from contracts.frames import see
 from contracts.manifest import InputSpec, Lineage, Manifest, digest
 from contracts.quality import quality
 from contracts.repository import ModelRepository
-from retrain import anatomy, graph, reference
+from retrain import anatomy, golden, graph, reference
 from retrain.adoption import adopt
 from retrain.calibrate import softmax, temperature
 from retrain.dataset import Dataset, Datasets, Item, near_duplicates
@@ -84,9 +84,9 @@ def run(order: Order, now: float) -> str:
         )
     gallery = read(order.reference, order.labels)
     taken = anatomy.picture(model, order.layout, _CHANNELS[order.preprocessing.color])
-    spec = InputSpec(graph.IMAGE, *anatomy.size(taken, order.height, order.width), order.fit)
+    spec = InputSpec(graph.IMAGE, *anatomy.size(taken, order.height, order.width), order.fit, "reduced")
     how = replace(order.preprocessing, layout=taken.layout)
-    pixels = [prepare(decode(gallery.frames[i].content), spec) for i in parity_frames(len(gallery.frames))]
+    pixels = [see(gallery.frames[i].content, spec) for i in parity_frames(len(gallery.frames))]
     adopted = adopt(model, spec, how, len(order.labels), pixels)
     return _publish(order, adopted, spec, gallery, now)
 
@@ -134,7 +134,8 @@ def _publish(order: Order, model: bytes, spec: InputSpec, gallery: Gallery, now:
         files={},
     )
     baseline = reference.build(order.labels, seen, p, truth, [str(row // BLOCK) for row in range(len(seen))])
-    manifest = repository.publish(manifest, model, baseline)
+    recorded = golden.record(model, manifest, baseline, [frame.content for frame in gallery.frames])
+    manifest = repository.publish(manifest, model, baseline, recorded)
     first_champion(repository, manifest, now, "import-model")
     return _summary(order, manifest, len(baseline), baseline.centre.shape[0], gallery, repository)
 

@@ -8,10 +8,11 @@ import numpy as np
 from contracts.baseline import Baseline
 from contracts.errors import VersionError
 from contracts.files import Folder, sha256
+from contracts.golden import Golden
 from contracts.manifest import Lineage, Manifest
 from contracts.quality import quality
 from contracts.repository import ModelRepository
-from retrain import reference
+from retrain import golden, reference
 from retrain.dataset import Datasets
 from retrain.embed import Views
 from retrain.publication import code_version
@@ -67,19 +68,27 @@ def publish(
         lineage=lineage,
         files={},
     )
-    return _numbered(manifest, repository, rework.model, baseline, folder)
+    recorded = golden.record(rework.model, manifest, baseline, [frame.content for frame in material.added])
+    return _numbered(manifest, repository, rework.model, baseline, folder, recorded)
 
 
-def _numbered(manifest: Manifest, repository: ModelRepository, model: bytes, baseline: Baseline, folder: Folder) -> Manifest:
+def _numbered(
+    manifest: Manifest,
+    repository: ModelRepository,
+    model: bytes,
+    baseline: Baseline,
+    folder: Folder,
+    recorded: Golden | None = None,
+) -> Manifest:
     """Publish under the number chosen before, or the next free one; when another publisher takes it meanwhile, under the one after."""
     for _ in range(_TRIES - 1):
         version = _chosen(repository, manifest.model, sha256(model), folder)
         try:
-            return repository.publish(msgspec.structs.replace(manifest, version=version), model, baseline)
+            return repository.publish(msgspec.structs.replace(manifest, version=version), model, baseline, recorded)
         except VersionError:
             folder.remove(CHOSEN)
     version = _chosen(repository, manifest.model, sha256(model), folder)
-    return repository.publish(msgspec.structs.replace(manifest, version=version), model, baseline)
+    return repository.publish(msgspec.structs.replace(manifest, version=version), model, baseline, recorded)
 
 
 def _chosen(repository: ModelRepository, model: str, digest: str, folder: Folder) -> str:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import uvicorn
 from prometheus_client import CollectorRegistry, disable_created_metrics
@@ -37,6 +38,7 @@ from serving.rate import Rates
 from serving.registry import Lineup, Registry
 from serving.renewal import Renewal
 from serving.responses import count
+from serving.runtime import How, Runtime
 from serving.sampling import Sampler
 from serving.seen import Eye
 from serving.served import open_served
@@ -73,10 +75,11 @@ class Service:
         self._registry = Registry(
             ModelRepository(settings.repository),
             settings.model,
-            lambda version: open_served(version, settings.workers, settings.provider, settings.max_batch),
+            partial(open_served, runtime=Runtime(_how(settings))),
             self.instruments,
             log,
             shadow=settings.shadow,
+            max_bytes=settings.max_model_bytes,
         )
         self._queue = FrameQueue(
             settings.queue_limit,
@@ -184,6 +187,20 @@ class Service:
         instruments.queue_limit.set(self._settings.queue_limit)
         instruments.spool_limit_bytes.set(self._settings.spool_max_bytes)
         instruments.connections_limit.set(self._settings.max_connections)
+
+
+def _how(settings: ServingSettings) -> How:
+    return How(
+        settings.provider,
+        settings.max_batch,
+        settings.cpu_fallback,
+        settings.devices,
+        settings.precision,
+        settings.cuda_graphs,
+        settings.gpu_memory_bytes,
+        settings.state / "serving" / "engines",
+        settings.max_model_bytes,
+    )
 
 
 async def _run(settings: ServingSettings, service: Service, server: uvicorn.Server, listener: socket.socket, log: Logger) -> None:

@@ -69,6 +69,7 @@ class Instruments:
         self.spool_oldest_s = gauge(declared.SPOOL_OLDEST, registry)
         self.log_up = gauge(declared.LOG_UP, registry)
         self.model_info = gauge(declared.MODEL_INFO, registry)
+        self.provider = gauge(declared.PROVIDER, registry)
         self.swaps = counter(declared.SWAPS, registry)
         self.version_failures = counter(declared.VERSION_FAILURES, registry)
         self.sampled = counter(declared.SAMPLED, registry)

@@ -15,7 +15,7 @@ from contracts.channels import Channels
 from contracts.errors import KeepsightError, StoreError
 from contracts.logs import Logger
 from contracts.predictions import Variant
-from contracts.repository import ModelRepository, Version
+from contracts.repository import MAX_BYTES, ModelRepository, Version
 from serving.instruments import Instruments
 from serving.served import Served
 
@@ -66,10 +66,11 @@ class Registry:
         instruments: Instruments,
         log: Logger,
         shadow: bool = True,
+        max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._repository, self._model, self._load, self._shadow = repository, model, load, shadow
-        self._instruments, self._log, self._clock = instruments, log, clock
+        self._instruments, self._log, self._max_bytes, self._clock = instruments, log, max_bytes, clock
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._seen: Channels | None = None
@@ -129,7 +130,7 @@ class Registry:
     def _loaded(self, version: str) -> Served | None:
         try:
             start = self._clock()
-            served = self._load(self._repository.read(self._model, version))
+            served = self._load(self._repository.read(self._model, version, self._max_bytes))
         except (KeepsightError, OSError) as error:
             if isinstance(error, StoreError | OSError):
                 self._retry_at = self._clock() + _RETRY_S
@@ -141,6 +142,8 @@ class Registry:
             version=version,
             digest=served.digest[:12],
             provider=served.provider,
+            places=served.places,
+            golden_frames=served.golden_frames,
             took_s=round(self._clock() - start, 3),
         )
         return served
@@ -150,6 +153,9 @@ class Registry:
         if before is None or before.channels != lineup.channels:
             self._instruments.swaps.inc()
             self._log.info("lineup_changed", model=self._model, **_roles(lineup), sequence=lineup.channels.sequence)
+        self._instruments.provider.clear()
+        for place, reason in lineup.champion.places.items():
+            self._instruments.provider.labels(place, reason).set(reason == "runs")
         self._instruments.model_info.clear()
         for version, served in lineup.versions.items():
             roles = [role for role, name in _roles(lineup).items() if name == version and role != "share"]

@@ -1,7 +1,7 @@
 """The settings of serving: section [serving], variables KEEPSIGHT_SERVING_*."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -9,6 +9,7 @@ from contracts.events import Stream
 from contracts.frames import MAX_BYTES, MAX_PIXELS
 from contracts.ids import checked_name
 from contracts.settings import ServiceSettings
+from serving.providers import Precision, Provider
 
 MIB: Final = 1 << 20
 CameraName = Annotated[str, AfterValidator(lambda name: checked_name("camera", name))]
@@ -66,12 +67,28 @@ class ServingSettings(ServiceSettings):
         {},
         description='The cameras that may send frames: a table [serving.cameras.NAME] each, with site="…", stream="items" or "video", audit=false.',
     )
-    workers: int = Field(2, ge=1, le=64, description="Threads that decode and infer, each with its own one-thread session.")
-    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = Field(
+    workers: int = Field(2, ge=1, le=64, description="Threads that decode, and on a CPU infer.")
+    provider: Provider = Field(
         "auto",
-        description="Where the model runs. auto: CUDA where ONNX Runtime has it, else CPU. Asked for and not there: never ready.",
+        description="Where the model runs. auto: CUDA where ONNX Runtime has it and it starts, else CPU. Asked for and not there: never ready.",
     )
-    max_batch: int = Field(8, ge=1, le=1024, description="The most frames in one run of the model.")
+    cpu_fallback: bool = Field(
+        False, description="Run on the CPU where the GPU that provider asks for cannot be used, instead of never being ready."
+    )
+    devices: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0,), min_length=1, max_length=16, description="The numbers of the GPUs to run on; workers are dealt out over them."
+    )
+    precision: Precision = Field(
+        "full",
+        description="half: 16-bit floats on GPUs, several times as fast. Versions must have golden frames, and answer them as in full precision.",
+    )
+    cuda_graphs: bool = Field(
+        False,
+        description="Replay each batch size as one CUDA graph: less time between kernels. For graphs that run on the GPU throughout; others are refused.",
+    )
+    gpu_memory_bytes: int = Field(0, ge=0, description="Bytes of each GPU's memory that a version may take for its work; 0: no limit.")
+    max_model_bytes: int = Field(2**31 - 1, ge=1024, le=2**31 - 1, description="The largest file of a version that is loaded.")
+    max_batch: int = Field(8, ge=1, le=1024, description="The most frames that a worker takes at once, and in one run of the model on a GPU.")
     max_wait_s: float = Field(
         0.0,
         ge=0,

@@ -18,6 +18,7 @@ from contracts import frames
 from contracts.baseline import Baseline, principal_axes
 from contracts.channels import Channels
 from contracts.errors import VersionError
+from contracts.golden import Golden
 from contracts.manifest import InputSpec, Lineage, Manifest
 from contracts.quality import quality
 from contracts.repository import ModelRepository, changed
@@ -124,7 +125,9 @@ def publish_small_version(
         files={},
     )
     repository = ModelRepository(repository_url)
-    manifest = repository.publish(manifest, graph, baseline)
+    first = slice(0, 8)
+    golden = Golden(images[first], baseline.probabilities[first], baseline.embedding[first])
+    manifest = repository.publish(manifest, graph, baseline, golden)
     if champion:
         set_channels(repository_url, model, champion=version)
     return manifest

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from contracts.channels import Channels
 from contracts.errors import ChannelConflictError, StoreError, VersionError
 from contracts.files import Folder, sha256
+from contracts.golden import Golden
 from contracts.manifest import Manifest
 from contracts.repository import ModelRepository, changed
 from tests.unit.contracts.versions import MODEL_BYTES, small_baseline, small_manifest
@@ -56,6 +58,31 @@ def test_a_version_comes_back_as_it_was_published(repository: ModelRepository) -
     assert repository.baseline("solar", "1")[0] == manifest
     assert repository.manifest("solar", "1") == manifest
     assert repository.models() == ["solar"]
+    assert version.golden is None
+
+
+def test_golden_frames_are_part_of_a_version(repository: ModelRepository, url: str) -> None:
+    golden = Golden(np.zeros((2, 32, 32, 3), np.uint8), np.full((2, 2), 0.5, np.float32), np.zeros((2, 4), np.float32))
+    manifest = repository.publish(small_manifest("1"), MODEL_BYTES, BASELINE, golden)
+    assert set(manifest.files) == {"model.onnx", "baseline.npz", "golden.npz"}
+    found = repository.read("solar", "1").golden
+    assert found is not None
+    assert np.array_equal(found.probabilities, golden.probabilities)
+    Folder(url).write("models/solar/1/golden.npz", b"another one")
+    with pytest.raises(VersionError, match=r"golden.npz has 11 bytes, its manifest says"):
+        repository.read("solar", "1")
+    Folder(url).remove("models/solar/1/golden.npz")
+    with pytest.raises(VersionError, match=r"golden.npz is missing"):
+        repository.read("solar", "1")
+
+
+def test_files_above_the_bound_are_refused_unread(repository: ModelRepository, url: str) -> None:
+    publish(repository)
+    with pytest.raises(VersionError, match=r"baseline.npz has \d+ bytes, at most 100 are allowed"):
+        repository.read("solar", "1", max_bytes=100)
+    Folder(url).write("models/solar/1/model.onnx", bytes(1 << 20))
+    with pytest.raises(VersionError, match=r"model.onnx has 1048576 bytes, at most 65536 are allowed"):
+        repository.read("solar", "1", max_bytes=1 << 16)
 
 
 def test_versions_are_listed_by_number(repository: ModelRepository) -> None:

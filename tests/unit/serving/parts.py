@@ -13,6 +13,7 @@ from contracts.repository import ModelRepository
 from serving.frame import Frame, Outcome
 from serving.instruments import Instruments
 from serving.registry import Lineup
+from serving.runtime import How, Runtime
 from serving.served import Served, open_served
 from serving.settings import Camera
 from tests.small_model import publish_small_version
@@ -52,7 +53,7 @@ def served(
 ) -> Served:
     """A small version held ready."""
     publish_small_version(str(folder), version=version, labels=labels, **how)  # type: ignore[arg-type]  # passed through
-    return open_served(ModelRepository(str(folder)).read("small", version), workers, "cpu", 4)
+    return open_served(ModelRepository(str(folder)).read("small", version), Runtime(How("cpu", 4)))
 
 
 def lineup(*versions: Served, **channels: object) -> Lineup:

@@ -11,6 +11,7 @@ from contracts.logs import Logger
 from contracts.repository import ModelRepository, Version
 from serving.instruments import Instruments
 from serving.registry import Registry, without
+from serving.runtime import How, Runtime
 from serving.served import Served, open_served
 from tests.small_model import publish_small_version, set_channels
 from tests.unit.serving import parts
@@ -36,7 +37,7 @@ class House:
         if name in self.broken:
             raise self.broken[name]
         self.loaded.append(name)
-        return open_served(version, 1, "cpu", 2)
+        return open_served(version, Runtime(How("cpu", 2)))
 
     def publish(self, *versions: str) -> None:
         for version in versions:

@@ -17,8 +17,12 @@ from contracts import frames as framing
 from contracts.errors import VersionError
 from contracts.manifest import InputSpec
 from contracts.repository import ModelRepository, Version
-from serving.served import open_served, to_probabilities
+from serving.probabilities import to_probabilities
+from serving.runtime import How, Runtime
+from serving.served import open_served
 from tests.small_model import SPEC, photographs, publish_small_version, run_small
+
+CPU = Runtime(How("cpu", 4))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +42,7 @@ def test_scores_are_the_graphs_and_the_embedding_is_the_baselines(version: Versi
     logits, embedding = run_small(version.model, images)
     exact = np.exp(logits.astype(np.float64)) / np.exp(logits.astype(np.float64)).sum(axis=1, keepdims=True)
     axes = version.baseline.project(embedding)
-    for scores, probabilities, row in zip(open_served(version, 1, "cpu", 4).score(images, 0), exact, axes, strict=True):
+    for scores, probabilities, row in zip(open_served(version, CPU).score(images, 0), exact, axes, strict=True):
         assert scores
         assert scores.prediction.probability_of("china") == pytest.approx(probabilities[0], abs=1e-6)
         assert scores.embedding == pytest.approx(row.tolist(), abs=1e-4)
@@ -65,11 +69,11 @@ def test_probabilities_are_normalised_and_nonsense_is_not_a_number(version: Vers
 
 
 def test_a_version_is_freed_when_nobody_holds_it(version: Version) -> None:
-    served = open_served(version, 2, "cpu", 4)
-    sessions = [weakref.ref(session) for session in served._sessions]
+    served = open_served(version, CPU)
+    session = weakref.ref(served._runners[0]._session)  # type: ignore[attr-defined]  # a PlainRunner's
     del served
     gc.collect()
-    assert [session() for session in sessions] == [None, None]
+    assert session() is None
 
 
 def test_a_graph_of_one_frame_at_a_time_is_served_too(version: Version) -> None:
@@ -77,9 +81,9 @@ def test_a_graph_of_one_frame_at_a_time_is_served_too(version: Version) -> None:
     graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     for output in graph.graph.output:
         output.type.tensor_type.shape.dim[0].dim_value = 1
-    one = open_served(Version(version.manifest, graph.SerializeToString(), version.baseline), 1, "cpu", 4)
+    one = open_served(Version(version.manifest, graph.SerializeToString(), version.baseline), CPU)
     images = np.stack([framing.prepare(framing.decode(content), SPEC) for content in photographs(3)[0]])
-    many = open_served(version, 1, "cpu", 4)
+    many = open_served(version, CPU)
     for mine, other in zip(one.score(images, 0), many.score(images, 0), strict=True):
         assert mine
         assert other
@@ -99,12 +103,28 @@ def test_a_graph_of_one_frame_at_a_time_is_served_too(version: Version) -> None:
 )
 def test_a_version_that_is_not_what_its_manifest_says_is_refused(version: Version, fields: dict[str, Any], message: str) -> None:
     with pytest.raises(VersionError, match=message):
-        open_served(_with(version, **fields), 1, "cpu", 4)
+        open_served(_with(version, **fields), CPU)
 
 
 def test_a_file_that_is_no_graph_is_refused(version: Version) -> None:
+    with pytest.raises(VersionError, match="is no ONNX model"):
+        open_served(Version(version.manifest, b"no graph", version.baseline), CPU)
+    graph = onnx.load_from_string(version.model)
+    graph.graph.node[0].op_type = "Nonsense"
     with pytest.raises(VersionError, match="cannot be run by ONNX Runtime"):
-        open_served(Version(version.manifest, b"no graph", version.baseline), 1, "cpu", 4)
+        open_served(Version(version.manifest, graph.SerializeToString(), version.baseline), CPU)
+
+
+def test_a_version_that_answers_its_golden_frames_otherwise_is_refused(version: Version) -> None:
+    graph = onnx.load_from_string(version.model)
+    weights = next(one for one in graph.graph.initializer if one.name == "weights")
+    weights.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weights)[:, ::-1].copy(), "weights"))
+    swapped = Version(version.manifest, graph.SerializeToString(), version.baseline, version.golden)
+    with pytest.raises(VersionError, match="does not answer its golden frames as it did"):
+        open_served(swapped, CPU)
+    unproved = Version(version.manifest, graph.SerializeToString(), version.baseline)
+    assert open_served(unproved, CPU).golden_frames == 0
+    assert open_served(version, CPU).golden_frames == 8
 
 
 def test_outputs_that_are_not_finite_are_found_in_the_warm_up(version: Version) -> None:
@@ -112,7 +132,7 @@ def test_outputs_that_are_not_finite_are_found_in_the_warm_up(version: Version) 
     weights = next(one for one in graph.graph.initializer if one.name == "bias")
     weights.CopyFrom(numpy_helper.from_array(np.full(2, np.nan, np.float32), "bias"))
     with pytest.raises(VersionError, match="not finite numbers in the warm-up"):
-        open_served(Version(version.manifest, graph.SerializeToString(), version.baseline), 1, "cpu", 4)
+        open_served(Version(version.manifest, graph.SerializeToString(), version.baseline), CPU)
 
 
 def test_floats_are_refused_as_input(version: Version) -> None:
@@ -121,7 +141,7 @@ def test_floats_are_refused_as_input(version: Version) -> None:
     graph = helper.make_graph([node], "g", values[:1], values[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
     with pytest.raises(VersionError, match="takes tensor\\(float\\)"):
-        open_served(Version(msgspec.structs.replace(version.manifest, embedding="scores"), model, version.baseline), 1, "cpu", 4)
+        open_served(Version(msgspec.structs.replace(version.manifest, embedding="scores"), model, version.baseline), CPU)
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
@@ -129,8 +149,8 @@ def test_a_gpu_that_was_asked_for_and_is_not_there_is_told(
     version: Version, provider: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(VersionError, match="install keepsight\\[gpu\\], or set provider to cpu"):
-        open_served(version, 1, provider, 4)
+    with pytest.raises(VersionError, match="install keepsight\\[gpu\\] instead of keepsight\\[cpu\\]"):
+        open_served(version, Runtime(How(provider, 4)))
 
 
 def test_a_session_that_fell_back_to_the_cpu_is_told(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,5 +160,5 @@ def test_a_session_that_fell_back_to_the_cpu_is_told(version: Version, monkeypat
         ort, "InferenceSession", lambda model, options, providers: session(model, options, providers=["CPUExecutionProvider"])
     )
     with pytest.raises(VersionError, match="the session runs on CPUExecutionProvider"):
-        open_served(version, 1, "cuda", 4)
-    assert open_served(version, 1, "auto", 4).provider == "CPUExecutionProvider"
+        open_served(version, Runtime(How("cuda", 4)))
+    assert open_served(version, Runtime(How("auto", 4))).provider == "CPUExecutionProvider"

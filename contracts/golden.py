@@ -1,0 +1,59 @@
+"""Golden frames: `golden.npz` of a version, a few frames with what the version answered to them where it was made.
+
+Whoever loads the version, on whatever hardware and in whatever precision, must get the same answers before a camera gets one. The pixels are prepared
+ones (frames.prepare): it is the model that is checked, and another release of an image decoder refuses no version.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.errors import VersionError
+
+_NAMES: Final = ("pixels", "probabilities", "embedding")
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """G frames: `pixels` uint8 [G, height, width, 3], `probabilities` [G, K] after temperature, `embedding` [G, A] on the baseline's axes."""
+
+    pixels: NDArray[np.uint8]
+    probabilities: Floats
+    embedding: Floats
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def encode(golden: Golden) -> bytes:
+    """The bytes of golden.npz. No pickle inside."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **{name: getattr(golden, name) for name in _NAMES})
+    return stream.getvalue()
+
+
+def decode(content: bytes, where: str) -> Golden:
+    """Read golden.npz. Raises VersionError naming `where` and what is wrong."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as data:
+            pixels, probabilities, embedding = (data[name] for name in _NAMES)
+    except Exception as error:  # zipfile, zlib and numpy's header parser raise some ten kinds between them
+        raise VersionError(f"{where}/golden.npz cannot be read: {error!r}") from error
+    found = {"pixels": _told(pixels), "probabilities": _told(probabilities), "embedding": _told(embedding)}
+    fits = pixels.dtype == np.uint8 and pixels.ndim == 4 and len(pixels) >= 1
+    floats = all(
+        one.dtype == np.float32 and one.shape[:1] == pixels.shape[:1] and one.ndim == 2 for one in (probabilities, embedding)
+    )
+    if not (fits and floats and np.isfinite(probabilities).all() and np.isfinite(embedding).all()):
+        raise VersionError(
+            f"{where}/golden.npz holds {found}; expected uint8 [G, height, width, 3], float32 [G, K] and float32 [G, A], all finite"
+        )
+    return Golden(pixels, probabilities, embedding)
+
+
+def _told(array: Any) -> str:
+    return f"{array.dtype} {list(array.shape)}"
