@@ -28,7 +28,7 @@ FRAMES: Final = Spec(
     "keepsight_serving_frames_total",
     "counter",
     "Frames that cameras asked about, by how it ended: answered (by which version), rejected (the frame is at fault), refused (the request is), "
-    "overloaded, failed. Of versions, the 16 that came last.",
+    "overloaded, failed, gone (the client left first). Of versions, the 16 that came last.",
     ("model", "version", "outcome"),
 )
 CAMERA_PROBLEMS_TOP: Final = Spec(

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.logs import Logger
 from serving import openapi
 from serving.body import ClientGoneError, check_head, read_body
+from serving.edge_batch import BatchEdge
 from serving.edge_frames import FrameEdge, Limits
 from serving.guard import Guard
 from serving.instruments import Instruments
@@ -44,7 +45,13 @@ class Edge:
 def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIApp:
     """The ASGI application; with `ring`, the keys of the moment, closed to everyone else."""
     app = FastAPI(title="Keepsight serving", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.router.routes[:0] = [Route("/v1/frames", edge.frames), Route("/v2", edge.oip), Mount("/v2", edge.oip)]
+    batch = BatchEdge(edge.frames, edge.limits)
+    app.router.routes[:0] = [
+        Route("/v1/frames", edge.frames),
+        Route("/v1/frames/batch", batch),
+        Route("/v2", edge.oip),
+        Mount("/v2", edge.oip),
+    ]
     _add_labels(app, edge)
     _add_health(app, edge)
     _add_problems(app, edge.instruments)

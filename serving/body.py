@@ -19,7 +19,7 @@ def check_head(headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> None:
     """Refuse what the headers (names in lower case) already show: a body too long, or compressed. Raises ProblemError."""
     for name, value in headers:
         if name == b"content-length" and int(value) > max_bytes:  # the HTTP parser has seen that it is a number
-            raise _too_large(f"{int(value)} bytes", max_bytes)
+            raise too_large(f"{int(value)} bytes", max_bytes)
         if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             raise ProblemError(
                 "unsupported-encoding",
@@ -40,18 +40,22 @@ async def read_body(receive: Receive, max_bytes: int, timeout_s: float) -> bytes
                 part = message.get("body", b"")
                 size += len(part)
                 if size > max_bytes:
-                    raise _too_large("more", max_bytes)
+                    raise too_large("more", max_bytes)
                 parts.append(part)
                 if not message.get("more_body", False):
                     return parts[0] if len(parts) == 1 else b"".join(parts)
     except TimeoutError:
-        detail = (
-            f"{size} bytes came in {timeout_s:g} s and the body is not complete; send it faster, or raise [serving] body_timeout_s"
-        )
-        raise ProblemError("body-timeout", detail) from None
+        raise body_timeout(f"{size} bytes", timeout_s) from None
 
 
-def _too_large(got: str, max_bytes: int) -> ProblemError:
+def body_timeout(got: str, timeout_s: float) -> ProblemError:
+    """The problem of a body that is not complete in time; `got` is what came of it."""
+    detail = f"{got} came in {timeout_s:g} s and the body is not complete; send it faster, or raise [serving] body_timeout_s"
+    return ProblemError("body-timeout", detail)
+
+
+def too_large(got: str, max_bytes: int) -> ProblemError:
+    """The problem of a body of which `got` came."""
     return ProblemError(
         "too-large", f"the body has {got}; at most {max_bytes} bytes are taken ([serving] max_body_bytes)", limit=max_bytes
     )

@@ -127,9 +127,13 @@ class FrameEdge:
         if time.perf_counter() - start >= admitted.deadline_s:
             raise expired(admitted.deadline_s, self._queue.retry_after_s)
 
+    def waiting(self) -> Waiting:
+        """Where the frames of one request wait."""
+        return Waiting(self._queue)
+
     async def answered(self, frames: Sequence[Frame], receive: Receive) -> list[Outcome]:
         """Queue the frames of one request and camera on the slots reserved for them; their outcomes, in their order. The body was read from `receive`."""
-        waiting = Waiting(self._queue)
+        waiting = self.waiting()
         waiting.put(*frames)
         return await waiting.outcomes(receive)
 
@@ -140,6 +144,10 @@ class FrameEdge:
         self._instruments.read_s.observe(end - begun)
         if traced is not None:
             traced.stages.append(trace.Stage("read", begun, end))
+        return self.encoded(content, admitted, received_at, start, traced)
+
+    def encoded(self, content: bytes, admitted: Admitted, received_at: float, start: float, traced: Trace | None = None) -> Frame:
+        """The frame that an encoded image is (see `frame`). Raises ProblemError."""
         try:
             header = framing.inspect(content, self._limits.max_body_bytes, self._limits.max_pixels)
         except FrameError as error:

@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from serving import oip_openapi
+from serving.edge_batch import MAX_FRAMES, Results
 from serving.frame import Answer
 from serving.labels import MAX_LABELS, LabelPost, LabelsTaken
 from serving.problems import KINDS, TYPE_PREFIX
@@ -19,6 +20,8 @@ _FRAME_PROBLEMS = (
     "unsupported-format", "unsupported-encoding", "truncated", "not-decodable", "animated", "body-timeout", "overloaded", "deadline-expired", "superseded",
     "not-ready", "invalid-output", "inference-failed",
 )  # fmt: skip
+_BATCH_PROBLEMS = ("bad-multipart", "too-large", "unsupported-encoding", "body-timeout", "overloaded", "not-ready")
+"""Of the request; those of its frames are in the reply."""
 _LABEL_PROBLEMS = (
     "bad-json", "wrong-truth", "unknown-class", "unknown-frame", "too-large", "unsupported-encoding", "body-timeout", "labels-held-up", "not-ready",
     "store-failed",
@@ -28,15 +31,33 @@ _LABEL_PROBLEMS = (
 _KEYED: Final[Json] = {"security": [{"key": []}, {}]}
 
 
+def _said(name: str, where: str, text: str) -> Json:
+    return {"name": name, "in": where, "description": text, "schema": {"type": "string"}}
+
+
+_SAID: Final = [
+    _said("camera", "query", "The camera's name; it or Keepsight-Camera is required."),
+    _said("captured_at", "query", "When the frame was captured: Unix seconds or RFC 3339. Left out: now."),
+    _said("deadline_ms", "query", "How long the frame may wait for a worker, in milliseconds from the request's arrival."),
+    _said("Keepsight-Camera", "header", "As camera; the query wins."),
+    _said("Keepsight-Captured-At", "header", "As captured_at; the query wins."),
+    _said("Keepsight-Deadline-Ms", "header", "As deadline_ms; the query wins."),
+]
+
+
 def document() -> Json:
     """The whole document."""
-    (answer, post, taken), schemas = msgspec.json.schema_components((Answer, LabelPost, LabelsTaken), ref_template=_REFERENCE)
+    (answer, results, post, taken), schemas = msgspec.json.schema_components(
+        (Answer, Results, LabelPost, LabelsTaken), ref_template=_REFERENCE
+    )
+    schemas["Result"]["properties"]["problem"] = {"$ref": _REFERENCE.format(name="Problem")}
     many = {"type": "array", "items": post, "minItems": 1, "maxItems": MAX_LABELS}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Keepsight serving", "version": "1", "description": "Frames in, predictions out; labels any time later."},
         "paths": {
             "/v1/frames": {"post": _frames(answer)},
+            "/v1/frames/batch": {"post": _batch(results)},
             "/v1/labels": {"post": _labels({"oneOf": [post, many]}, taken)},
             "/livez": {"get": _get("Whether the process lives", {"200": "It does"})},
             "/readyz": {"get": _get("Whether frames are answered", {"200": "They are", "503": "They are not; `reason` says why"})},
@@ -51,23 +72,29 @@ def document() -> Json:
 
 
 def _frames(answer: Json) -> Json:
-    def said(name: str, where: str, text: str) -> Json:
-        return {"name": name, "in": where, "description": text, "schema": {"type": "string"}}
-
     image = {"schema": {"type": "string", "format": "binary"}}
     return {
         "summary": "Predict one frame",
-        "parameters": [
-            said("camera", "query", "The camera's name; it or Keepsight-Camera is required."),
-            said("captured_at", "query", "When the frame was captured: Unix seconds or RFC 3339. Left out: now."),
-            said("deadline_ms", "query", "How long the frame may wait for a worker, in milliseconds from the request's arrival."),
-            said("Keepsight-Camera", "header", "As camera; the query wins."),
-            said("Keepsight-Captured-At", "header", "As captured_at; the query wins."),
-            said("Keepsight-Deadline-Ms", "header", "As deadline_ms; the query wins."),
-        ],
+        "parameters": _SAID,
         "requestBody": {"required": True, "content": dict.fromkeys(("image/jpeg", "image/png", "image/webp"), image)},
         **_KEYED,
         "responses": {"200": _ok("The prediction", answer), **_refusals(_FRAME_PROBLEMS + _KEY_PROBLEMS)},
+    }
+
+
+def _batch(results: Json) -> Json:
+    content = {"schema": {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}, "minProperties": 1}}
+    return {
+        "summary": "Predict many frames",
+        "description": f"Each part is one frame, {MAX_FRAMES} at most. A part's name is its camera, or its header Keepsight-Camera says it; its headers "
+        "Keepsight-Captured-At and Keepsight-Deadline-Ms are those of /v1/frames. What the request's query or headers say holds for all.",
+        "parameters": _SAID,
+        "requestBody": {"required": True, "content": {"multipart/form-data": content}},
+        **_KEYED,
+        "responses": {
+            "200": _ok("A result for each frame, in the order of the parts", results),
+            **_refusals(_BATCH_PROBLEMS + _KEY_PROBLEMS),
+        },
     }
 
 

@@ -53,6 +53,7 @@ KINDS: Final[dict[str, Kind]] = {
     "bad-json": Kind(400, "The body is not the JSON that is expected"),
     "labels-held-up": Kind(429, "Labels cannot be journalled now"),
     "store-failed": Kind(500, "The frame store does not answer"),
+    "bad-multipart": Kind(400, "The body is not the multipart that is expected"),
     "bad-tensor": Kind(400, "The tensor or its data are not what the model takes"),
     "unknown-model": Kind(404, "The model or its version is not served"),
     "channels-decide": Kind(403, "Versions are not loaded or unloaded by clients"),
