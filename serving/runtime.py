@@ -5,6 +5,7 @@ workers are dealt out over the devices.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,6 +62,7 @@ class Runtime:
         check_model_file(version.model, how.max_model_bytes)
         choice = choose(how.provider, ort.get_available_providers(), how.cpu_fallback)
         if choice.place != "cpu":
+            _load_libraries()
             sessions = [self._session(version, choice.place, device) for device in how.devices]
             choice = fallen_back(choice, _worst(sessions, choice.place), how.provider, how.cpu_fallback)
             if choice.place != "cpu":
@@ -135,6 +137,12 @@ def _tensorrt(version: Version, device: int, how: How) -> dict[str, str]:
         options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(folder)}
         options |= {"trt_timing_cache_enable": "1", "trt_timing_cache_path": str(how.engines)}
     return options
+
+
+@cache
+def _load_libraries() -> None:
+    """CUDA and cuDNN out of NVIDIA's Python packages, where keepsight[gpu] puts them; those of the system are found without."""
+    ort.preload_dlls()
 
 
 def _worst(sessions: list[Any], place: Place) -> str:

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -116,7 +115,7 @@ def test_too_large_empty_and_no_model_at_all() -> None:
             check_model_file(content, LIMIT)
 
 
-def test_every_cut_of_a_file_is_refused_or_loads(tmp_path: Path) -> None:
+def test_a_file_cut_anywhere_is_refused_or_whole_in_what_counts() -> None:
     refused = 0
     for end in range(0, len(SMALL), 7):
         try:
@@ -139,5 +138,9 @@ def test_the_known_versions_end_where_the_installed_onnx_runtime_ends() -> None:
             return False
         return True
 
-    assert next(ir for ir in itertools.count(IR_VERSIONS.start) if not loads(ir, 17)) == IR_VERSIONS.stop
-    assert next(opset for opset in itertools.count(OPSETS[""].start) if not loads(8, opset)) == OPSETS[""].stop
+    ends = (
+        next(ir for ir in itertools.count(IR_VERSIONS.start) if not loads(ir, 17)),
+        next(opset for opset in itertools.count(OPSETS[""].start) if not loads(8, opset)),
+    )
+    known = (IR_VERSIONS.stop, OPSETS[""].stop)
+    assert ends == known if ort.__version__.startswith("1.32.") else max(ends[0] - known[0], ends[1] - known[1]) <= 0
