@@ -7,9 +7,8 @@ no filter or palette entry that does not exist.
 
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Final
-
-import numpy as np
 
 from contracts.errors import FrameError
 
@@ -19,6 +18,7 @@ MAX_ROWS: Final = 4 * 25_000_000
 """Bytes of one picture: as many pixels as a frame may have, with four channels of 8 bits."""
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PIECE: Final = 1 << 20
+_FED: Final = 1 << 16
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PALETTE: Final = 3
@@ -38,21 +38,20 @@ def plain(content: bytes) -> bytearray:
         raise FrameError(
             "too_many_pixels", f"the PNG frame has {size} bytes of rows, at most {MAX_ROWS} are taken: send 8 bits a channel"
         )
-    rows = _inflated(data, size)
-    _check_filters(rows, passes)
     found = bytearray(_SIGNATURE + _chunk(b"IHDR", head))
     if colour == _PALETTE:
         if not palette or len(palette) % 3 or len(palette) > 3 << depth:
             raise _damaged(f"its palette has {len(palette)} bytes for {depth} bits")
         found += _chunk(b"PLTE", palette.ljust(3 << depth, b"\0"))  # a pixel beyond its end is black, without complaint
-    stream = zlib.compressobj(0)
-    for at in range(0, len(rows), _PIECE):  # piece by piece: a large picture is in memory twice, not four times
-        found += _chunk(b"IDAT", stream.compress(memoryview(rows)[at : at + _PIECE]))
-    found += _chunk(b"IDAT", stream.flush()) + _chunk(b"IEND", b"")
+    stored = zlib.compressobj(0)
+    # Piece by piece: a large picture is in memory once, and is refused at its first wrong row.
+    for rows in _rows(_Inflating(data), passes):
+        found += _chunk(b"IDAT", stored.compress(rows))
+    found += _chunk(b"IDAT", stored.flush()) + _chunk(b"IEND", b"")
     return found
 
 
-def _chunks(content: bytes) -> tuple[bytes, bytes, bytes]:
+def _chunks(content: bytes) -> tuple[bytes, bytes, list[memoryview]]:
     """The header, the palette and the compressed rows, every chunk's checksum verified (PNG specification, 5.3)."""
     head, palette, view, at = b"", b"", memoryview(content), len(_SIGNATURE)
     data: list[memoryview] = []
@@ -74,7 +73,7 @@ def _chunks(content: bytes) -> tuple[bytes, bytes, bytes]:
         elif kind == b"IDAT":
             data.append(body)
         elif kind == b"IEND":
-            return head, palette, b"".join(data)
+            return head, palette, data
         elif not kind[0] & 0x20:
             raise _damaged(f"its chunk {kind!r} at byte {at} is critical and not known, or out of place")
         at = end
@@ -88,27 +87,54 @@ def _passes(width: int, height: int, bits: int, interlace: int) -> list[tuple[in
     return [(rows, 1 + -(-columns * bits // 8)) for columns, rows in sizes if columns > 0 and rows > 0]
 
 
-def _inflated(data: bytes, size: int) -> bytes:
-    """The rows, which must be `size` bytes: one byte more is never inflated."""
-    stream = zlib.decompressobj()
-    try:
-        rows = stream.decompress(data, size)
-        more = stream.decompress(stream.unconsumed_tail, 1)
-    except zlib.error as error:
-        raise _damaged(str(error)) from None
-    if more:
+def _rows(stream: "_Inflating", passes: list[tuple[int, int]]) -> Iterator[bytes]:
+    """All rows, some whole ones at a time; they must be the picture's and no byte more, which is never inflated."""
+    got, size = 0, sum(count * row for count, row in passes)
+    for count, row in passes:
+        at_once = max(1, _PIECE // row)
+        for first in range(0, count, at_once):
+            wanted = min(at_once, count - first) * row
+            rows = stream.read(wanted)
+            got += len(rows)
+            if len(rows) < wanted:
+                raise _damaged(f"it holds {got} of the {size} bytes of its picture")
+            if max(rows[::row]) > 4:
+                raise _damaged("a row has a filter that does not exist")
+            yield rows
+    if stream.read(1):
         raise _damaged(f"it holds more than the {size} bytes of its picture")
-    if len(rows) < size or not stream.eof:
-        raise _damaged(f"it holds {len(rows)} of the {size} bytes of its picture")
-    return rows
+    if not stream.ended:
+        raise _damaged("its data have no end")
 
 
-def _check_filters(rows: bytes, passes: list[tuple[int, int]]) -> None:
-    at = 0
-    for count, size in passes:
-        if np.frombuffer(rows, np.uint8, count * size, at)[::size].max() > 4:
-            raise _damaged("a row has a filter that does not exist")
-        at += count * size
+class _Inflating:
+    """Compressed data, inflated as far as they are read."""
+
+    def __init__(self, data: list[memoryview]) -> None:
+        self._stream = zlib.decompressobj()
+        self._parts = (part[at : at + _FED] for part in data for at in range(0, len(part), _FED))
+        self._fed: bytes | memoryview = b""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the data came to their end, their checksum right."""
+        return self._stream.eof
+
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes; fewer where there are no more. Raises FrameError."""
+        found: list[bytes] = []
+        while size > 0 and not self._stream.eof:
+            fed = self._fed or next(self._parts, b"")
+            try:
+                piece = self._stream.decompress(fed, size)
+            except zlib.error as error:
+                raise _damaged(str(error)) from None
+            if not piece and not fed:
+                break
+            self._fed = self._stream.unconsumed_tail
+            found.append(piece)
+            size -= len(piece)
+        return found[0] if len(found) == 1 else b"".join(found)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -169,3 +169,38 @@ def test_rows_may_be_spread_over_many_chunks() -> None:
     data = zlib.compress(ROWS)
     pieces = b"".join(chunk(b"IDAT", data[at : at + 3]) for at in range(0, len(data), 3))
     assert np.array_equal(decode(made(ROWS)[:33] + pieces + chunk(b"IEND")), decode(made(ROWS)))
+
+
+def test_a_wrong_row_is_refused_before_the_rest_is_inflated() -> None:
+    side = 5000
+    rows = bytearray(side * (3 * side + 1))
+    rows[3 * side + 1] = 5
+    content = made(bytes(rows), side, side)
+    del rows
+    tracemalloc.start()
+    try:
+        with pytest.raises(FrameError, match="a filter that does not exist"):
+            png.plain(content)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20  # of 75 MB
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("rest", [b"", b"x" * 200_000], ids=["nothing", "much"])
+def test_data_without_their_end_are_refused_and_what_follows_the_end_is_not_kept(rest: bytes) -> None:
+    data = zlib.compress(ROWS)
+    assert "have no end" in refused(made(ROWS)[:33] + chunk(b"IDAT", data[:-4]) + chunk(b"IEND"))
+    assert np.array_equal(decode(made(ROWS)[:33] + chunk(b"IDAT", data + rest) + chunk(b"IEND")), decode(made(ROWS)))
+
+
+def test_rows_longer_than_a_piece_and_pieces_that_end_inside_a_match() -> None:
+    rng = random.Random(8)
+    for width, height in ((70_000, 9), (9, 70_000), (1000, 1000)):
+        rows = b"".join(b"\0" + rng.randbytes(1) * 3 * width for _ in range(height))
+        content = png.plain(made(rows, width, height))
+        at, found = 33, b""
+        while content[at + 4 : at + 8] == b"IDAT":
+            length = int.from_bytes(content[at : at + 4], "big")
+            found += content[at + 8 : at + 8 + length]
+            at += 12 + length
+        assert zlib.decompress(found) == rows
