@@ -123,7 +123,12 @@ class ServingSettings(ServiceSettings):
         10.0, gt=0, le=600, description="How long a frame may wait for a worker when the request gives no deadline_ms; then 429."
     )
     max_body_bytes: int = Field(MAX_BYTES, ge=1024, description="The largest request body.")
-    max_pixels: int = Field(MAX_PIXELS, ge=64, description="The most pixels that a frame may claim.")
+    max_pixels: int = Field(
+        9_000_000,
+        ge=64,
+        le=MAX_PIXELS,
+        description="The most pixels that a frame may claim: 4K of either kind by default. What one costs grows with it, see docs/security.md.",
+    )
     body_timeout_s: float = Field(10.0, gt=0, description="How long a request body may take to arrive; then 408.")
     head_timeout_s: float = Field(
         10.0, gt=0, description="How long a connection may take to send a request's head; then 408, and it is closed."
