@@ -98,7 +98,7 @@ Truth = ClassTruth | BoxesTruth
 
 def classification(labels: tuple[str, ...], probabilities: list[float]) -> Classification:
     """Order the probabilities (parallel to `labels`, summing to 1) and keep what an event carries. Rounded to 6 digits."""
-    order = sorted(range(len(labels)), key=lambda i: -probabilities[i])
+    order = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)
     kept = order if len(labels) <= KEPT_CLASSES else order[:KEPT_TOP]
     rest = 0.0 if len(kept) == len(labels) else max(0.0, 1.0 - sum(probabilities[i] for i in kept))
     return Classification(tuple(labels[i] for i in kept), tuple(round(float(probabilities[i]), 6) for i in kept), round(rest, 6))

@@ -58,13 +58,12 @@ class Served:
         """Score prepared frames [n, height, width, 3]; None for a frame whose scores or embedding are not finite."""
         scores, embedding = self.run(pixels, worker)
         probabilities = to_probabilities(scores, self.manifest)
-        finite: NDArray[np.bool_] = np.isfinite(np.hstack([probabilities, embedding])).all(axis=1)
-        reduced = self._baseline.project(np.where(finite[:, None], embedding, 0.0).astype(np.float32))
+        finite: NDArray[np.bool_] = np.isfinite(probabilities).all(axis=1) & np.isfinite(embedding).all(axis=1)
+        reduced = self._baseline.project(np.where(finite[:, None], embedding, np.float32(0.0)))
+        axes = np.round(reduced.astype(np.float64), 5)
         return [
-            Scores(classification(self.manifest.labels, row), tuple(round(float(value), 5) for value in axes), row)
-            if good
-            else None
-            for row, axes, good in zip(probabilities.tolist(), reduced, finite, strict=True)
+            Scores(classification(self.manifest.labels, row), tuple(values), row) if good else None
+            for row, values, good in zip(probabilities.tolist(), axes.tolist(), finite.tolist(), strict=True)
         ]
 
     def run(self, pixels: NDArray[np.uint8], worker: int) -> tuple[Floats, Floats]:
