@@ -58,7 +58,7 @@ class Served:
         """Score prepared frames [n, height, width, 3]; None for a frame whose scores or embedding are not finite."""
         scores, embedding = self.run(pixels, worker)
         probabilities = to_probabilities(scores, self.manifest)
-        finite: NDArray[np.bool_] = np.isfinite(probabilities).all(axis=1) & np.isfinite(embedding).all(axis=1)
+        finite = np.asarray(np.isfinite(probabilities).all(axis=1) & np.isfinite(embedding).all(axis=1))
         reduced = self._baseline.project(np.where(finite[:, None], embedding, np.float32(0.0)))
         axes = np.round(reduced.astype(np.float64), 5)
         return [
