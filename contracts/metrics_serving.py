@@ -89,7 +89,7 @@ LOG_UP: Final = Spec("keepsight_serving_log_up", "gauge", "1 when the log took t
 MODEL_INFO: Final = Spec(
     "keepsight_serving_model_info",
     "gauge",
-    "1 for each version held ready, with its role, its model file's digest and the provider it runs on.",
+    "1 for each version held ready, with its role (standby: the champion before this one, for a rollback), its model file's digest and the provider it runs on.",
     ("model", "version", "variant", "digest", "provider"),
 )
 PROVIDER: Final = Spec(

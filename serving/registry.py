@@ -1,6 +1,7 @@
 """Which versions answer: follows the model's channels, loads beside the service what they name, and exchanges all at once.
 
-A version that fails is never swapped in: without a new champion everything stays as it is, without a candidate or shadow the champion answers alone.
+A version that fails is never swapped in: without a new champion everything stays as it is, without a candidate or shadow the champion answers alone. The
+champion that was replaced stays loaded as long as the channels name it as `previous`: rolling back waits for nothing but the next look at the channels.
 """
 
 import threading
@@ -76,6 +77,7 @@ class Registry:
         self._seen: Channels | None = None
         self._retry_at = float("inf")
         self._said: set[str] = set()
+        self._standby: dict[str, Served] = {}
         self.lineup: Lineup | None = None
         self.trouble = f"model {model!r} is still loading"
         """Why there is no lineup, while there is none."""
@@ -116,13 +118,14 @@ class Registry:
             self._stop.wait(interval_s)
 
     def _follow(self, channels: Channels) -> None:
-        standing = self.lineup.versions if self.lineup else {}
+        standing = {**self._standby, **(self.lineup.versions if self.lineup else {})}
         ready: dict[str, Served] = {}
         for version in channels.versions():
             if (served := standing.get(version) or self._loaded(version)) is not None:
                 ready[version] = served
         usable = without(channels, set(channels.versions()) - set(ready))
         if usable is not None:
+            self._standby = {name: served for name, served in standing.items() if name == channels.previous}
             self._swap(Lineup(usable, {version: ready[version] for version in usable.versions()}))
         elif self.lineup is None:
             self._retry_at = self._clock() + _RETRY_S
@@ -157,8 +160,8 @@ class Registry:
         for place, reason in lineup.champion.places.items():
             self._instruments.provider.labels(place, reason).set(reason == "runs")
         self._instruments.model_info.clear()
-        for version, served in lineup.versions.items():
-            roles = [role for role, name in _roles(lineup).items() if name == version and role != "share"]
+        for version, served in {**self._standby, **lineup.versions}.items():
+            roles = [role for role, name in _roles(lineup).items() if name == version and role != "share"] or ["standby"]
             for role in roles:
                 self._instruments.model_info.labels(self._model, version, role, served.digest, served.provider).set(1)
 

@@ -86,6 +86,28 @@ def test_a_swap_loads_what_is_new_and_drops_what_is_gone(house: House) -> None:
     assert parts.value(house.instruments, "swaps_total") == 3
 
 
+def test_a_rollback_loads_nothing(house: House) -> None:
+    set_channels(house.url, champion="1")
+    house.serving()
+    set_channels(house.url, champion="2", previous="1")
+    house.serving()
+    assert parts.value(
+        house.instruments,
+        "model_info",
+        model="small",
+        version="1",
+        variant="standby",
+        digest=ModelRepository(house.url).read("small", "1").digest,
+        provider="CPUExecutionProvider",
+    )
+    house.broken["1"] = StoreError("the bucket does not answer")
+    set_channels(house.url, champion="1", previous=None)
+    assert house.serving().champion == "1"  # type: ignore[union-attr]
+    set_channels(house.url, champion="2")
+    house.serving()
+    assert house.loaded == ["1", "2", "2"]  # what is not named is let go
+
+
 def test_a_champion_that_fails_leaves_everything_as_it_is(house: House) -> None:
     set_channels(house.url, champion="1", candidate="3", share=0.2)
     standing = house.serving()

@@ -1,0 +1,84 @@
+"""The version that is measured: EfficientNet-lite0 with ImageNet weights and a head of fixed random numbers, whole with baseline and golden frames.
+
+    python -m benchmarks.gpu.subject FOLDER
+
+writes it as a model repository; made where torch is (keepsight[train,demo]), it travels to a machine with a GPU that has neither torch nor a network.
+"""
+
+import sys
+import time
+from typing import Final
+
+import cv2
+import numpy as np
+from sklearn.datasets import load_sample_images
+
+from contracts.errors import VersionError
+from contracts.manifest import InputSpec, Lineage, Manifest
+from contracts.repository import ModelRepository, Version
+
+MODEL: Final = "lite0"
+CLASSES: Final = 10
+_FRAMES: Final = 64
+_SIDE: Final = 256
+
+
+def subject(repository: str) -> Version:
+    """Version 1 in `repository`; made first where it is not there."""
+    found = ModelRepository(repository)
+    try:
+        return found.read(MODEL, "1")
+    except VersionError:
+        publish(repository, "1", seed=1)
+        return found.read(MODEL, "1")
+
+
+def publish(repository: str, version: str, seed: int) -> Manifest:
+    """Make a version whose head is drawn with `seed`."""
+    from retrain import backbone, golden, graph, reference
+    from retrain.calibrate import softmax
+    from retrain.embed import Session, views
+    from retrain.head import Head
+
+    random = np.random.default_rng(seed)
+    head = Head(random.normal(0, 0.05, (CLASSES, backbone.WIDTH)).astype(np.float32), np.zeros(CLASSES, np.float32))
+    exported = graph.read(backbone.export(backbone.pretrained()), "the backbone")
+    model = graph.encode(graph.with_head(exported, graph.EMBEDDING, graph.SCORES, head))
+    spec = InputSpec(graph.IMAGE, backbone.SIDE, backbone.SIDE)
+    contents = photographs(_FRAMES)
+    seen = views(Session(model, spec, graph.EMBEDDING, graph.SCORES), contents)
+    labels = tuple(f"class {number}" for number in range(CLASSES))
+    baseline = reference.build(
+        labels, seen, softmax(seen.scores.astype(np.float64)), None, [str(row // 8) for row in range(_FRAMES)]
+    )
+    manifest = Manifest(
+        model=MODEL,
+        version=version,
+        created_at=time.time(),
+        task="classification",
+        labels=labels,
+        input=spec,
+        scores=graph.SCORES,
+        embedding=graph.EMBEDDING,
+        scores_are="logits",
+        lineage=Lineage("import", seed=seed, notes="made for benchmarks"),
+        files={},
+    )
+    recorded = golden.record(model, manifest, baseline, contents)
+    return ModelRepository(repository).publish(manifest, model, baseline, recorded)
+
+
+def photographs(count: int) -> list[bytes]:
+    """JPEG crops of scikit-learn's two photographs, the same every time."""
+    random = np.random.default_rng(0)
+    contents = []
+    for index in range(count):
+        picture = load_sample_images().images[index % 2]
+        top, left = (int(random.integers(0, limit - _SIDE)) for limit in picture.shape[:2])
+        crop = np.ascontiguousarray(picture[top : top + _SIDE, left : left + _SIDE, ::-1])
+        contents.append(cv2.imencode(".jpg", crop)[1].tobytes())
+    return contents
+
+
+if __name__ == "__main__":
+    print(f"{MODEL} version {subject(sys.argv[1]).manifest.version} is in {sys.argv[1]}")
