@@ -40,7 +40,7 @@ Outcome = Answer | ProblemError
 @dataclass(slots=True, eq=False)
 class Frame:
     """One admitted frame. `queued_at`, `begun_at`, `decided_at` and `deadline_at`, which is `deadline_s` after the request's arrival, are on the performance
-    counter (seconds); `outcome` belongs to the event loop's thread.
+    counter (seconds); `outcome` belongs to the event loop's thread. `large` frames take their turns alone (see large.py).
 
     `content` are the pixels where the header's codec is `rgb`. A frame that is `pinned` is answered by that version, whichever is the camera's. `scores` are
     what the answer was made of.
@@ -56,6 +56,7 @@ class Frame:
     outcome: asyncio.Future[Outcome]
     deadline_s: float = math.inf
     deadline_at: float = math.inf
+    large: bool = False
     queued_at: float = 0.0
     begun_at: float = 0.0
     decided_at: float = 0.0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from serving.frame import Frame
+from serving.large import LargeFrames, is_large
 from serving.pace import Pace
 from serving.shadow import ShadowFrame
 from serving.turns import Turns
@@ -52,6 +53,7 @@ class FrameQueue:
         self._max_batch, self._max_wait_s, self._clock = max_batch, max_wait_s, clock
         self._changed = threading.Condition()
         self._frames = Turns(limit, newest_wins)
+        self._large = LargeFrames(workers)
         self._pace = Pace()
         self._shadow: deque[ShadowFrame] = deque()
         self._idle = self._shadowing = 0
@@ -81,6 +83,8 @@ class FrameQueue:
 
     def put(self, frames: Sequence[Frame]) -> Sequence[Frame]:
         """Queue frames of one camera, that came together, on the slots reserved for them. Returns frames that newer ones took the place of."""
+        for frame in frames:
+            frame.large = is_large(frame.header, frame.content)
         with self._changed:
             now = self._clock()
             for frame in frames:
@@ -109,18 +113,23 @@ class FrameQueue:
             while True:
                 if self._shadow_is_due() or (not self._frames and self._may_shadow()):
                     return self._take_shadow()
-                if self._frames and not self._holds_open():
-                    return self._take_frames()
-                if self._closed and not self._frames and not self._shadow:
+                if self._frames:
+                    if self._holds_open():
+                        continue
+                    if frames := self._take_frames():
+                        return Work(frames, [], self._clock())
+                elif self._closed and not self._shadow:
                     return None
-                if not self._frames:
-                    self._wait()
+                self._wait()
 
     def finished(self, work: Work) -> None:
         """A worker is done with `work`."""
         with self._changed:
             if work.frames:
                 self._pace.worked(len(work.frames), self._clock() - work.begun_at)
+                if work.frames[0].large:
+                    self._large.ended(work.frames[0].header)
+                    self._changed.notify_all()
             else:
                 self._shadowing -= 1
                 self._changed.notify_all()
@@ -152,10 +161,20 @@ class FrameQueue:
         self._changed.wait(left)
         return True
 
-    def _take_frames(self) -> Work:
+    def _take_frames(self) -> list[Frame]:
+        """What a worker takes now: small frames, or one large frame alone. None of them where all that wait are large and others are at work on such."""
         share = -(-len(self._frames) // (1 + self._idle))
-        self._answered_last = True
-        return Work([self._frames.pop() for _ in range(min(self._max_batch, share))], [], self._clock())
+        frames: list[Frame] = []
+        while len(frames) < min(self._max_batch, share) and (frame := self._frames.pop(_is_small if frames else self._may_begin)):
+            frames.append(frame)
+            if frame.large:
+                self._large.begun(frame.header)
+                break
+        self._answered_last = self._answered_last or bool(frames)
+        return frames
+
+    def _may_begin(self, frame: Frame) -> bool:
+        return not frame.large or self._large.may_begin(frame.header, lambda: self._frames.small_waits)
 
     def _take_shadow(self) -> Work:
         self._answered_last = False
@@ -176,3 +195,7 @@ class FrameQueue:
             and 2 * len(self._shadow) > self._shadow_limit
             and 4 * len(self._frames) <= self._limit  # a camera alone fills half of it
         )
+
+
+def _is_small(frame: Frame) -> bool:
+    return not frame.large

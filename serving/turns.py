@@ -6,7 +6,7 @@ and what is left is for cameras that send little. For one thread.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from serving.frame import Frame
 
@@ -74,9 +74,17 @@ class Turns:
         self._depth += len(frames) - len(superseded)
         return superseded
 
-    def pop(self) -> Frame:
-        """The frame whose turn it is."""
-        camera, frames = next(iter(self._waiting.items()))
+    @property
+    def small_waits(self) -> bool:
+        """Whether it is some camera's turn with a frame that is not large."""
+        return any(not frames[0].large for frames in self._waiting.values())
+
+    def pop(self, may: Callable[[Frame], bool] = lambda _: True) -> Frame | None:
+        """The frame whose turn it is, of those that `may` be taken now; None when none may. Who is passed by keeps the turn."""
+        camera = next((name for name, frames in self._waiting.items() if may(frames[0])), None)
+        if camera is None:
+            return None
+        frames = self._waiting[camera]
         frame = frames.popleft()
         if frames:
             self._waiting.move_to_end(camera)

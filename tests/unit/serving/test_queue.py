@@ -3,6 +3,8 @@
 import threading
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from serving.frame import Frame
@@ -230,3 +232,55 @@ def test_a_closed_queue_gives_out_what_it_has_and_ends(served: Served) -> None:
         assert taken
         queue.finished(taken)
     assert queue.take() is None
+
+
+LARGE = cv2.imencode(".png", np.zeros((2000, 2000, 3), np.uint8))[1].tobytes()
+LARGER = cv2.imencode(".png", np.zeros((3000, 3000, 3), np.uint8))[1].tobytes()
+
+
+def _queued(queue: FrameQueue, content: bytes, camera: str) -> Frame:
+    frame = parts.frame(content, camera)
+    assert queue.reserve(camera)
+    queue.put([frame])
+    return frame
+
+
+def test_a_large_frame_is_taken_alone_and_small_ones_pass_it_by() -> None:
+    queue = FrameQueue(limit=30, shadow_limit=1, workers=2, max_batch=8)
+    first, second = _queued(queue, LARGE, "a"), _queued(queue, LARGE, "b")
+    small = [_queued(queue, JPEG, camera) for camera in "cd"]
+    large = queue.take()
+    assert large
+    assert large.frames == [first]
+    others = queue.take()
+    assert others
+    assert others.frames == small  # b's turn is kept, and is next
+    queue.finished(others)
+    third = _queued(queue, JPEG, "c")
+    following = queue.take()
+    assert following
+    assert following.frames == [third]  # a worker is left to small frames while any wait
+    queue.finished(following)
+    alone = queue.take()
+    assert alone
+    assert alone.frames == [second]  # now none waits
+
+
+def test_a_worker_waits_where_only_large_frames_do_and_others_have_their_pixels() -> None:
+    queue = FrameQueue(limit=30, shadow_limit=1, workers=2, max_batch=8)
+    frames = [_queued(queue, LARGER, camera) for camera in "abc"]
+    first = queue.take()
+    assert first
+    taken: list[Work | None] = []
+    worker = threading.Thread(target=lambda: taken.append(queue.take()))
+    worker.start()
+    eventually("the other worker waits", lambda: queue._idle == 1)
+    queue.finished(first)
+    worker.join()
+    assert [work.frames for work in (first, *taken) if work] == [[frames[0]], [frames[1]]]
+    queue.close()
+    assert taken[0]
+    queue.finished(taken[0])
+    last = queue.take()
+    assert last
+    assert last.frames == [frames[2]]
