@@ -45,8 +45,11 @@ def photographs(count: int, seed: int = 0, side: int = 96) -> tuple[list[bytes],
     return content, truth
 
 
-def small_onnx(weights: Floats, bias: Floats) -> bytes:
-    """The model file: inputs `image` uint8 [N, 32, 32, 3], outputs `scores` [N, K] and `embedding` [N, 48]; weights are [48, K], bias [K]."""
+def small_onnx(weights: Floats, bias: Floats, convolutions: int = 0) -> bytes:
+    """The model file: inputs `image` uint8 [N, 32, 32, 3], outputs `scores` [N, K] and `embedding` [N, 48]; weights are [48, K], bias [K].
+
+    `convolutions` of 64 channels take their time (75 million multiplications each) and change nothing.
+    """
     shape: list[str | int | None] = ["N", SIZE, SIZE, 3]
     constants = [
         numpy_helper.from_array(np.array(255.0, np.float32), "scale"),
@@ -59,8 +62,20 @@ def small_onnx(weights: Floats, bias: Floats) -> bytes:
         helper.make_node("Transpose", ["unit"], ["nchw"], perm=[0, 3, 1, 2]),
         helper.make_node("AveragePool", ["nchw"], ["cells"], kernel_shape=[8, 8], strides=[8, 8]),
         helper.make_node("Flatten", ["cells"], ["embedding"]),
-        helper.make_node("Gemm", ["embedding", "weights", "bias"], ["scores"]),
+        helper.make_node("Gemm", ["embedding", "weights", "bias"], ["small scores" if convolutions else "scores"]),
     ]
+    if convolutions:
+        kernel = np.random.default_rng(0).normal(0, 0.05, (64, 64, 3, 3)).astype(np.float32)
+        constants += [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(kernel[:, :3], "first kernel")]
+        constants.append(numpy_helper.from_array(np.array(0.0, np.float32), "nothing"))
+        for at in range(convolutions):
+            source, weight = ("nchw", "first kernel") if at == 0 else (f"convolved {at - 1}", "kernel")
+            nodes.append(helper.make_node("Conv", [source, weight], [f"convolved {at}"], pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("ReduceMean", [f"convolved {convolutions - 1}"], ["mean"], axes=[1, 2, 3], keepdims=0))
+        nodes.append(helper.make_node("Mul", ["mean", "nothing"], ["flat"]))
+        constants.append(numpy_helper.from_array(np.array([1], np.int64), "column"))
+        nodes.append(helper.make_node("Unsqueeze", ["flat", "column"], ["zero"]))
+        nodes.append(helper.make_node("Add", ["small scores", "zero"], ["scores"]))
     graph = helper.make_graph(
         nodes,
         "small",
@@ -96,6 +111,7 @@ def publish_small_version(
     reference: tuple[Sequence[bytes], Sequence[int]] | None = None,
     positive: str | None = None,
     champion: bool = True,
+    convolutions: int = 0,
 ) -> Manifest:
     """Publish a version and, with `champion`, make it answer. Returns its manifest with the digests.
 
@@ -107,7 +123,7 @@ def publish_small_version(
     truth = np.asarray(truth, np.int64)
     images = np.stack([frames.prepare(frames.decode(one), SPEC) for one in content])
     weights, bias = _layer(images, truth, len(labels), seed)
-    graph = small_onnx(weights, bias)
+    graph = small_onnx(weights, bias, convolutions)
     baseline = _baseline(graph, images, truth, tuple(labels))
     manifest = Manifest(
         model=model,
