@@ -32,11 +32,11 @@ class Accepting:
         self._loop.add_reader(listener.fileno(), self._accept)
 
     def close(self) -> None:
-        """Accept no more, and give up the handshakes that are under way."""
+        """Accept no more, and give up the handshakes that are under way. What was accepted without one is a connection already, and is served."""
         if self._resume is not None:
             self._resume.cancel()
         self._loop.remove_reader(self._listener.fileno())
-        for task in self._opening:
+        for task in self._opening if self._tls else ():
             task.cancel()
 
     async def wait_closed(self) -> None:

@@ -115,10 +115,16 @@ class ServingProcess:
         """The log lines with this event name, of all its lives."""
         return self._said(event, 0)
 
+    def said_by(self, logger: str) -> list[dict[str, Any]]:
+        """The log lines of a library's logger."""
+        return [line for line in self._lines(0) if line.get("logger") == logger]
+
     def _said(self, event: str, begun: int) -> list[dict[str, Any]]:
         assert self._process is None or self._process.poll() is None or event != "serving_listens", self._errors.read_text()
-        lines = [json.loads(line) for line in self._errors.read_bytes()[begun:].splitlines() if line.startswith(b"{")]
-        return [line for line in lines if line["event"] == event]
+        return [line for line in self._lines(begun) if line["event"] == event]
+
+    def _lines(self, begun: int) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._errors.read_bytes()[begun:].splitlines() if line.startswith(b"{")]
 
     @contextmanager
     def connected(self) -> Iterator[HTTPConnection]:

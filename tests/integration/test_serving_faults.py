@@ -134,6 +134,7 @@ def test_sigterm_under_load_cuts_nothing_and_exits_0(serving: ServingProcess) ->
     # A connection may end before its request is taken (the client sends it again elsewhere); none that was taken ends without its answer.
     assert {event.frame_id for event in serving.logged(FRAMES_TOPIC, FrameScored)} == {a["frame_id"] for _, a in load.answers}
     assert serving.said("serving_stopped")[-1]["spool_drained"] is True
+    assert serving.said_by("uvicorn.error") == []  # it tells of connections that had to be cut off
 
 
 def test_under_load_every_answer_is_shadowed(serving: ServingProcess) -> None:
