@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-monitor check format generate system-packages clean
+.PHONY: help demo test test-slow bench-monitor bench-serving bench-gpu check format generate system-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -26,6 +26,12 @@ test-slow: $(VENV)/.ready system-packages ## the slow tests
 
 bench-monitor: $(VENV)/.ready ## how good the monitor is, beside its peers: QUICK=1 PARTS="labels cost"
 	@$(BIN)/python -m benchmarks.monitor $(if $(QUICK),--quick) $(PARTS)
+
+bench-gpu: $(VENV)/.ready ## our runtime beside bare ONNX Runtime on this machine's GPU (needs keepsight[gpu] in .venv): QUICK=1 PARTS="latency"
+	@$(BIN)/python -m benchmarks.gpu $(if $(QUICK),--quick) $(PARTS)
+
+bench-serving: $(VENV)/.ready ## serving beside its peers and under load: QUICK=1 PARTS="throughput swap"
+	@$(BIN)/python -m benchmarks.serving $(if $(QUICK),--quick) $(PARTS)
 
 check: $(VENV)/.ready ## ruff, mypy strict, import-linter, generated files up to date
 	$(BIN)/ruff check .

@@ -66,7 +66,8 @@ class Runtime:
             sessions = [self._session(version, choice.place, device) for device in how.devices]
             choice = fallen_back(choice, _worst(sessions, choice.place), how.provider, how.cpu_fallback)
             if choice.place != "cpu":
-                runners = [self._bound(version, session, device) for session, device in zip(sessions, how.devices, strict=True)]
+                graphs = how.cuda_graphs and choice.place == "cuda"
+                runners = [self._bound(version, one, device, graphs) for one, device in zip(sessions, how.devices, strict=True)]
                 return Opened(tuple(runners), choice, how.precision)
         session = ort.InferenceSession(version.model, session_options(), providers=[NAMES["cpu"]])
         check_input(version.manifest, session)
@@ -76,11 +77,10 @@ class Runtime:
         model = halved(version.model) if place == "cuda" and self.how.precision == "half" else version.model
         return ort.InferenceSession(model, session_options(), providers=providers(version, place, device, self.how))
 
-    def _bound(self, version: Version, session: Any, device: int) -> Runner:
+    def _bound(self, version: Version, session: Any, device: int, graphs: bool) -> Runner:
         single = check_input(version.manifest, session)
         sizes = (1,) if single else buckets_to(self.how.max_batch)
         owner = self._owners.get(device) or self._owners.setdefault(device, Owner(device))
-        graphs = self.how.cuda_graphs
         try:
             return OwnedRunner(BoundRunner(session, version.manifest, sizes, "cuda", device, graphs), owner)
         except Exception as error:
@@ -125,7 +125,6 @@ def _tensorrt(version: Version, device: int, how: How) -> dict[str, str]:
     options = {
         "device_id": str(device),
         "trt_fp16_enable": "1" if how.precision == "half" else "0",
-        "trt_cuda_graph_enable": "1" if how.cuda_graphs else "0",
         **{
             f"trt_profile_{name}_shapes": f"{spec.name}:{count}x{spec.height}x{spec.width}x3"
             for name, count in (("min", 1), ("opt", how.max_batch), ("max", how.max_batch))

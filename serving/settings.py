@@ -84,7 +84,7 @@ class ServingSettings(ServiceSettings):
     )
     cuda_graphs: bool = Field(
         False,
-        description="Replay each batch size as one CUDA graph: less time between kernels. For graphs that run on the GPU throughout; others are refused.",
+        description="With the provider cuda, replay each batch size as one CUDA graph: less time between kernels. Models that do not run on the GPU throughout are refused.",
     )
     gpu_memory_bytes: int = Field(0, ge=0, description="Bytes of each GPU's memory that a version may take for its work; 0: no limit.")
     max_model_bytes: int = Field(2**31 - 1, ge=1024, le=2**31 - 1, description="The largest file of a version that is loaded.")

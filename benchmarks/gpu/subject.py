@@ -5,13 +5,13 @@
 writes it as a model repository; made where torch is (keepsight[train,demo]), it travels to a machine with a GPU that has neither torch nor a network.
 """
 
+import os
 import sys
 import time
 from typing import Final
 
 import cv2
 import numpy as np
-from sklearn.datasets import load_sample_images
 
 from contracts.errors import VersionError
 from contracts.manifest import InputSpec, Lineage, Manifest
@@ -23,17 +23,22 @@ _FRAMES: Final = 64
 _SIDE: Final = 256
 
 
-def subject(repository: str) -> Version:
-    """Version 1 in `repository`; made first where it is not there."""
-    found = ModelRepository(repository)
+def repository() -> str:
+    """The folder of the version that is measured."""
+    return os.environ.get("KEEPSIGHT_BENCH_REPOSITORY", ".cache/bench-gpu/repository")
+
+
+def subject(folder: str) -> Version:
+    """Version 1 in the repository `folder`; made first where it is not there."""
+    found = ModelRepository(folder)
     try:
         return found.read(MODEL, "1")
     except VersionError:
-        publish(repository, "1", seed=1)
+        publish(folder, "1", seed=1)
         return found.read(MODEL, "1")
 
 
-def publish(repository: str, version: str, seed: int) -> Manifest:
+def publish(folder: str, version: str, seed: int) -> Manifest:
     """Make a version whose head is drawn with `seed`."""
     from retrain import backbone, golden, graph, reference
     from retrain.calibrate import softmax
@@ -65,11 +70,13 @@ def publish(repository: str, version: str, seed: int) -> Manifest:
         files={},
     )
     recorded = golden.record(model, manifest, baseline, contents)
-    return ModelRepository(repository).publish(manifest, model, baseline, recorded)
+    return ModelRepository(folder).publish(manifest, model, baseline, recorded)
 
 
 def photographs(count: int) -> list[bytes]:
     """JPEG crops of scikit-learn's two photographs, the same every time."""
+    from sklearn.datasets import load_sample_images
+
     random = np.random.default_rng(0)
     contents = []
     for index in range(count):
