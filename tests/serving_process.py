@@ -234,10 +234,10 @@ class ServingProcess:
 
 
 class Load:
-    """Cameras that send `frames` in turn, each on its own connection as fast as it is answered, while the body of the `with` runs."""
+    """Cameras that send `frames` in turn, each on its own connection as fast as it is answered (and `every_s` later), while the body of the `with` runs."""
 
-    def __init__(self, serving: ServingProcess, frames: Sequence[bytes], cameras: Sequence[str]) -> None:
-        self._serving, self._frames, self._cameras = serving, frames, cameras
+    def __init__(self, serving: ServingProcess, frames: Sequence[bytes], cameras: Sequence[str], every_s: float = 0.0) -> None:
+        self._serving, self._frames, self._cameras, self._every_s = serving, frames, cameras, every_s
         self._stop = threading.Event()
         self.answers: list[tuple[int, dict[str, Any]]] = []
         """(index of the frame, its answer) of every frame that was answered with 200."""
@@ -275,3 +275,5 @@ class Load:
                     self.answers.append((index, reply.json))
                 else:
                     self.refused.append(reply)
+                if self._every_s:
+                    self._stop.wait(self._every_s)

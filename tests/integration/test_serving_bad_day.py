@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from contracts.events import FRAMES as FRAMES_TOPIC
-from contracts.events import FrameScored
+from contracts.events import AnyEvent, FrameScored, decode
+from contracts.log import open_bus
 from tests.crowd import Leavers, Stallers, resident_bytes
 from tests.kafka_cluster import cluster
 from tests.mutations import mutated
@@ -44,11 +45,11 @@ def _locked(serving: ServingProcess) -> Iterator[None]:
 @contextmanager
 def _killed() -> Iterator[None]:
     """The broker is killed, and started again."""
-    cluster().command("kill", 0)
+    cluster().command("kill", 1)
     try:
         yield
     finally:
-        cluster().command("start", 0)
+        cluster().command("start", 1)
 
 
 @pytest.fixture
@@ -101,9 +102,23 @@ def _bad_day(serving: ServingProcess, away: Away) -> None:
     serving.log = log
     serving.start()
     eventually("an empty spool", lambda: serving.metric("keepsight_serving_spool_bytes") == 0)
-    events = {event.frame_id: event for event in serving.logged(FRAMES_TOPIC, FrameScored) if event.camera != "leaver"}
+    events = {event.frame_id: event for event in _logged(log) if event.camera != "leaver"}
     assert events.keys() == {answer["frame_id"] for answer in answers}
     assert all(events[answer["frame_id"]].version == answer["version"] for answer in answers)
+
+
+def _logged(log: str) -> list[FrameScored]:
+    """What the log holds, each event once."""
+    bus = open_bus(log)
+    reader = bus.reader(None, [FRAMES_TOPIC])
+    found: dict[str, AnyEvent] = {}
+    try:
+        while (records := reader.poll(1.0)) or not reader.places() or any(reader.lag().values()):
+            found |= {record.headers["ce_id"]: decode(record) for record in records}
+    finally:
+        reader.close()
+        bus.close()
+    return [event for event in found.values() if isinstance(event, FrameScored)]
 
 
 def _reconcile(serving: ServingProcess, answered: int, refused: int, stalled: int, left: int) -> None:
