@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -26,6 +27,9 @@ from serving.problems import ProblemError
 from serving.requests import Counted
 from serving.responses import problem_response
 from serving.trace import Traces
+
+MAX_LABEL_REQUESTS: Final = 8
+"""In hand at one time, each with a body of up to max_body_bytes."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,21 @@ def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIAp
 
 
 def _add_labels(app: FastAPI, edge: Edge) -> None:
+    room = asyncio.Semaphore(MAX_LABEL_REQUESTS)
+
     @app.post("/v1/labels")
     async def labels(request: Request) -> Response:
         check_head(request.scope["headers"], edge.limits.max_body_bytes)
         if (reason := edge.frames.not_ready()) is not None:
             raise ProblemError("not-ready", reason, retry_after_s=1)
-        body = await read_body(request.receive, edge.limits.max_body_bytes, edge.limits.body_timeout_s)
-        taken = await asyncio.to_thread(edge.labels.take, body)
+        if room.locked():
+            detail = (
+                f"{MAX_LABEL_REQUESTS} requests with labels are in hand; this one was not read, post the same labels again later"
+            )
+            raise ProblemError("labels-held-up", detail, retry_after_s=1)
+        async with room:
+            body = await read_body(request.receive, edge.limits.max_body_bytes, edge.limits.body_timeout_s)
+            taken = await asyncio.to_thread(edge.labels.take, body)
         return Response(msgspec.json.encode(taken), media_type="application/json")
 
 
@@ -90,8 +102,8 @@ def _add_health(app: FastAPI, edge: Edge) -> None:
 
 def _add_problems(app: FastAPI, instruments: Instruments) -> None:
     @app.exception_handler(ProblemError)
-    async def problem(_: Request, error: ProblemError) -> Response:
-        return problem_response(error, instruments)
+    async def problem(request: Request, error: ProblemError) -> Response:
+        return problem_response(request.scope, error, instruments)
 
     @app.exception_handler(ClientGoneError)
     async def gone(_: Request, __: ClientGoneError) -> Response:
@@ -99,16 +111,18 @@ def _add_problems(app: FastAPI, instruments: Instruments) -> None:
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:
+        path = request.scope["path"][:128]  # request.url stands on the Host header, which can be anything
         if error.status_code == 405:
             allow = (error.headers or {}).get("Allow", "")
-            found = ProblemError("method-not-allowed", f"{request.url.path} takes {allow}, not {request.method}", allow=allow)
+            found = ProblemError("method-not-allowed", f"{path} takes {allow}, not {request.method}", allow=allow)
         else:
-            found = ProblemError("not-found", f"{request.url.path[:128]!r} is no path of this server; see /openapi.json")
-        return problem_response(found, instruments)
+            found = ProblemError("not-found", f"{path!r} is no path of this server; see /openapi.json")
+        return problem_response(request.scope, found, instruments)
 
     @app.exception_handler(Exception)
-    async def failed(_: Request, __: Exception) -> Response:
-        return problem_response(ProblemError("internal", "the server failed on this request and logged why"), instruments)
+    async def failed(request: Request, __: Exception) -> Response:
+        bug = ProblemError("internal", "the server failed on this request and logged why")
+        return problem_response(request.scope, bug, instruments)
 
 
 def _says_goodbye(app: ASGIApp, leaving: Callable[[], bool]) -> ASGIApp:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from contracts.errors import SettingsError
 from serving.keys import KeyRing, parse
-from serving.renewal import Renewed
+from serving.renewal import Renewed, check_rights
 from serving.settings import ServingSettings
 from serving.tls import Tls
 
@@ -40,6 +40,7 @@ class KeysFile:
     def read(self) -> None:
         """Take the file as it is now; what cannot be used leaves `ring` as it was. Raises SettingsError."""
         try:
+            check_rights([self._path])
             self.ring = parse(self._path.read_text("ascii"), f"keys file {self._path}")
         except OSError as error:
             raise SettingsError(f"keys file {self._path} cannot be read: {error.strerror}") from None

@@ -4,31 +4,39 @@ A file is read again only when it has stood still between two looks, so that one
 what was there in service, and is said once.
 """
 
+import stat
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from contracts.errors import KeepsightError
+from contracts.errors import KeepsightError, SettingsError
 from contracts.logs import Logger
 from serving.instruments import Instruments
 
 _LOOK_EVERY_S: Final = 0.5
-Signature = tuple[tuple[int, int, int] | None, ...]
+Signature = tuple[tuple[int, int, int, int] | None, ...]
 
 
 def signature(paths: Sequence[Path]) -> Signature:
-    """What changes when a file is written or replaced: inode, size and time; None for a file that is not there."""
-    found: list[tuple[int, int, int] | None] = []
+    """What changes when a file is written, replaced or given other rights: inode, mode, size and time; None for a file that is not there."""
+    found: list[tuple[int, int, int, int] | None] = []
     for path in paths:
         try:
-            stat = path.stat()
+            of = path.stat()
         except OSError:
             found.append(None)
         else:
-            found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+            found.append((of.st_ino, of.st_mode, of.st_size, of.st_mtime_ns))
     return tuple(found)
+
+
+def check_rights(paths: Sequence[Path]) -> None:
+    """Refuse files that anyone on this machine may write: he would decide who is let in. Raises SettingsError, and OSError where one is missing."""
+    for path in paths:
+        if path.stat().st_mode & stat.S_IWOTH:
+            raise SettingsError(f"{path} may be written by anyone on this machine: take that right away (chmod o-w {path})")
 
 
 @dataclass(slots=True)

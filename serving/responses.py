@@ -19,17 +19,23 @@ async def send_body(send: Send, status: int, headers: list[tuple[str, str]], bod
 
 
 async def send_problem(send: Send, scope: Scope, problem: ProblemError) -> None:
-    """A refusal, in the form of the protocol that the request's path is of: problem+json, or {"error": "..."} below /v2."""
-    headers, body = problem.headers(), problem.body()
-    if scope["path"] == "/v2" or scope["path"].startswith("/v2/"):
-        headers, body = JSON + headers[1:], json.dumps({"error": problem.detail}).encode()
-    await send_body(send, problem.status, headers, body)
+    """A refusal, in the form of the protocol that the request's path is of."""
+    await send_body(send, problem.status, *_told(scope, problem))
 
 
-def problem_response(problem: ProblemError, instruments: Instruments) -> Response:
-    """A problem as a Starlette response, counted."""
+def problem_response(scope: Scope, problem: ProblemError, instruments: Instruments) -> Response:
+    """The same as a Starlette response, counted."""
     count(problem, instruments)
-    return Response(problem.body(), problem.status, headers=dict(problem.headers()))
+    headers, body = _told(scope, problem)
+    return Response(body, problem.status, headers=dict(headers))
+
+
+def _told(scope: Scope, problem: ProblemError) -> tuple[list[tuple[str, str]], bytes]:
+    """Headers and body: problem+json, or {"error": "..."} below /v2."""
+    headers = problem.headers()
+    if scope["path"] == "/v2" or scope["path"].startswith("/v2/"):
+        return JSON + headers[1:], json.dumps({"error": problem.detail}).encode()
+    return headers, problem.body()
 
 
 def count(problem: ProblemError, instruments: Instruments) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contracts.errors import SettingsError
+from serving.renewal import check_rights
 
 
 class Tls:
@@ -38,6 +39,7 @@ class Tls:
         context.num_tickets = 0
         context.set_alpn_protocols(["http/1.1"])
         try:
+            check_rights(self.paths)
             context.load_cert_chain(self._certificate, self._key, password=_no_password)
             if self._client_ca is not None:
                 context.verify_mode = ssl.CERT_REQUIRED

@@ -9,6 +9,7 @@ from contracts.settings import load
 from serving.gate import Gate, is_loopback
 from serving.keys import new_key
 from serving.settings import ServingSettings
+from tests.certificates import Authority
 
 _, LINE = new_key("line-3", ["camera:*"])
 
@@ -66,3 +67,24 @@ def test_a_keys_file_that_is_replaced_by_nonsense_leaves_the_keys_it_held(tmp_pa
     path.write_text(LINE.replace("line-3 ", "line-4 "))
     gate.files[0].take()
     assert set(gate.ring().keys) == {"line-4"}
+
+
+def test_files_that_anyone_may_write_let_nobody_in(tmp_path: Path) -> None:
+    keys, link = tmp_path / "keys", tmp_path / "link"
+    keys.write_text(LINE)
+    link.symlink_to(keys)  # as secret stores mount files
+    keys.chmod(0o666)
+    certificate, key = Authority(tmp_path).sign("serving")
+    key.chmod(0o602)
+    for arguments in (["--keys-file", str(link)], ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]):
+        with pytest.raises(SettingsError, match="may be written by anyone on this machine"):
+            _gate(*arguments)
+    keys.chmod(0o664)  # a group is somebody's choice
+    gate = _gate("--keys-file", str(link))
+    assert not gate.files[0].look()
+    keys.chmod(0o666)
+    assert not gate.files[0].look()  # it must stand still first
+    with pytest.raises(SettingsError, match="may be written by anyone"):
+        gate.files[0].look()
+    assert gate.ring is not None
+    assert set(gate.ring().keys) == {"line-3"}
