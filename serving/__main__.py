@@ -88,6 +88,7 @@ class Service:
             settings.max_batch,
             settings.max_wait_s,
             settings.newest_wins_of,
+            one_by_one=lambda: self._registry.lineup is not None and self._registry.lineup.one_by_one,
         )
         self._workers: list[Worker] = []
         self._tracing = tracing_to(settings.trace_endpoint, self.instruments, log)

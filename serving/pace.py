@@ -50,6 +50,10 @@ class Pace:
         worth_s = (run_s - frames * each_s) / (frames + 1)
         return self._arrived_at + worth_s if self._gap_s < worth_s else -math.inf
 
+    def frames_in(self, seconds: float) -> int:
+        """How many frames, at least one, a worker did in that time lately."""
+        return max(1, int(seconds * self._n / self._t)) if self._t else 1
+
     def retry_after_s(self, slots: int, workers: int) -> int:
         """Whole seconds until `slots` frames will have been worked on."""
         each_s = self._t / self._n if self._n else 0.0

@@ -42,6 +42,11 @@ class Lineup:
         return self.versions[self.channels.champion]
 
     @property
+    def one_by_one(self) -> bool:
+        """Whether no version that answers gains from frames that are scored together."""
+        return all(self.versions[version].one_by_one for version in self.channels.versions())
+
+    @property
     def shadow(self) -> Served | None:
         """The version that is scored beside the answers, if any."""
         return self.versions[self.channels.shadow] if self.channels.shadow else None

@@ -54,6 +54,11 @@ class Served:
         """How many numbers an embedding has."""
         return len(self._baseline.axes)
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether frames gain nothing from being scored together."""
+        return all(runner.sizes == (1,) for runner in self._runners)
+
     def score(self, pixels: NDArray[np.uint8], worker: int) -> list[Scores | None]:
         """Score prepared frames [n, height, width, 3]; None for a frame whose scores or embedding are not finite."""
         scores, embedding = self.run(pixels, worker)

@@ -155,7 +155,8 @@ class Worker:
         desk, served, start = self._desk, views[0].served, time.perf_counter()
         desk.instruments.batch_size.observe(len(views))
         try:
-            scored = served.score(np.stack([view.pixels for view in views]), self._number)
+            pixels = views[0].pixels[None] if len(views) == 1 else np.stack([view.pixels for view in views])
+            scored = served.score(pixels, self._number)
             self._failing = False
         except Exception as error:  # ONNX Runtime raises a family of its own, without a common base
             if not self._failing:

@@ -81,3 +81,9 @@ def test_on_a_cpu_it_never_pays() -> None:
 def test_to_come_again_is_whole_seconds_from_one_to_sixty(slots: int, workers: int, seconds: int) -> None:
     assert _seen(0.0, 0.020).retry_after_s(slots, workers) == seconds
     assert Pace().retry_after_s(slots, workers) == 1
+
+
+def test_how_many_frames_fit_in_a_moment() -> None:
+    assert Pace().frames_in(1.0) == 1
+    assert _seen(0.0, 0.002).frames_in(0.0101) == 5
+    assert _seen(0.0, 0.020).frames_in(0.0101) == 1

@@ -73,6 +73,52 @@ def test_waiting_frames_are_shared_with_an_idle_worker() -> None:
     assert sizes == [3]
 
 
+def test_frames_that_run_one_by_one_are_taken_a_moment_at_a_time() -> None:
+    clock = [0.0]
+    one_by_one = [True]
+    queue = FrameQueue(limit=40, shadow_limit=1, workers=2, max_batch=8, clock=lambda: clock[0], one_by_one=lambda: one_by_one[0])
+
+    def sizes(frame_s: float) -> list[int]:
+        found = []
+        for _ in range(5):
+            work = queue.take()
+            assert work
+            found.append(len(work.frames))
+            clock[0] += frame_s * len(work.frames)
+            queue.finished(work)
+        return found
+
+    _put(queue, 20)
+    assert sizes(0.004) == [1, 2, 2, 2, 2]
+    assert sizes(0.020) == [2, 1, 1, 1, 1], "no worker keeps frames that another could begin"
+    one_by_one[0] = False
+    work = queue.take()
+    assert work
+    assert len(work.frames) == 5
+
+
+def test_each_frame_wakes_a_worker() -> None:
+    """And no more than one: a wake-up for nothing costs as much as the event. What a frame woke nobody for would wait for the next."""
+    queue = FrameQueue(limit=8, shadow_limit=1, workers=3, max_batch=1)
+    taken: list[Frame] = []
+
+    def work() -> None:
+        while (found := queue.take()) is not None:
+            taken.extend(found.frames)
+            queue.finished(found)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for count in range(1, 200, 2):
+        one, another = _put(queue, 2)
+        eventually("both are taken", lambda: len(taken), lambda found, wanted=count + 1: found == wanted)
+        assert {id(frame) for frame in taken[-2:]} == {id(one), id(another)}
+    queue.close()
+    for thread in threads:
+        thread.join()
+
+
 def test_slots_are_bounded_counting_bodies_still_being_read() -> None:
     queue = FrameQueue(limit=3, shadow_limit=1, workers=1, max_batch=8)
     _put(queue, 2)
