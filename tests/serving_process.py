@@ -74,6 +74,8 @@ class ServingProcess:
         self._cameras: dict[str, dict[str, Any]] = CAMERAS if cameras is None else cameras
         self._errors = home / "serving.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self.module = "serving"
+        """What is started."""
         self.port = 0
         self.key = ""
         """Sent with every request, where there is one."""
@@ -84,7 +86,7 @@ class ServingProcess:
         """Start, and wait until it listens, and answers frames if `ready`."""
         self.write_settings()
         begun = self._errors.stat().st_size if self._errors.exists() else 0
-        command = [sys.executable, "-m", "serving", "--settings", str(self.home / "keepsight.toml")]
+        command = [sys.executable, "-m", self.module, "--settings", str(self.home / "keepsight.toml")]
         with self._errors.open("ab") as errors:
             self._process = subprocess.Popen(command, cwd=ROOT, stderr=errors, env={**os.environ, "OMP_NUM_THREADS": "1"})
         atexit.register(self._process.kill)  # a test that fails leaves none behind
