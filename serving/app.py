@@ -25,7 +25,7 @@ from serving.labels import Labels
 from serving.oip_edge import OipEdge
 from serving.problems import ProblemError
 from serving.requests import Counted
-from serving.responses import problem_response
+from serving.responses import count, problem_response, send_problem
 from serving.trace import Traces
 
 MAX_LABEL_REQUESTS: Final = 8
@@ -62,7 +62,7 @@ def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIAp
     document = openapi.document()
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way to give one's own
     guarded = app if ring is None else Guard(app, ring, edge.instruments, Logger("serving"))
-    return Counted(_says_goodbye(guarded, edge.leaving), edge.instruments, edge.traces)
+    return Counted(_says_goodbye(_no_pages(guarded, edge.instruments), edge.leaving), edge.instruments, edge.traces)
 
 
 def _add_labels(app: FastAPI, edge: Edge) -> None:
@@ -123,6 +123,25 @@ def _add_problems(app: FastAPI, instruments: Instruments) -> None:
     async def failed(request: Request, __: Exception) -> Response:
         bug = ProblemError("internal", "the server failed on this request and logged why")
         return problem_response(request.scope, bug, instruments)
+
+
+def _no_pages(app: ASGIApp, instruments: Instruments) -> ASGIApp:
+    """Refuse what a browser posts for a web page (Fetch standard, 3.2: it then says the page's origin).
+
+    Whoever opens any page on a machine that may post here, by its address or its client certificate, would let that page post frames and labels.
+    """
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST" and any(name == b"origin" for name, _ in scope["headers"]):
+            problem = ProblemError(
+                "cross-site", "the request has the header Origin, so it comes from a web page; none may post here"
+            )
+            count(problem, instruments)
+            await send_problem(send, scope, problem)
+            return
+        await app(scope, receive, send)
+
+    return wrapped
 
 
 def _says_goodbye(app: ASGIApp, leaving: Callable[[], bool]) -> ASGIApp:

@@ -35,6 +35,7 @@ KINDS: Final[dict[str, Kind]] = {
     "missing-key": Kind(401, "No key was sent"),
     "unknown-key": Kind(401, "The key is not known"),
     "wrong-scope": Kind(403, "The key is not for this"),
+    "cross-site": Kind(403, "A web page asks, which may not"),
     "rate-limited": Kind(429, "The camera sends more than it may"),
     "bad-request": Kind(400, "The request is not HTTP that is taken here"),
     "head-too-large": Kind(431, "The request's head is too large"),

@@ -244,6 +244,7 @@ PROVOKED: Final[dict[str, tuple[str, Provoke]]] = {
     "missing-key": (FRAMES, lambda house: house.keyed("Basic x", FRAMES)),
     "unknown-key": (FRAMES, lambda house: house.keyed("Bearer x", FRAMES)),
     "wrong-scope": ("/metrics", lambda house: house.keyed(f"Bearer {house.keys['few']}", "/metrics")),
+    "cross-site": (FRAMES, lambda house: house.frame(JPEG, Origin="https://page.example")),
     "body-timeout": (FRAMES, lambda house: house.raw(house.head(1000))),
     "bad-request": (FRAMES, lambda house: house.raw(b"SSH-2.0\r\n")),
     "head-too-large": (FRAMES, lambda house: house.raw(b"GET /" + b"a" * 20_000)),

@@ -140,6 +140,14 @@ def test_a_long_path_is_not_told_whole() -> None:
     assert len(House().ask("GET", "/" + "a" * 10_000).body) < 400
 
 
+@pytest.mark.parametrize("path", ["/v1/frames", "/v1/frames/batch", "/v1/labels", "/v2/repository/index", "/v3"])
+def test_no_web_page_posts_here(path: str) -> None:
+    reply = House().ask("POST", path, Origin="https://page.example")
+    assert reply.status == 403
+    assert b"Origin" in reply.body
+    assert "access-control-allow-origin" not in reply.headers
+
+
 def test_label_requests_in_hand_are_bounded_and_refused_unread() -> None:
     async def scene() -> tuple[Reply, list[Reply]]:
         house, go, waiting = House(), asyncio.Event(), 0
