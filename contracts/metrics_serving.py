@@ -85,11 +85,15 @@ SPOOL_OLDEST: Final = Spec(
     "gauge",
     "Age of the oldest event that the log has not acknowledged; 0 when there is none.",
 )
-LOG_UP: Final = Spec("keepsight_serving_log_up", "gauge", "1 when the log took the last batch of events, 0 when it did not.")
+LOG_UP: Final = Spec(
+    "keepsight_serving_log_up",
+    "gauge",
+    "1 when the log took the last batch of events (before the first: when it was reached), 0 when not.",
+)
 MODEL_INFO: Final = Spec(
     "keepsight_serving_model_info",
     "gauge",
-    "1 for each version held ready, with its role (standby: the champion before this one, for a rollback), its model file's digest and the provider it runs on.",
+    "1 for each version held ready, with its role (standby: the champion before, for a rollback), its model file's digest and the provider it runs on.",
     ("model", "version", "variant", "digest", "provider"),
 )
 PROVIDER: Final = Spec(

@@ -57,6 +57,8 @@ class Publisher:
         if not self._prepared:
             self._bus.ensure_topics(TOPICS)
             self._prepared = True
+            if not self._away:
+                self._instruments.log_up.set(1)
         if (batch := self._spool.read(BATCH, _IDLE_S)) is None:
             return
         if batch.records:

@@ -169,3 +169,10 @@ def test_a_spool_that_is_half_full_is_told_once_an_outage(tmp_path: Path, caplog
     log.error = None
     assert publisher.stop(60)
     assert [record.message for record in caplog.records].count("spool_half_full") == 1
+
+
+def test_a_log_that_answers_is_up_before_there_is_anything_to_publish(tmp_path: Path) -> None:
+    _, publisher, instruments = _publisher(tmp_path, Log())
+    publisher.start()
+    eventually("the log is up", lambda: instruments.registry.get_sample_value("keepsight_serving_log_up") == 1)
+    assert publisher.stop(60)
