@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.arrays import arrays
 from contracts.errors import VersionError
 from contracts.statistics import NUMERIC
 
@@ -86,14 +87,13 @@ def encode(baseline: Baseline) -> bytes:
 def decode(content: bytes, where: str) -> Baseline:
     """Read baseline.npz. Raises VersionError naming `where` and what is wrong."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as data:
-            arrays = {name: data[name] for name in data.files}
-        names = tuple(str(name) for name in arrays["statistic_names"])
+        found = arrays(content)
+        names = tuple(str(name) for name in found["statistic_names"])
         baseline = Baseline(
-            tuple(str(label) for label in arrays["labels"]),
-            *(arrays[name] for name in ("statistics", "embedding", "probabilities", "truth", "group", "centre", "axes")),
+            tuple(str(label) for label in found["labels"]),
+            *(found[name] for name in ("statistics", "embedding", "probabilities", "truth", "group", "centre", "axes")),
         )
-    except Exception as error:  # zipfile, zlib and numpy's header parser raise some ten kinds between them
+    except Exception as error:  # see arrays: ten kinds
         raise VersionError(f"{where}/baseline.npz cannot be read: {error!r}") from error
     if names != NUMERIC:
         raise VersionError(

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.arrays import arrays
 from contracts.errors import VersionError
 
 _NAMES: Final = ("pixels", "probabilities", "embedding")
@@ -39,18 +40,18 @@ def encode(golden: Golden) -> bytes:
 def decode(content: bytes, where: str) -> Golden:
     """Read golden.npz. Raises VersionError naming `where` and what is wrong."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as data:
-            pixels, probabilities, embedding = (data[name] for name in _NAMES)
-    except Exception as error:  # zipfile, zlib and numpy's header parser raise some ten kinds between them
+        found = arrays(content)
+        pixels, probabilities, embedding = (found[name] for name in _NAMES)
+    except Exception as error:  # see arrays: ten kinds
         raise VersionError(f"{where}/golden.npz cannot be read: {error!r}") from error
-    found = {"pixels": _told(pixels), "probabilities": _told(probabilities), "embedding": _told(embedding)}
     fits = pixels.dtype == np.uint8 and pixels.ndim == 4 and len(pixels) >= 1
     floats = all(
         one.dtype == np.float32 and one.shape[:1] == pixels.shape[:1] and one.ndim == 2 for one in (probabilities, embedding)
     )
     if not (fits and floats and np.isfinite(probabilities).all() and np.isfinite(embedding).all()):
         raise VersionError(
-            f"{where}/golden.npz holds {found}; expected uint8 [G, height, width, 3], float32 [G, K] and float32 [G, A], all finite"
+            f"{where}/golden.npz holds {_told(pixels)}, {_told(probabilities)} and {_told(embedding)}; expected uint8 [G, height, width, 3], "
+            "float32 [G, K] and float32 [G, A], all finite"
         )
     return Golden(pixels, probabilities, embedding)
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import onnx
 import onnx.compose
+import onnx.inliner
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -42,6 +43,8 @@ def read(content: bytes, where: str) -> onnx.ModelProto:
         model = onnx.load_from_string(content)
     except Exception as error:  # protobuf's own error class differs between its implementations
         raise VersionError(f"{where} is not an ONNX model: {error}") from error
+    if model.functions:  # operators defined in the file itself, which serving does not take
+        model = onnx.inliner.inline_local_functions(model)
     outside = [tensor.name for tensor in _tensors(model) if tensor.data_location == TensorProto.EXTERNAL]
     if outside:
         raise VersionError(

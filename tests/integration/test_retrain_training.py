@@ -19,7 +19,7 @@ from contracts.baseline import Baseline
 from contracts.files import Folder
 from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.ids import new_id
-from contracts.repository import ModelRepository, Version
+from contracts.repository import ModelRepository, Version, changed
 from retrain import bootstrap, graph, import_model
 from retrain.calibrate import softmax
 from retrain.candidate import read_request, run
@@ -32,6 +32,8 @@ from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest
 from retrain.rework import Rework, gather, refit
 from retrain.steps import Steps
 from retrain.trial import judge
+from serving.runtime import How, Runtime
+from serving.served import open_served
 from tests import digits
 from tests.digits import Digit
 
@@ -135,6 +137,7 @@ def test_an_imported_model_answers_as_before_and_knows_what_it_saw(place: Place)
     assert len(version.baseline) == 900
     assert isinstance(version.baseline, Baseline)
     assert accuracy(version, digits.mnist()[digits.TRAINED + 900 :]) > 0.93
+    assert open_served(version, Runtime(How("cpu"))).golden_frames == 8
 
 
 @pytest.mark.parametrize(
@@ -186,6 +189,28 @@ def test_pictures_without_labels_give_a_baseline_and_no_benchmark(
     assert "has 60 pictures that can be used, at least 64 are needed" in capsys.readouterr().err
 
 
+def test_another_version_sees_frames_as_the_champion_does_unless_asked(tmp_path: Path, model: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number, digit in enumerate(digits.mnist()[digits.TRAINED : digits.TRAINED + 70]):
+        (pictures / f"{number}.png").write_bytes(digit.content)
+    repository = ModelRepository(str(tmp_path / "repository"))
+
+    def decode(*more: str) -> str:
+        labels = ",".join(digits.LABELS)
+        stores = ["--repository", repository.url, "--frame-store", str(tmp_path / "frames")]
+        arguments = [str(model), "--name", "digits", "--labels", labels, "--reference", str(pictures), "--color", "gray", *stores]
+        assert import_model.main([*arguments, *more]) == 0
+        return repository.manifest("digits", repository.versions("digits")[-1]).input.decode
+
+    assert decode() == "reduced"
+    assert decode("--decode", "full") == "full"
+    assert decode() == "reduced", "the champion is still the first"
+    champion = repository.channels("digits")
+    repository.set_channels("digits", changed(champion, 2.0, "test", "a test asked", champion="2"))
+    assert decode() == "full"
+
+
 def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) -> None:
     champion = place.repository.read("digits", "1")
     job = place.request("mended", digits.scans()[:SCANS])
@@ -209,6 +234,7 @@ def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) 
     assert (lineage.origin, lineage.parent, lineage.request_key) == ("retrain", "1", "key")
     assert sum(lineage.trained_from.values()) == 900 + SCANS
     assert len(candidate.baseline) == SCANS
+    assert open_served(candidate, Runtime(How("cpu"))).golden_frames == 8
     assert place.repository.channels("digits").champion == "1"  # the rollout decides, not the trainer
 
 

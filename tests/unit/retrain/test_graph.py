@@ -113,3 +113,19 @@ def test_opset_and_inputs() -> None:
     assert graph.opset(model) == 17
     model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [48, 3]))
     assert [value.name for value in graph.data_inputs(model)] == ["image"]
+
+
+def test_functions_of_a_file_are_written_out() -> None:
+    model = version_graph()
+    frames = np.random.default_rng(4).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
+    before = run(model, frames)
+    model.graph.node[2].op_type, model.graph.node[2].domain = "Scores", "of.this.file"
+    body = [helper.make_node("MatMul", ["x", "y"], ["z"])]
+    opset = helper.make_opsetid("", 17)
+    model.functions.append(helper.make_function("of.this.file", "Scores", ["x", "y"], ["z"], body, [opset]))
+    model.opset_import.append(helper.make_opsetid("of.this.file", 1))
+    found = graph.read(graph.encode(model), "here")
+    assert not found.functions
+    assert {node.domain for node in found.graph.node} == {""}
+    for mine, theirs in zip(run(found, frames), before, strict=True):
+        assert np.array_equal(mine, theirs)
