@@ -48,7 +48,7 @@ class Edge:
 
 def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIApp:
     """The ASGI application; with `ring`, the keys of the moment, closed to everyone else."""
-    app = FastAPI(title="Keepsight serving", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     batch = BatchEdge(edge.frames, edge.limits)
     app.router.routes[:0] = [
         Route("/v1/frames", edge.frames),
@@ -59,8 +59,6 @@ def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIAp
     _add_labels(app, edge)
     _add_health(app, edge)
     _add_problems(app, edge.instruments)
-    document = openapi.document()
-    app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way to give one's own
     guarded = app if ring is None else Guard(app, ring, edge.instruments, Logger("serving"))
     return Counted(_says_goodbye(_no_pages(guarded, edge.instruments), edge.leaving), edge.instruments, edge.traces)
 
@@ -85,6 +83,12 @@ def _add_labels(app: FastAPI, edge: Edge) -> None:
 
 
 def _add_health(app: FastAPI, edge: Edge) -> None:
+    document = msgspec.json.encode(openapi.document())  # once: strangers may ask for it
+
+    @app.get("/openapi.json")
+    async def described() -> Response:
+        return Response(document, media_type="application/json")
+
     @app.get("/livez")
     async def livez() -> Response:
         return Response(b'{"status": "ok"}', media_type="application/json")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from serving import openapi
 from serving.app import MAX_LABEL_REQUESTS, Edge, application
 from serving.edge_frames import Limits
 from tests.unit.serving import parts
@@ -178,3 +179,9 @@ def test_a_server_that_stops_asks_clients_to_close() -> None:
     assert "connection" not in house.ask("GET", "/livez").headers
     house.leaving = True
     assert house.ask("GET", "/livez").headers["connection"] == "close"
+
+
+def test_the_document_is_served_as_it_is() -> None:
+    reply = House().ask("GET", "/openapi.json")
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
+    assert json.loads(reply.body) == openapi.document()
