@@ -248,7 +248,7 @@ def _publish(order: Order, trained: Trained, frames: list[Frame], spec: InputSpe
         files={},
     )
     repository = ModelRepository(order.repository)
-    datasets.put_views(sha256(trained.model), seen)
+    datasets.put_views(sha256(trained.model), spec, seen)
     recorded = golden.record(trained.model, manifest, baseline, [one.content for one in frames])
     manifest = repository.publish(manifest, trained.model, baseline, recorded)
     first_champion(repository, manifest, now, "bootstrap")

@@ -2,7 +2,7 @@
 
     datasets/<model>/files/<sha256>         a frame's bytes as the camera sent them, stored once however many datasets name it
     datasets/<model>/<digest>.json          Dataset, named by the SHA-256 of its own bytes: Manifest.lineage.dataset
-    datasets/<model>/views/<digest>.npz     what the version with that model digest sees of its dataset, row by row: saves embedding it again
+    datasets/<model>/views/<digest>-….npz   what the version with that model digest and decode sees of its dataset, row by row: saves embedding it again
 
 Retention prunes `frames/`, never `datasets/`. Membership of a set never moves: a retraining adds items, it changes none.
 """
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from contracts.errors import StoreError
 from contracts.files import Folder, sha256
 from contracts.ids import checked_name
+from contracts.manifest import InputSpec
 from retrain.dealing import Set
 from retrain.embed import Views, pack, unpack
 
@@ -108,17 +109,21 @@ class Datasets:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"{self._folder.url}/{path} is not a dataset we can read: {error}") from error
 
-    def put_views(self, version_digest: str, seen: Views) -> None:
+    def put_views(self, version_digest: str, spec: InputSpec, seen: Views) -> None:
         """Keep what a version sees of its dataset."""
-        self._folder.write(f"{self._where}/views/{version_digest}.npz", pack(seen), durable=False)
+        self._folder.write(self._views(version_digest, spec), pack(seen), durable=False)
 
-    def views(self, version_digest: str, rows: int, width: int) -> Views | None:
+    def views(self, version_digest: str, spec: InputSpec, rows: int, width: int) -> Views | None:
         """What the version saw of its dataset; None when it was not kept, or does not have that many rows and dimensions."""
         try:
-            found = unpack(self._folder.read(f"{self._where}/views/{version_digest}.npz"))
+            found = unpack(self._folder.read(self._views(version_digest, spec)))
         except FileNotFoundError:
             return None
         return found if found is not None and found.embedding.shape == (rows, width) and len(found) == rows else None
+
+    def _views(self, version_digest: str, spec: InputSpec) -> str:
+        """One model imported twice, with frames fitted to it in two ways, sees two things."""
+        return f"{self._where}/views/{version_digest}-{spec.fit}-{spec.decode}.npz"
 
 
 def near_duplicates(seen: Views, others: Views | None = None) -> list[tuple[int, int]]:

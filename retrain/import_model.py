@@ -54,6 +54,7 @@ class Order:
     preprocessing: graph.Preprocessing
     layout: Literal["nchw", "nhwc"] | None
     fit: Literal["stretch", "letterbox"]
+    decode: Literal["full", "reduced"] | None
     repository: str
     frame_store: str
     version: str | None
@@ -84,11 +85,20 @@ def run(order: Order, now: float) -> str:
         )
     gallery = read(order.reference, order.labels)
     taken = anatomy.picture(model, order.layout, _CHANNELS[order.preprocessing.color])
-    spec = InputSpec(graph.IMAGE, *anatomy.size(taken, order.height, order.width), order.fit, "reduced")
+    spec = InputSpec(graph.IMAGE, *anatomy.size(taken, order.height, order.width), order.fit, order.decode or _usual_decode(order))
     how = replace(order.preprocessing, layout=taken.layout)
     pixels = [see(gallery.frames[i].content, spec) for i in parity_frames(len(gallery.frames))]
     adopted = adopt(model, spec, how, len(order.labels), pixels)
     return _publish(order, adopted, spec, gallery, now)
+
+
+def _usual_decode(order: Order) -> Literal["full", "reduced"]:
+    """As the model's versions do: what a camera's pictures are like must not change because another version looks at them."""
+    repository = ModelRepository(order.repository)
+    try:
+        return repository.manifest(order.name, repository.channels(order.name).champion).input.decode
+    except VersionError:
+        return "reduced"
 
 
 def _publish(order: Order, model: bytes, spec: InputSpec, gallery: Gallery, now: float) -> str:
@@ -107,7 +117,7 @@ def _publish(order: Order, model: bytes, spec: InputSpec, gallery: Gallery, now:
     benchmark = quality(order.labels, truth, p, order.positive) if truth is not None else None
     repository = ModelRepository(order.repository)
     version = order.version or repository.next_version(order.name)
-    dataset_digest, counts = _dataset(order, model, gallery, seen, version)
+    dataset_digest, counts = _dataset(order, model, spec, gallery, seen, version)
     lineage = Lineage(
         origin="import",
         dataset=dataset_digest,
@@ -140,7 +150,9 @@ def _publish(order: Order, model: bytes, spec: InputSpec, gallery: Gallery, now:
     return _summary(order, manifest, len(baseline), baseline.centre.shape[0], gallery, repository)
 
 
-def _dataset(order: Order, model: bytes, gallery: Gallery, seen: Views, version: str) -> tuple[str, dict[str, int]]:
+def _dataset(
+    order: Order, model: bytes, spec: InputSpec, gallery: Gallery, seen: Views, version: str
+) -> tuple[str, dict[str, int]]:
     """Keep labelled references for replay: the digest and the counts by set; none without labels."""
     if gallery.truth is None:
         return "", {}
@@ -160,14 +172,14 @@ def _dataset(order: Order, model: bytes, gallery: Gallery, seen: Views, version:
         for f, group, name in zip(gallery.frames, groups, sets, strict=True)
     )
     dataset = Dataset(model=order.name, labels=order.labels, items=items)
-    datasets.put_views(sha256(model), seen)
+    datasets.put_views(sha256(model), spec, seen)
     return datasets.put(dataset), {name: int(dataset.where(name).sum()) for name in SETS}
 
 
 def _summary(order: Order, manifest: Manifest, rows: int, width: int, gallery: Gallery, repository: ModelRepository) -> str:
     lines = [
         f"{manifest.model} version {manifest.version} is published in {order.repository} ({digest(manifest)[:12]})",
-        f"  input      {manifest.input.width} x {manifest.input.height} RGB, {manifest.input.fit}; preprocessing is inside the graph",
+        f"  input      {manifest.input.width} x {manifest.input.height} RGB, {manifest.input.fit}, {manifest.input.decode} decode; preprocessing in the graph",
         f"  classes    {len(manifest.labels)}: {', '.join(manifest.labels[:_SHOWN])}{', …' if len(manifest.labels) > _SHOWN else ''}"
         + (f" (positive: {manifest.positive})" if manifest.positive else ""),
         f"  answers    {manifest.scores_are}, temperature {manifest.temperature:.2f}; embedding of {width} dimensions",
@@ -205,7 +217,7 @@ def _order(argv: Sequence[str]) -> Order:
         raise VersionError(f"--std is {a.std}: every value must be above 0")
     how = graph.Preprocessing(a.color, a.layout or "nchw", float(Fraction(a.scale)), mean, std)
     return Order(
-        a.model, a.name, labels, a.reference, a.positive, a.height, a.width, how, a.layout, a.fit, a.repository, a.frame_store, a.version, a.threads
+        a.model, a.name, labels, a.reference, a.positive, a.height, a.width, how, a.layout, a.fit, a.decode, a.repository, a.frame_store, a.version, a.threads
     )  # fmt: skip
 
 
@@ -238,6 +250,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--layout", choices=("nchw", "nhwc"), help="found in the graph where it says so")
     parser.add_argument(
         "--fit", choices=("stretch", "letterbox"), default="stretch", help="how frames are brought to the input's size"
+    )
+    parser.add_argument(
+        "--decode",
+        choices=("full", "reduced"),
+        help="whether frames are decoded at the smallest size that is no smaller than the input; default: as the champion, reduced for a new model",
     )
     parser.add_argument("--repository", required=True, help="the model repository: a folder, s3://… or gs://…")
     parser.add_argument(

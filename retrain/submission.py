@@ -40,7 +40,7 @@ def publish(
     dataset_digest = datasets.put(material.dataset)
     logits = rework.fitted.head.logits(material.seen.embedding).astype(np.float32)
     seen = Views(material.seen.statistics, material.seen.phash, material.seen.embedding, logits)
-    datasets.put_views(sha256(rework.model), seen)
+    datasets.put_views(sha256(rework.model), material.session.spec, seen)
     new = material.new
     groups = [item.group for item, is_new in zip(material.dataset.items, new, strict=True) if is_new]
     baseline = reference.build(

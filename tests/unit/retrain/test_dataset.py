@@ -11,8 +11,11 @@ from sklearn.datasets import load_digits
 from contracts.errors import StoreError
 from contracts.files import sha256
 from contracts.frames import measure
+from contracts.manifest import InputSpec
 from retrain.dataset import Dataset, Datasets, Item, conflicting, near_duplicates
 from retrain.embed import Views
+
+SPEC = InputSpec("image", 8, 8)
 
 
 def item(name: str, dealt: str = "train", label: str = "a") -> Item:
@@ -68,15 +71,17 @@ def test_frames_are_kept_once_and_checked_when_read(tmp_path: Path) -> None:
 
 def test_views_that_are_missing_damaged_or_of_another_shape_are_computed_again(tmp_path: Path) -> None:
     datasets = Datasets(str(tmp_path), "m")
-    assert datasets.views("d", 5, 4) is None
-    datasets.put_views("d", views(5))
-    found = datasets.views("d", 5, 4)
+    assert datasets.views("d", SPEC, 5, 4) is None
+    datasets.put_views("d", SPEC, views(5))
+    found = datasets.views("d", SPEC, 5, 4)
     assert found is not None
     assert (found.embedding == views(5).embedding).all()
-    assert datasets.views("d", 6, 4) is None
-    assert datasets.views("d", 5, 3) is None
-    (tmp_path / "datasets" / "m" / "views" / "d.npz").write_bytes(b"PK torn")
-    assert datasets.views("d", 5, 4) is None
+    assert datasets.views("d", SPEC, 6, 4) is None
+    assert datasets.views("d", msgspec.structs.replace(SPEC, decode="reduced"), 5, 4) is None
+    assert datasets.views("d", SPEC, 5, 3) is None
+    (kept,) = (tmp_path / "datasets" / "m" / "views").iterdir()
+    kept.write_bytes(b"PK torn")
+    assert datasets.views("d", SPEC, 5, 4) is None
 
 
 def test_a_frame_sent_again_at_another_quality_is_a_near_duplicate_and_others_are_not() -> None:
