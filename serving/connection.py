@@ -112,11 +112,15 @@ class Connection(HttpToolsProtocol):
             return
         if len(self.headers) >= MAX_HEADERS:
             self._stop(_too_large())
+        if name.lower() == b"transfer-encoding" and (value.lower() != b"chunked" or self.parser.get_http_version() != "1.1"):
+            self._stop(ProblemError("bad-request", "bodies come as they are, with a Content-Length or in chunks (HTTP/1.1)"))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
             self._stop(_too_large())
+        if self.parser.get_http_version() not in ("1.1", "1.0"):
+            self._stop(ProblemError("bad-request", "HTTP/1.1 is spoken here"))
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
                 self._stop(ProblemError("bad-request", "CONNECT is for proxies, and this is none"))

@@ -18,6 +18,7 @@ def test_the_context_is_strict(tmp_path: Path) -> None:
     assert plain.context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert plain.context.options & ssl.OP_NO_TICKET
     assert (plain.context.verify_mode, mutual.context.verify_mode) == (ssl.CERT_NONE, ssl.CERT_REQUIRED)
+    assert {cipher["kea"] for cipher in plain.context.get_ciphers()} <= {"kx-any", "kx-ecdhe", "kx-dhe"}  # forward secrecy
     assert mutual.paths == [certificate, key, authority.certificate]
 
 
