@@ -7,6 +7,7 @@ champion that was replaced stays loaded as long as the channels name it as `prev
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,7 +63,7 @@ def without(channels: Channels, failed: set[str]) -> Channels | None:
 
 
 class Registry:
-    """`load` makes a version ready (it takes seconds, on this registry's thread). `clock` is monotonic seconds."""
+    """`load` makes a version ready; it takes seconds (TensorRT: minutes) and runs on `loader`. `clock` is monotonic seconds."""
 
     def __init__(
         self,
@@ -74,15 +75,20 @@ class Registry:
         shadow: bool = True,
         max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
+        loader: Executor | None = None,
     ) -> None:
         self._repository, self._model, self._load, self._shadow = repository, model, load, shadow
         self._instruments, self._log, self._max_bytes, self._clock = instruments, log, max_bytes, clock
-        self._stop = threading.Event()
+        self._loader = loader or ThreadPoolExecutor(1, "loader")
+        self._loading: tuple[str, Future[Served]] | None = None
+        self._wake = threading.Event()
+        self._stopped = False
         self._thread: threading.Thread | None = None
         self._seen: Channels | None = None
         self._retry_at = float("inf")
         self._said: set[str] = set()
-        self._standby: dict[str, Served] = {}
+        self._held: dict[str, Served] = {}
+        self._refused: set[str] = set()
         self.lineup: Lineup | None = None
         self.trouble = f"model {model!r} is still loading"
         """Why there is no lineup, while there is none."""
@@ -94,12 +100,14 @@ class Registry:
 
     def stop(self) -> None:
         """Stop following; a version that is loading is waited for."""
-        self._stop.set()
+        self._stopped = True
+        self._wake.set()
         if self._thread:
             self._thread.join()
+        self._loader.shutdown(cancel_futures=True)
 
     def poll(self) -> None:
-        """Look at the channels once, and exchange the versions if they changed."""
+        """Look at the channels once, and exchange the versions if they changed or one is ready."""
         try:
             channels = self._repository.channels(self._model)
         except (KeepsightError, OSError) as error:
@@ -107,44 +115,48 @@ class Registry:
             return
         if not self._shadow:
             channels = msgspec.structs.replace(channels, shadow=None)
-        if channels == self._seen and self._clock() < self._retry_at:
+        if channels != self._seen or self._clock() >= self._retry_at:
+            if self._seen is None or channels.sequence != self._seen.sequence:
+                self._said.clear()
+            self._refused.clear()
+            self._seen, self._retry_at = channels, float("inf")
+        elif self._loading is None:
             return
-        if self._seen is None or channels.sequence != self._seen.sequence:
-            self._said.clear()
-        self._seen, self._retry_at = channels, float("inf")
         self._follow(channels)
 
     def _run(self, interval_s: float) -> None:
-        while not self._stop.is_set():
+        while not self._stopped:
             try:
                 self.poll()
             except Exception as error:  # the thread that follows the channels must not die of one surprise
                 self._failed("registry_failed", error, trace=True)
-            self._stop.wait(interval_s)
+            self._wake.wait(interval_s)
+            self._wake.clear()
 
     def _follow(self, channels: Channels) -> None:
-        standing = {**self._standby, **(self.lineup.versions if self.lineup else {})}
-        ready: dict[str, Served] = {}
-        for version in channels.versions():
-            if (served := standing.get(version) or self._loaded(version)) is not None:
-                ready[version] = served
-        usable = without(channels, set(channels.versions()) - set(ready))
+        """Load what is missing, one after the other, and put in service what is there: a way back never waits for a load."""
+        while (missing := self._missing(channels)) is not None or self._loading is not None:
+            if self._loading is None and missing is not None:
+                self._loading = missing, self._loader.submit(self._opened, missing)
+                self._loading[1].add_done_callback(lambda _: self._wake.set())
+            if self._loading is not None and not self._loading[1].done():
+                break
+            self._take_loaded()
+        if self.lineup is None and self._loading is not None:
+            return  # the first lineup is whole: no camera of a canary is answered by the champion meanwhile
+        usable = without(channels, set(channels.versions()) - set(self._held))
         if usable is not None:
-            self._standby = {name: served for name, served in standing.items() if name == channels.previous}
-            self._swap(Lineup(usable, {version: ready[version] for version in usable.versions()}))
+            self._swap(Lineup(usable, {version: self._held[version] for version in usable.versions()}))
         elif self.lineup is None:
             self._retry_at = self._clock() + _RETRY_S
 
-    def _loaded(self, version: str) -> Served | None:
-        try:
-            start = self._clock()
-            served = self._load(self._repository.read(self._model, version, self._max_bytes))
-        except (KeepsightError, OSError) as error:
-            if isinstance(error, StoreError | OSError):
-                self._retry_at = self._clock() + _RETRY_S
-            self._instruments.version_failures.inc()
-            self._failed("version_refused", error, version=version)
-            return None
+    def _missing(self, channels: Channels) -> str | None:
+        """The first version that is named, not held and not refused since the channels changed."""
+        return next((name for name in channels.versions() if name not in self._held and name not in self._refused), None)
+
+    def _opened(self, version: str) -> Served:
+        start = self._clock()
+        served = self._load(self._repository.read(self._model, version, self._max_bytes))
         self._log.info(
             "version_loaded",
             version=version,
@@ -156,8 +168,23 @@ class Registry:
         )
         return served
 
+    def _take_loaded(self) -> None:
+        """Hold the version whose load has ended, or say why it is refused."""
+        assert self._loading is not None
+        (version, future), self._loading = self._loading, None
+        try:
+            self._held[version] = future.result()
+        except (KeepsightError, OSError) as error:
+            self._refused.add(version)
+            if isinstance(error, StoreError | OSError):
+                self._retry_at = self._clock() + _RETRY_S
+            self._instruments.version_failures.inc()
+            self._failed("version_refused", error, version=version)
+
     def _swap(self, lineup: Lineup) -> None:
         before, self.lineup = self.lineup, lineup  # one reference, replaced atomically
+        named = {*lineup.versions, lineup.channels.previous}
+        self._held = {version: served for version, served in self._held.items() if version in named}
         if before is None or before.channels != lineup.channels:
             self._instruments.swaps.inc()
             self._log.info("lineup_changed", model=self._model, **_roles(lineup), sequence=lineup.channels.sequence)
@@ -165,7 +192,7 @@ class Registry:
         for place, reason in lineup.champion.places.items():
             self._instruments.provider.labels(place, reason).set(reason == "runs")
         self._instruments.model_info.clear()
-        for version, served in {**self._standby, **lineup.versions}.items():
+        for version, served in self._held.items():
             roles = [role for role, name in _roles(lineup).items() if name == version and role != "share"] or ["standby"]
             for role in roles:
                 self._instruments.model_info.labels(self._model, version, role, served.digest, served.provider).set(1)

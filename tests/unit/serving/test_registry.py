@@ -1,7 +1,9 @@
 """The registry: what is swapped in, what never is, and when it is tried again."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,17 +21,51 @@ from tests.unit.serving import parts
 Load = Callable[[Version], Served]
 
 
+class Loader(Executor):
+    """Runs what it is given at once; while it is `slow`, when the test says so."""
+
+    def __init__(self) -> None:
+        self.slow = False
+        self._waiting: list[Callable[[], None]] = []
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **more: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work(*arguments, **more))
+            except Exception as error:
+                future.set_exception(error)
+
+        self._waiting.append(run)
+        if not self.slow:
+            self.go()
+        return future
+
+    def go(self) -> None:
+        while self._waiting:
+            self._waiting.pop(0)()
+
+
 class House:
     """A registry on a real repository; `broken` versions fail to load with its error; `now` is its clock."""
 
     def __init__(self, folder: Path, shadow: bool = True) -> None:
+        self.loader = Loader()
         self.url = str(folder)
         self.broken: dict[str, Exception] = {}
         self.loaded: list[str] = []
         self.now = 0.0
         self.instruments: Instruments = parts.instruments()
         self.registry = Registry(
-            ModelRepository(self.url), "small", self._load, self.instruments, Logger("test"), shadow=shadow, clock=lambda: self.now
+            ModelRepository(self.url),
+            "small",
+            self._load,
+            self.instruments,
+            Logger("test"),
+            shadow=shadow,
+            clock=lambda: self.now,
+            loader=self.loader,
         )
 
     def _load(self, version: Version) -> Served:
@@ -106,6 +142,35 @@ def test_a_rollback_loads_nothing(house: House) -> None:
     set_channels(house.url, champion="2")
     house.serving()
     assert house.loaded == ["1", "2", "2"]  # what is not named is let go
+
+
+def test_nothing_waits_for_a_slow_load_that_it_does_not_need(house: House) -> None:
+    set_channels(house.url, champion="1")
+    house.serving()
+    set_channels(house.url, champion="2", previous="1")
+    house.serving()
+    house.loader.slow = True
+    set_channels(house.url, candidate="3", share=0.5)
+    serving = house.serving()
+    assert serving
+    assert (serving.champion, serving.candidate, serving.share) == ("2", None, 0.0)
+    set_channels(house.url, champion="1", candidate=None, share=0.0, previous="2")  # the way back, while version 3 loads
+    assert house.serving().champion == "1"  # type: ignore[union-attr]
+    set_channels(house.url, shadow="3")
+    assert house.serving().shadow is None  # type: ignore[union-attr]
+    house.loader.go()
+    assert house.serving().shadow == "3"  # type: ignore[union-attr]
+    assert house.loaded == ["1", "2", "3"]
+
+
+def test_the_first_lineup_is_whole(house: House) -> None:
+    house.loader.slow = True
+    set_channels(house.url, champion="1", candidate="2", share=0.5)
+    assert house.serving() is None
+    house.loader.go()  # version 1
+    assert house.serving() is None
+    house.loader.go()
+    assert house.serving() == ModelRepository(house.url).channels("small")
 
 
 def test_a_champion_that_fails_leaves_everything_as_it_is(house: House) -> None:
