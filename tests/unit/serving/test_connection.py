@@ -1,13 +1,16 @@
 """What the sweep cuts off, at given times; how it looks to a client is tested at a real process."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from serving.connection import Bounds, Connection, bounded
+from serving.connection import MAX_AHEAD, Bounds, Connection, bounded
 from serving.problems import ProblemError
 
 
@@ -140,5 +143,64 @@ def test_those_who_wait_behind_each_other_hear_that_the_client_left() -> None:
         house.connection.connection_lost(None)
         assert first.disconnected
         assert not house.connection.pipeline
+
+    _run(check)
+
+
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+STREAM = [
+    b"POST /a?camera=x HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"Content-Length: 5\r\n\r\nhello",
+    b"POST /b HTTP/1.1\r\n"
+    + UPGRADE
+    + b"Transfer-Encoding: chunked\r\n\r\n3;note=x\r\nabc\r\n2\r\nde\r\n0\r\nHost: trailer\r\n\r\n",
+    b"GET /c HTTP/1.1\r\n" + UPGRADE + b"\r\n",
+    b"\r\nPOST /d HTTP/1.1\r\nKeepsight-Camera: y\r\nContent-Length: 1\r\n\r\n!",
+]
+
+
+def _requests(house: House) -> list[tuple[str, bytes, bytes, list[bytes]]]:
+    """Path, query, body and header names of the requests that a connection has understood."""
+    first = house.connection._answering
+    cycles = [first, *(cycle for cycle, _ in reversed(house.connection.pipeline))] if first else []
+    return [
+        (one.scope["path"], one.scope["query_string"], bytes(one.body), [name for name, _ in one.scope["headers"]])
+        for one in cycles
+    ]
+
+
+@given(st.lists(st.integers(0, sum(map(len, STREAM))), max_size=12))
+@settings(max_examples=150, deadline=None)
+def test_requests_are_understood_the_same_however_they_arrive(cuts: list[int]) -> None:
+    def check(house: House) -> None:
+        content = b"".join(STREAM)
+        places = [0, *sorted(cuts), len(content)]
+        for start, end in itertools.pairwise(places):
+            house.connection.data_received(content[start:end])
+        settings_too = [b"connection", b"http2-settings"]
+        assert _requests(house) == [
+            ("/a", b"camera=x", b"hello", [b"host", *settings_too, b"content-length"]),
+            ("/b", b"", b"abcde", [*settings_too, b"transfer-encoding"]),
+            ("/c", b"", b"", settings_too),
+            ("/d", b"", b"!", [b"keepsight-camera", b"content-length"]),
+        ]
+        assert not house.refused
+
+    _run(check)
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_nothing_that_a_client_sends_is_a_bug_of_ours(data: st.DataObject) -> None:
+    pieces = st.sampled_from(
+        [*STREAM, UPGRADE, b"\r\n", b"0\r\n\r\n", b"Transfer-Encoding: chunked\r\n", b"CONNECT x:1 HTTP/1.1\r\n\r\n", b"X: y\r\n"]
+    )
+    blocks = data.draw(st.lists(st.one_of(pieces, st.binary(max_size=30)), max_size=30))
+
+    def check(house: House) -> None:
+        for block in blocks:
+            if not house.transport.closed:  # a closed transport hands nothing on
+                house.connection.data_received(block)
+        assert len(house.connection.pipeline) <= MAX_AHEAD
+        assert {problem.kind for problem in house.refused} <= {"bad-request", "head-too-large"}
 
     _run(check)
