@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
+from contracts.ids import is_id, time_of
+from serving.event_ids import derived_id
 from serving.keys import Key, check_camera
 from serving.problems import ProblemError
 from serving.settings import Camera
@@ -17,25 +19,32 @@ from serving.settings import Camera
 _LATEST: Final = 4_102_444_800.0
 """The year 2100: a capture time beyond it is in milliseconds."""
 _MAX_DEADLINE_MS: Final = 600_000.0
+_MOST_OFF_S: Final = 86_400.0
+"""A frame id whose time is further from ours would put the frame among those of another day: the sender's clock is wrong."""
+_SAYING: Final = (b"keepsight-camera", b"keepsight-captured-at", b"keepsight-deadline-ms", b"keepsight-frame-id")
 Headers = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request that may send its frame. `captured_at` is Unix seconds; `deadline_s` counts from the request's arrival."""
+    """A request that may send its frame. `captured_at` is Unix seconds; `deadline_s` counts from the request's arrival.
+
+    `frame_id` is the id that follows from the sender's, "" where it gave none.
+    """
 
     camera_name: str
     camera: Camera
     captured_at: float
     deadline_s: float
+    frame_id: str = ""
 
 
 def said(query: bytes, headers: Headers) -> dict[str, str]:
-    """What a request's query and headers (names in lower case) say: `camera`, `captured_at`, `deadline_ms`; the query wins."""
+    """What a request's query and headers (names in lower case) say: `camera`, `captured_at`, `deadline_ms`, `frame_id`; the query wins."""
     found = {
         name.removeprefix(b"keepsight-").decode().replace("-", "_"): value.decode("latin-1")
         for name, value in headers
-        if name in (b"keepsight-camera", b"keepsight-captured-at", b"keepsight-deadline-ms")
+        if name in _SAYING
     }
     return found | dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
 
@@ -56,7 +65,8 @@ def admit(
         raise _unknown_camera(name, cameras)
     captured_at = captured(words["captured_at"]) if words.get("captured_at") else received_at
     deadline_s = _deadline_s(words["deadline_ms"]) if words.get("deadline_ms") else default_deadline_s
-    return Admitted(name, camera, captured_at, deadline_s)
+    frame_id = _frame_id(words["frame_id"], name, received_at) if words.get("frame_id") else ""
+    return Admitted(name, camera, captured_at, deadline_s, frame_id)
 
 
 def captured(text: str) -> float:
@@ -85,6 +95,17 @@ def _rfc3339(text: str) -> float:
             f"captured_at is {text[:64]!r}; send Unix seconds (1767225600.25) or RFC 3339 with its offset (2026-01-01T00:00:00.25Z)",
         )
     return moment.timestamp()
+
+
+def _frame_id(text: str, camera: str, received_at: float) -> str:
+    """The frame's id from its sender's: the same whenever it is sent again, and never that of another camera's frame."""
+    given = text.lower()
+    if not is_id(given):
+        raise ProblemError(
+            "bad-frame-id",
+            f"frame_id is {text[:64]!r}; send a UUIDv7 (RFC 9562) of the frame's own, the same whenever it is sent again",
+        )
+    return derived_id(given, camera) if abs(time_of(given) - received_at) <= _MOST_OFF_S else ""
 
 
 def _deadline_s(text: str) -> float:

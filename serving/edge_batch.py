@@ -14,7 +14,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from serving import trace
-from serving.admission import said
+from serving.admission import Admitted, said
 from serving.body import ClientGoneError, body_timeout, check_head, too_large
 from serving.edge_frames import FrameEdge, Limits
 from serving.frame import Answer, Frame, Outcome
@@ -43,6 +43,8 @@ class Results(msgspec.Struct, frozen=True):
     frames: list[Result]
 
 
+_OF_ALL: Final = ("camera", "captured_at", "deadline_ms")
+"""What a request may say of all its frames."""
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -64,7 +66,7 @@ class BatchEdge:
         """Answer one request."""
         words = said(scope["query_string"], scope["headers"])
         request = _Request(
-            {name: value for name, value in words.items() if value}, key_of(scope), time.perf_counter(), trace.of(scope)
+            {name: words[name] for name in _OF_ALL if words.get(name)}, key_of(scope), time.perf_counter(), trace.of(scope)
         )
         try:
             outcomes = await self._outcomes(scope, receive, request)
@@ -120,18 +122,22 @@ class BatchEdge:
         except ProblemError as problem:
             await parts.content(0)
             return problem
+        frame: Frame | ProblemError | None = None
         try:
             content = await parts.content(self._limits.max_body_bytes)
-        except BaseException:
-            self._frames.release(admitted.camera_name)
-            raise
+            frame = self._framed(content, admitted, received_at, request)
+        finally:
+            if not isinstance(frame, Frame):
+                self._frames.release(admitted.camera_name)
+        return frame
+
+    def _framed(self, content: bytes | None, admitted: Admitted, received_at: float, request: _Request) -> Frame | ProblemError:
         try:
             if content is None:
                 raise too_large("more", self._limits.max_body_bytes)
             self._frames.check_deadline(admitted, request.start)
             return self._frames.encoded(content, admitted, received_at, request.start, request.traced)
         except ProblemError as problem:
-            self._frames.release(admitted.camera_name)
             return problem
 
 

@@ -27,6 +27,7 @@ from serving.keys import Key
 from serving.problems import ProblemError
 from serving.queue import FrameQueue
 from serving.rate import Rates
+from serving.recent import Recent
 from serving.responses import JSON, count, send_body
 from serving.settings import Camera
 from serving.trace import Trace
@@ -60,7 +61,7 @@ class FrameEdge:
         rates: Rates | None = None,
     ) -> None:
         self._model, self._cameras, self._queue, self._limits = model, cameras, queue, limits
-        self._rates = rates or Rates(cameras)
+        self._rates, self._recent = rates or Rates(cameras), Recent()
         self.not_ready, self._instruments, self._clock = not_ready, instruments, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,6 +94,8 @@ class FrameEdge:
             raise ProblemError("method-not-allowed", f"/v1/frames takes POST, not {scope['method']}", allow="POST")
         received_at = self._clock()
         admitted = self.admit(words, key_of(scope), received_at, start)
+        if admitted.frame_id and (answer := self._recent.get(admitted.frame_id)) is not None:
+            return answer, 0.0
         check_head(scope["headers"], self._limits.max_body_bytes)
         self.reserve(admitted.camera_name)
         try:
@@ -102,6 +105,8 @@ class FrameEdge:
             self.release(admitted.camera_name)
             raise
         (outcome,) = await self.answered([frame], receive)
+        if admitted.frame_id and isinstance(outcome, Answer):
+            self._recent.keep(outcome)
         return outcome, frame.decided_at
 
     def admit(self, words: Mapping[str, str], key: Key | None, received_at: float, now: float) -> Admitted:
@@ -165,7 +170,7 @@ class FrameEdge:
     ) -> Frame:
         """A frame of an admitted request that arrived at `received_at` (Unix seconds), `start` on the performance counter. Call it on the event loop."""
         return Frame(
-            frame_id=new_id(received_at),
+            frame_id=admitted.frame_id or new_id(received_at),
             camera_name=admitted.camera_name,
             camera=admitted.camera,
             captured_at=admitted.captured_at,

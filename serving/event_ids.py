@@ -1,4 +1,4 @@
-"""Ids of the events that serving emits, derived from what they are about, so that saying the same twice gives one event."""
+"""Ids of the frames that senders name and of the events that serving emits, derived from what they are about, so that saying the same twice gives one event."""
 
 from hashlib import blake2b
 

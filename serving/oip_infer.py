@@ -66,7 +66,7 @@ class Inference:
 
     async def answer(self, scope: Scope, receive: Receive, version: str, start: float) -> Reply | ProblemError:
         """Answer one request, and count it; `version` is what the path names, "" for the camera's. Raises ClientGoneError."""
-        words = said(scope["query_string"], scope["headers"])
+        words = {name: value for name, value in said(scope["query_string"], scope["headers"]).items() if name in _WORDS}
         try:
             taken = await self._taken(scope, receive, words, version, start)
         except ProblemError as problem:

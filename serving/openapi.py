@@ -16,9 +16,9 @@ _CONNECTION_PROBLEMS = ("bad-request", "head-too-large", "head-timeout", "too-ma
 """Of every path: told before a route is reached, or by the server itself."""
 _KEY_PROBLEMS = ("missing-key", "unknown-key", "wrong-scope")
 _FRAME_PROBLEMS = (
-    "rate-limited", "missing-camera", "unknown-camera", "bad-captured-at", "bad-deadline", "empty", "too-large", "too-many-pixels", "too-small", "not-an-image",
-    "unsupported-format", "unsupported-encoding", "truncated", "not-decodable", "animated", "body-timeout", "overloaded", "deadline-expired", "superseded",
-    "not-ready", "invalid-output", "inference-failed",
+    "rate-limited", "missing-camera", "unknown-camera", "bad-captured-at", "bad-deadline", "bad-frame-id", "empty", "too-large", "too-many-pixels",
+    "too-small", "not-an-image", "unsupported-format", "unsupported-encoding", "truncated", "not-decodable", "animated", "body-timeout", "overloaded",
+    "deadline-expired", "superseded", "not-ready", "invalid-output", "inference-failed",
 )  # fmt: skip
 _BATCH_PROBLEMS = ("bad-multipart", "too-large", "unsupported-encoding", "body-timeout", "overloaded", "not-ready")
 """Of the request; those of its frames are in the reply."""
@@ -39,9 +39,11 @@ _SAID: Final = [
     _said("camera", "query", "The camera's name; it or Keepsight-Camera is required."),
     _said("captured_at", "query", "When the frame was captured: Unix seconds or RFC 3339. Left out: now."),
     _said("deadline_ms", "query", "How long the frame may wait for a worker, in milliseconds from the request's arrival."),
+    _said("frame_id", "query", "A UUIDv7 of the frame's own: sent again under it, it is answered and counted once."),
     _said("Keepsight-Camera", "header", "As camera; the query wins."),
     _said("Keepsight-Captured-At", "header", "As captured_at; the query wins."),
     _said("Keepsight-Deadline-Ms", "header", "As deadline_ms; the query wins."),
+    _said("Keepsight-Frame-Id", "header", "As frame_id; the query wins."),
 ]
 
 
@@ -87,8 +89,8 @@ def _batch(results: Json) -> Json:
     return {
         "summary": "Predict many frames",
         "description": f"Each part is one frame, {MAX_FRAMES} at most. A part's name is its camera, or its header Keepsight-Camera says it; its headers "
-        "Keepsight-Captured-At and Keepsight-Deadline-Ms are those of /v1/frames. What the request's query or headers say holds for all.",
-        "parameters": _SAID,
+        "Keepsight-Captured-At, Keepsight-Deadline-Ms and Keepsight-Frame-Id are those of /v1/frames. What the request's query or headers say holds for all.",
+        "parameters": [one for one in _SAID if "frame" not in one["name"].lower()],
         "requestBody": {"required": True, "content": {"multipart/form-data": content}},
         **_KEYED,
         "responses": {

@@ -20,6 +20,7 @@ KINDS: Final[dict[str, Kind]] = {
     "missing-camera": Kind(400, "No camera is named"),
     "unknown-camera": Kind(404, "The camera is not known"),
     "bad-captured-at": Kind(400, "The capture time is not a time"),
+    "bad-frame-id": Kind(400, "The frame's id is no UUIDv7"),
     "bad-deadline": Kind(400, "The deadline is not a number of milliseconds"),
     "empty": Kind(400, "The body is empty"),
     "too-large": Kind(413, "The body is too large"),

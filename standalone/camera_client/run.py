@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from contracts.ids import new_id
 from standalone.camera_client.clock import Clock
 from standalone.camera_client.courier import Courier, Delivery, Post
 from standalone.camera_client.shot import Shot, Source
@@ -70,15 +71,15 @@ class Run:
             self._due_s = now_s + self._interval_s
 
     def _send(self, shot: Shot) -> None:
-        tried = False
+        tried, frame_id = False, new_id(self._clock.now())
 
         def current() -> Post:
-            nonlocal shot, tried
+            nonlocal shot, tried, frame_id
             if tried and (newer := self._source.newer()) is not None:
                 self._source.settled(shot, "skipped")
-                shot = newer
+                shot, frame_id = newer, new_id(self._clock.now())
             tried = True
-            return self._post(shot)
+            return self._post(shot, frame_id)
 
         delivery = self._courier.deliver(current)
         if delivery is None:
@@ -87,8 +88,8 @@ class Run:
         self._source.settled(shot, "answered" if delivery.answered else "refused")
         self._heard(shot, delivery)
 
-    def _post(self, shot: Shot) -> Post:
-        query = {"camera": self._camera, "captured_at": f"{shot.captured_at:.6f}"}
+    def _post(self, shot: Shot, frame_id: str) -> Post:
+        query = {"camera": self._camera, "captured_at": f"{shot.captured_at:.6f}", "frame_id": frame_id}
         if self._pace.deadline_ms is not None:
             query["deadline_ms"] = f"{self._pace.deadline_ms:g}"
         return Post(f"{FRAMES_PATH}?{urlencode(query)}", shot.content, shot.content_type)

@@ -1,11 +1,13 @@
 """What the head of a request decides."""
 
 import contextlib
+import uuid
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.ids import is_id, new_id, time_of
 from serving.admission import admit, captured, said
 from serving.keys import new_key, parse
 from serving.problems import ProblemError
@@ -91,3 +93,29 @@ def test_which_cameras_there_are_is_told_to_those_only_whose_key_is_for_them() -
 def test_nothing_in_a_head_surprises(query: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     with contextlib.suppress(ProblemError):
         admit(said(query, headers), CAMERAS, 1000.0, 10.0)
+
+
+NOW = 1_767_225_600.0
+GIVEN = new_id(NOW)
+
+
+def test_a_senders_frame_id_gives_the_same_id_each_time_and_another_for_each_camera() -> None:
+    def found(camera: str, given: str) -> str:
+        return admit(said(f"camera={camera}&frame_id={given}".encode(), []), CAMERAS, NOW + 5, 10.0).frame_id
+
+    first = found("line-1", GIVEN)
+    assert is_id(first)
+    assert time_of(first) == time_of(GIVEN)
+    assert first == found("line-1", GIVEN.upper())
+    assert len({first, GIVEN, found("gate.2", GIVEN), found("line-1", new_id(NOW))}) == 4
+    assert admit(said(b"camera=line-1", [(b"keepsight-frame-id", GIVEN.encode())]), CAMERAS, NOW, 10.0).frame_id == first
+
+
+@pytest.mark.parametrize("off_s", [-90_000.0, 90_000.0])
+def test_a_frame_id_of_another_day_is_not_used(off_s: float) -> None:
+    assert admit(said(f"camera=line-1&frame_id={GIVEN}".encode(), []), CAMERAS, NOW + off_s, 10.0).frame_id == ""
+
+
+@pytest.mark.parametrize("text", ["7", "0" * 36, "x" * 5000, str(uuid.UUID(int=0)), GIVEN.replace("-7", "-4")])
+def test_a_frame_id_that_is_no_uuid7_is_refused(text: str) -> None:
+    assert _refused(f"camera=line-1&frame_id={text}".encode()).kind == "bad-frame-id"

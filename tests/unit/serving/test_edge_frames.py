@@ -4,9 +4,11 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from contracts import frames as framing
+from contracts.ids import new_id
 from serving.edge_frames import FrameEdge, Limits
 from serving.frame import Frame, deliver_on
 from serving.problems import ProblemError
@@ -14,6 +16,7 @@ from serving.queue import FrameQueue
 from serving.settings import Camera
 from tests.small_model import photographs
 from tests.unit.serving import parts
+from tests.unit.serving.test_recent import ANSWER
 
 (JPEG,), _ = photographs(1)
 LIMITS = Limits(max_body_bytes=1 << 20, max_pixels=framing.MAX_PIXELS, body_timeout_s=60.0, default_deadline_s=60.0)
@@ -128,5 +131,27 @@ def test_an_answer_to_a_client_that_left_is_dropped() -> None:
         deliver_on(asyncio.get_running_loop())([(frame, ProblemError("internal", "nobody hears it"))])
         await asyncio.sleep(0)
         assert counter.queue.reserve("line-1")
+
+    asyncio.run(run())
+
+
+def test_a_frame_that_is_sent_again_has_its_answer_again_unread() -> None:
+    async def run() -> None:
+        counter, given = Counter(), new_id(parts.NOW)
+        query = f"camera=line-1&frame_id={given}"
+        waiting = asyncio.create_task(counter.post(query))
+        (frame,) = await counter.taken()
+        answer = msgspec.structs.replace(ANSWER, frame_id=frame.frame_id)
+        deliver_on(asyncio.get_running_loop())([(frame, answer)])
+        first = await waiting
+        assert first[0] == 200
+        read = counter.bodies_read
+        assert await counter.post(query) == first
+        assert (counter.bodies_read, counter.queue.depth) == (read, 0)
+        again = asyncio.create_task(counter.post(f"camera=line-1&frame_id={new_id(parts.NOW)}"))
+        (other,) = await counter.taken()
+        assert other.frame_id != frame.frame_id
+        deliver_on(asyncio.get_running_loop())([(other, ProblemError("internal", "enough"))])
+        await again
 
     asyncio.run(run())

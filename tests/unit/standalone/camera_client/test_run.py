@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from contracts.ids import is_id
 from standalone.camera_client.connection import Reply
 from standalone.camera_client.courier import Delivery
 from standalone.camera_client.run import Pace, Run, line_of
@@ -14,6 +15,13 @@ from tests.unit.standalone.camera_client.parts import AWAY, BUSY, NOW, Scripted,
 
 def run_of(source: Shots, connection: Scripted, clock: TurnedClock, pace: Pace = Pace()) -> Run:
     return Run("line-1", source, courier(connection, clock), pace, clock, lambda *_: None)
+
+
+def frame_id_of(connection: Scripted, number: int) -> str:
+    """The id under which a post sent its frame."""
+    (frame_id,) = parse_qs(urlsplit(connection.posts[number][0]).query)["frame_id"]
+    assert is_id(frame_id)
+    return frame_id
 
 
 def test_every_frame_is_sent_in_order_however_often_the_server_says_later() -> None:
@@ -32,7 +40,9 @@ def test_a_frame_says_its_camera_time_and_deadline() -> None:
     run_of(Shots(1), connection, clock, Pace(deadline_ms=250)).go()
     path, _, headers = connection.posts[0]
     assert urlsplit(path).path == "/v1/frames"
-    assert parse_qs(urlsplit(path).query) == {"camera": ["line-1"], "captured_at": [f"{NOW + 1:.6f}"], "deadline_ms": ["250"]}
+    said = parse_qs(urlsplit(path).query)
+    assert said.pop("frame_id") == [frame_id_of(connection, 0)]
+    assert said == {"camera": ["line-1"], "captured_at": [f"{NOW + 1:.6f}"], "deadline_ms": ["250"]}
     assert headers["Content-Type"] == "image/jpeg"
 
 
@@ -41,6 +51,9 @@ def test_a_newer_frame_takes_the_place_of_one_that_waits() -> None:
     connection = Scripted(clock, [AWAY] * 3)
     run_of(source, connection, clock).go()
     assert [body for _, body, _ in connection.posts] == [b"1", b"7", b"7", b"9"]
+    ids = [frame_id_of(connection, number) for number in range(4)]
+    assert ids[1] == ids[2]
+    assert len(set(ids)) == 3
     assert source.fates == [("frame 1", "skipped"), ("frame 7", "skipped"), ("frame 9", "answered")]
 
 
