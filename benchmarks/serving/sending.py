@@ -54,6 +54,11 @@ class Outcome:
         """CPU milliseconds of the client for an answer."""
         return 1000 * self.seen.cpu_s / max(1, len(self.seen.answers))
 
+    @property
+    def total_cpu_ms(self) -> float:
+        """CPU milliseconds of server and client for an answered frame."""
+        return self.cpu_ms + 1000 * self.seen.cpu_s / max(1, len(self.good))
+
     def latency_ms(self, percentile: float) -> float:
         """A percentile of the answered frames' latencies."""
         return latency_ms(self.good, percentile)

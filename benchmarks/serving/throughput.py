@@ -33,6 +33,8 @@ _SETTLED: Final = (
     "throughput: ours scores with image statistics, sampling (5 % and 2 % of frames stored), events on disk and published to the embedded log, in one "
     "process; the peers score only. All use contracts.frames to decode and fit, one-thread sessions and two workers, but for `FastAPI, naive`, which "
     "leaves ONNX Runtime its defaults.",
+    "throughput: `the model's share of the CPU` is the ceiling's CPU for an image by all that server and client take for a frame: the share of the ceiling "
+    "that two full cores allow, and the one of the two that another load on the machine does not move.",
     "throughput: LitServe and MLServer take frames in base64 inside JSON, as their users send them; the others take the raw bytes. LitServe, MLServer and "
     "PyTriton form batches of up to 8, Triton native and FastAPI none: on a CPU a batch gains nothing.",
     "throughput: the value is the median over visits, its interval the least and the greatest visit. RSS adds up the processes and counts pages that they "
@@ -44,15 +46,16 @@ CAVEATS: Final = list(_SETTLED)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One server's loads, by connections, with the ceiling beside them (images a second)."""
+    """One server's loads, by connections, with the ceiling beside them: images a second, and CPU milliseconds an image."""
 
     outcomes: dict[int, Outcome]
     ceiling: float
+    ceiling_cpu_ms: float
 
 
 def figures(quick: bool) -> list[Figure]:
     """All of it; with `quick`, one short round."""
-    seconds, rounds = (2.0, 1) if quick else (4.0, 3)
+    seconds, rounds = (2.0, 1) if quick else (3.5, 3)
     CAVEATS[:] = _SETTLED
     ground, visits = Ground(material.lite0()), defaultdict[str, list[Visit]](list)
     jobs, ceilings, missing = [], [ground.bare("ort", seconds)], dict[str, str]()
@@ -67,7 +70,8 @@ def figures(quick: bool) -> list[Figure]:
                 missing[name] = f"{type(error).__name__}: {error}"
                 continue
             ceilings.append(ground.bare("ort", seconds))
-            visits[name].append(Visit(outcomes, (ceilings[-2].rate + ceilings[-1].rate) / 2))
+            before, after = ceilings[-2:]
+            visits[name].append(Visit(outcomes, (before.rate + after.rate) / 2, (before.cpu_ms + after.cpu_ms) / 2))
     CAVEATS.extend(f"throughput: {name} was not measured. {' '.join(why.split())[:300]}" for name, why in missing.items())
     table = _Table(visits[OURS], {peer.name: visits.get(peer.name, []) for peer in PEERS})
     rates = {CEILING: middle([one.rate for one in ceilings]), JOB: middle([one.rate for one in jobs])}
@@ -117,6 +121,7 @@ class _Table:
             self.row(f"throughput, {where}", "frames / s", lambda v: v.outcomes[c].rate, bare=rates),
             self.row(f"share of the ceiling, {where}", "", lambda v: v.outcomes[c].rate / v.ceiling, share),
             self.row(f"server's CPU, {where}", "ms / frame", lambda v: v.outcomes[c].cpu_ms, bare=cpu_ms),
+            self.row(f"the model's share of the CPU, {where}", "", lambda v: v.ceiling_cpu_ms / v.outcomes[c].total_cpu_ms),
             self.row(f"p50, {where}", "ms", lambda v: v.outcomes[c].latency_ms(50)),
             self.row(f"p99, {where}", "ms", lambda v: v.outcomes[c].latency_ms(99)),
         ]
