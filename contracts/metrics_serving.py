@@ -47,7 +47,11 @@ STAGE_DURATION: Final = Spec(
     _SECONDS,
 )
 BATCH_SIZE: Final = Spec(
-    "keepsight_serving_batch_size", "histogram", "Frames in one run of the model.", (), (1, 2, 4, 8, 16, 32, 64, 128)
+    "keepsight_serving_batch_size",
+    "histogram",
+    "Frames that a worker scored together; on a CPU each is a run of the model, on a GPU its owner may join batches of several workers.",
+    (),
+    (1, 2, 4, 8, 16, 32, 64, 128),
 )
 QUEUE_DEPTH: Final = Spec("keepsight_serving_queue_depth", "gauge", "Frames admitted and not yet taken by a worker.")
 QUEUE_LIMIT: Final = Spec("keepsight_serving_queue_limit", "gauge", "Frames that may wait; more are answered 429.")
