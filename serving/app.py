@@ -4,14 +4,16 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from contracts.logs import Logger
 from serving import openapi
@@ -48,25 +50,17 @@ class Edge:
 
 def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIApp:
     """The ASGI application; with `ring`, the keys of the moment, closed to everyone else."""
-    app = FastAPI(openapi_url=None, redirect_slashes=False)
-    batch = BatchEdge(edge.frames, edge.limits)
-    app.router.routes[:0] = [
-        Route("/v1/frames", edge.frames),
-        Route("/v1/frames/batch", batch),
-        Route("/v2", edge.oip),
-        Mount("/v2", edge.oip),
-    ]
-    _add_labels(app, edge)
-    _add_health(app, edge)
-    _add_problems(app, edge.instruments)
+    frames = [Route("/v1/frames", edge.frames), Route("/v1/frames/batch", BatchEdge(edge.frames, edge.limits))]
+    protocol = [Route("/v2", edge.oip), Mount("/v2", edge.oip)]
+    app = Starlette(routes=[*frames, *protocol, _labels(edge), *_health(edge)], exception_handlers=_problems(edge.instruments))
+    app.router.redirect_slashes = False
     guarded = app if ring is None else Guard(app, ring, edge.instruments, Logger("serving"))
     return Counted(_says_goodbye(_no_pages(guarded, edge.instruments), edge.leaving), edge.instruments, edge.traces)
 
 
-def _add_labels(app: FastAPI, edge: Edge) -> None:
+def _labels(edge: Edge) -> Route:
     room = asyncio.Semaphore(MAX_LABEL_REQUESTS)
 
-    @app.post("/v1/labels")
     async def labels(request: Request) -> Response:
         check_head(request.scope["headers"], edge.limits.max_body_bytes)
         if (reason := edge.frames.not_ready()) is not None:
@@ -81,52 +75,55 @@ def _add_labels(app: FastAPI, edge: Edge) -> None:
             taken = await asyncio.to_thread(edge.labels.take, body)
         return Response(msgspec.json.encode(taken), media_type="application/json")
 
+    return Route("/v1/labels", labels, methods=["POST"])
 
-def _add_health(app: FastAPI, edge: Edge) -> None:
+
+def _health(edge: Edge) -> list[Route]:
     document = msgspec.json.encode(openapi.document())  # once: strangers may ask for it
 
-    @app.get("/openapi.json")
-    async def described() -> Response:
+    async def described(_: Request) -> Response:
         return Response(document, media_type="application/json")
 
-    @app.get("/livez")
-    async def livez() -> Response:
+    async def livez(_: Request) -> Response:
         return Response(b'{"status": "ok"}', media_type="application/json")
 
-    @app.get("/readyz")
-    async def readyz() -> Response:
+    async def readyz(_: Request) -> Response:
         reason = edge.not_ready()
         body = {"status": "ok"} if reason is None else {"status": "not ready", "reason": reason}
         return Response(json.dumps(body), 200 if reason is None else 503, media_type="application/json")
 
-    @app.get("/metrics")
-    def metrics() -> Response:  # not async: FastAPI gives it a thread, and the exposition does not hold up the frames
+    def metrics(_: Request) -> Response:  # not async: it gets a thread, and the exposition does not hold up the frames
         return Response(generate_latest(edge.instruments.registry), media_type=CONTENT_TYPE_LATEST)
 
+    routes = {"/openapi.json": described, "/livez": livez, "/readyz": readyz, "/metrics": metrics}
+    return [Route(path, answer) for path, answer in routes.items()]
 
-def _add_problems(app: FastAPI, instruments: Instruments) -> None:
-    @app.exception_handler(ProblemError)
-    async def problem(request: Request, error: ProblemError) -> Response:
+
+def _problems(instruments: Instruments) -> dict[Any, ExceptionHandler]:
+    """What is told when a route raises."""
+
+    async def problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ProblemError)
         return problem_response(request.scope, error, instruments)
 
-    @app.exception_handler(ClientGoneError)
-    async def gone(_: Request, __: ClientGoneError) -> Response:
+    async def gone(_: Request, __: Exception) -> Response:
         return Response(status_code=400)  # nobody hears it
 
-    @app.exception_handler(HTTPException)
-    async def other(request: Request, error: HTTPException) -> Response:
+    async def other(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
         path = request.scope["path"][:128]  # request.url stands on the Host header, which can be anything
         if error.status_code == 405:
-            allow = (error.headers or {}).get("Allow", "")
+            allow = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
             found = ProblemError("method-not-allowed", f"{path} takes {allow}, not {request.method}", allow=allow)
         else:
             found = ProblemError("not-found", f"{path!r} is no path of this server; see /openapi.json")
         return problem_response(request.scope, found, instruments)
 
-    @app.exception_handler(Exception)
-    async def failed(request: Request, __: Exception) -> Response:
+    async def failed(request: Request, _: Exception) -> Response:
         bug = ProblemError("internal", "the server failed on this request and logged why")
         return problem_response(request.scope, bug, instruments)
+
+    return {ProblemError: problem, ClientGoneError: gone, HTTPException: other, Exception: failed}
 
 
 def _no_pages(app: ASGIApp, instruments: Instruments) -> ASGIApp:

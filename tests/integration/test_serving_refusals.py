@@ -224,6 +224,7 @@ PROVOKED: Final[dict[str, tuple[str, Provoke]]] = {
     "unknown-camera": (FRAMES, lambda house: house.frame(JPEG, "camera=nowhere")),
     "bad-captured-at": (FRAMES, lambda house: house.frame(JPEG, "camera=line-1&captured_at=soon")),
     "bad-deadline": (FRAMES, lambda house: house.frame(JPEG, "camera=line-1&deadline_ms=soon")),
+    "bad-frame-id": (FRAMES, lambda house: house.frame(JPEG, "camera=line-1&frame_id=7")),
     "deadline-expired": (FRAMES, lambda house: house.frame(JPEG, "camera=line-1&deadline_ms=0.000001")),
     "empty": (FRAMES, lambda house: house.frame(b"")),
     "too-large": (FRAMES, lambda house: house.frame(JPEG + bytes(9 << 20))),

@@ -113,9 +113,9 @@ def test_a_bug_below_v2_is_told_as_the_protocol_has_it() -> None:
         ("GET", "//livez", 404, None),
         ("GET", "/docs", 404, None),
         ("GET", "/v1/labels", 405, "POST"),
-        ("POST", "/livez", 405, "GET"),
-        ("OPTIONS", "/metrics", 405, "GET"),
-        ("HEAD", "/livez", 405, "GET"),
+        ("POST", "/livez", 405, "GET, HEAD"),
+        ("OPTIONS", "/metrics", 405, "GET, HEAD"),
+        ("HEAD", "/v1/labels", 405, "POST"),
     ],
 )
 def test_what_is_no_path_or_no_method_is_told(method: str, path: str, status: int, allow: str | None) -> None:
@@ -123,6 +123,11 @@ def test_what_is_no_path_or_no_method_is_told(method: str, path: str, status: in
     assert (reply.status, kind(reply)) == (status, "not-found" if status == 404 else "method-not-allowed")
     assert reply.headers.get("allow") == allow
     assert "location" not in reply.headers
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.json"])
+def test_what_is_got_has_a_head(path: str) -> None:
+    assert House().ask("HEAD", path).status == 200
 
 
 @pytest.mark.parametrize("host", ["[", "evil/../x", "a b", "x:99999999", ""])
