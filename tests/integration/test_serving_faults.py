@@ -1,5 +1,6 @@
 """What a real serving process survives: SIGKILL, a log that is away, altered versions, swaps and its own stop under load."""
 
+import socket
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -137,6 +138,55 @@ def test_sigterm_under_load_cuts_nothing_and_exits_0(serving: ServingProcess) ->
     assert serving.said_by("uvicorn.error") == []  # it tells of connections that had to be cut off
 
 
+def test_a_frame_that_is_half_sent_at_sigterm_is_answered(serving: ServingProcess) -> None:
+    serving.start()
+    head = f"POST /v1/frames?camera=gate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(FRAMES[0])}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", serving.port), 60) as slow, serving.connected() as idle:
+        slow.sendall(head + FRAMES[0][:500])
+        assert serving.ask("GET", "/livez", on=idle).status == 200
+        serving.signal()
+        eventually("the listener is closed", partial(_refuses, serving.port))
+        slow.sendall(FRAMES[0][500:])
+        answer = b""
+        while chunk := slow.recv(65_536):
+            answer += chunk
+    assert serving.ended() == 0
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close" in answer
+    (event,) = serving.logged(FRAMES_TOPIC, FrameScored)
+    assert event.frame_id.encode() in answer
+    assert serving.said_by("uvicorn.error") == []
+
+
+def test_a_full_spool_loses_what_comes_last_and_says_how_much(tmp_path: Path) -> None:
+    serving = ServingProcess(tmp_path, spool_max_bytes=1 << 20)
+    publish_small_version(serving.repository)
+    serving.start()
+    answers = [serving.answered(FRAMES[0])]
+    eventually("the first event", lambda: serving.metric("keepsight_serving_events_total", outcome="published") == 1)
+    log = sqlite3.connect(tmp_path / "log" / "log.sqlite3", isolation_level=None, timeout=60)
+    log.execute("BEGIN IMMEDIATE")
+    with serving.connected() as connection:
+        while not serving.said("events_dropped"):
+            answers += [serving.answered(content, on=connection) for content in FRAMES * 8]
+        answers += [serving.answered(content, on=connection) for content in FRAMES]
+        lost = serving.metric("keepsight_serving_events_total", outcome="dropped")
+        assert lost >= len(FRAMES)
+        log.close()
+        eventually("an empty spool", lambda: serving.metric("keepsight_serving_spool_bytes") == 0)
+        answers.append(serving.answered(FRAMES[0], on=connection))
+    assert serving.stop() == 0
+    # An event that is a few bytes shorter than the one before it may still find room: one episode, or very few.
+    told = serving.said("spool_takes_events_again")
+    assert len(told) == len(serving.said("events_dropped")) < 5
+    assert sum(line["dropped"] for line in told) == lost
+    logged = [event.frame_id for event in serving.logged(FRAMES_TOPIC, FrameScored)]
+    assert len(logged) == len(answers) - lost
+    kept = set(logged)
+    assert [answer["frame_id"] for answer in answers if answer["frame_id"] in kept] == logged
+    assert logged[-1] == answers[-1]["frame_id"]
+
+
 def test_under_load_every_answer_is_shadowed(serving: ServingProcess) -> None:
     publish_small_version(serving.repository, version="2", seed=3, champion=False)
     set_channels(serving.repository, shadow="2")
@@ -146,6 +196,14 @@ def test_under_load_every_answer_is_shadowed(serving: ServingProcess) -> None:
     assert serving.stop() == 0  # the shadows that wait are scored before the end
     seen = Counter(event.variant for event in serving.logged(FRAMES_TOPIC, FrameScored))
     assert seen == {"champion": len(load.answers), "shadow": len(load.answers)}
+
+
+def _refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return True
+    return False
 
 
 def _versions_of_the_last(load: Load, count: int) -> set[str]:

@@ -176,3 +176,29 @@ def test_a_log_that_answers_is_up_before_there_is_anything_to_publish(tmp_path: 
     publisher.start()
     eventually("the log is up", lambda: instruments.registry.get_sample_value("keepsight_serving_log_up") == 1)
     assert publisher.stop(60)
+
+
+class _Rests(threading.Event):
+    """How long was rested, without resting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_s: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.of_s.append(timeout or 0.0)
+        return False
+
+
+def test_many_full_batches_leave_half_the_time_to_the_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool, publisher, _ = _publisher(tmp_path, Log())
+    rests = _Rests()
+    monkeypatch.setattr(publisher, "_draining", rests)
+    times = iter(
+        (1.0, 10.0, 13.0, 17.0, 20.0, 22.0, 23.0, 30.0)
+    )  # of each batch: its start, the start and end of its publish, its end
+    monkeypatch.setattr(publishing.time, "perf_counter", lambda: next(times))
+    spool.append([RECORDS[0]] * (publishing.BATCH + 1))
+    publisher._step()
+    publisher._step()
+    assert rests.of_s == [17.0 - 1.0, publishing._LINGER_S]
