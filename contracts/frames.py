@@ -51,8 +51,8 @@ def see(content: bytes | memoryview, spec: InputSpec, header: Header | None = No
 
 
 def reduction(header: Header, spec: InputSpec) -> int:
-    """1, 2, 4 or 8: by how much a frame is reduced while it is decoded for a model, which leaves no side smaller than the model needs it."""
-    if spec.decode == "full":
+    """1, 2, 4 or 8: by how much a JPEG is reduced while it is decoded for a model, which leaves no side smaller than the model needs it."""
+    if spec.decode == "full" or header.codec != "jpeg":
         return 1
     width, height = _fitted(header.width, header.height, spec)
     return next((by for by in (8, 4, 2) if header.width >= by * width and header.height >= by * height), 1)

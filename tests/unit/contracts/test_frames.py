@@ -392,6 +392,7 @@ def test_a_reduction_leaves_no_side_smaller_than_needed(width: int, height: int,
     assert by == 1 or (width // by >= needed[0] and height // by >= needed[1])
     assert by == 8 or width < 2 * by * needed[0] or height < 2 * by * needed[1], "it could be reduced more"
     assert reduction(header, InputSpec("x", to_height, to_width, fit)) == 1  # type: ignore[arg-type]
+    assert reduction(Header("png", width, height), spec) == 1
 
 
 @pytest.mark.parametrize("fit", ["stretch", "letterbox"])
