@@ -42,7 +42,8 @@ STAGE_DURATION: Final = Spec(
     "keepsight_serving_stage_duration_seconds",
     "histogram",
     "Time in one stage. Of one frame: read (its body arrives), queue (it waits), decode, preprocess (fit and statistics), reply (from its outcome to the "
-    "end of its answer). Of one batch: infer, journal (its events to the spool), publish (a batch of events to the log).",
+    "end of its answer); read and reply of those sent alone to /v1/frames. Of one batch: infer, journal (its events to the spool), publish (a batch of "
+    "events to the log).",
     ("stage",),
     _SECONDS,
 )

@@ -48,7 +48,8 @@ class WorstCameras(Collector):
         with self._lock:
             now = self._clock()
             self._turn(now)
-            counts, over_s = self._before + self._now, max(_LEAST_S, now - self._before_since)
+            before, counts, over_s = self._before, self._now.copy(), max(_LEAST_S, now - self._before_since)
+        counts.update(before)  # outside the lock, which the event loop takes: a fleet's problems are merged in milliseconds
         by_outcome: dict[str, list[tuple[int, str, str]]] = {}
         for (outcome, camera, problem), count in counts.items():
             by_outcome.setdefault(outcome, []).append((-count, camera, problem))
