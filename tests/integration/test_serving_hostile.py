@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.mutations import mutated
@@ -89,6 +91,17 @@ def test_bombs_take_no_memory_and_nobody_elses_time(serving: ServingProcess) -> 
     assert growth < GROWTH
     assert load.answers
     assert (load.refused, load.broken) == ([], [])
+
+
+def test_large_frames_are_decoded_few_at_a_time(tmp_path: Path) -> None:
+    """Four workers that decode a black PNG of 9 million pixels each would take 310 MiB more; they may have 20 million pixels in hand."""
+    house = ServingProcess(tmp_path, workers=4)
+    publish_small_version(house.repository)
+    house.start()
+    growth, statuses = _peak_growth(house, iter([cv2.imencode(".png", np.zeros((2990, 2990, 3), np.uint8))[1].tobytes()] * 16))
+    assert statuses == {200: 16}
+    assert growth < 240 << 20
+    assert house.stop() == 0
 
 
 @pytest.mark.slow
