@@ -44,16 +44,20 @@ class Counter:
         inference = Inference("small", frames, LIMITS, 8, camera, lambda: lineup, statistics, lambda: parts.NOW)
         self.edge = OipEdge("small", inference, statistics, lambda: lineup, lambda: not_ready, 60.0, self.instruments)
         self.bodies_read = 0
+        self.leaves = asyncio.Event()
 
     async def post(
         self, head: dict[str, Any], tail: bytes = b"", path: str = INFER, query: bytes = b""
     ) -> tuple[int, dict[str, str], Any]:
         text = json.dumps(head).encode()
         sent: list[dict[str, Any]] = []
+        left = [{"type": "http.request", "body": text + tail, "more_body": False}]
 
         async def receive() -> Any:
             self.bodies_read += 1
-            return {"type": "http.request", "body": text + tail, "more_body": False}
+            if not left:
+                await self.leaves.wait()
+            return left.pop() if left else {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             sent.append(message)
@@ -61,6 +65,9 @@ class Counter:
         headers = [(b"inference-header-content-length", str(len(text)).encode())]
         scope = {"type": "http", "method": "POST", "path": path, "query_string": query, "headers": headers}
         await self.edge(scope, receive, send)
+        if self.leaves.is_set():
+            assert not sent
+            return 0, {}, None
         start, content = sent
         said = {name.decode(): value.decode() for name, value in start["headers"]}
         return start["status"], said, json.loads(content["body"])
@@ -182,5 +189,38 @@ def test_a_client_without_a_camera_is_told_how_to_name_one(lineup: Lineup) -> No
         assert status == 400
         assert "parameter `camera`" in answer["error"]
         assert counter.free() == 8
+
+    asyncio.run(run())
+
+
+def test_the_frames_of_a_client_that_leaves_are_taken_back(lineup: Lineup) -> None:
+    async def run() -> None:
+        counter = Counter(lineup)
+        waiting = asyncio.create_task(counter.post(*pictures(3)))
+        while counter.queue.depth < 3:
+            await asyncio.sleep(0)
+        counter.leaves.set()
+        assert await waiting == (0, {}, None)
+        assert counter.queue.depth == 0
+        assert counter.free() == 8
+        assert parts.value(counter.instruments, "frames_total", model="small", version="", outcome="gone") == 3
+
+    asyncio.run(run())
+
+
+def test_a_camera_named_in_the_body_has_its_share_and_no_more(lineup: Lineup) -> None:
+    async def run() -> None:
+        counter = Counter(lineup, camera="")
+        head, tail = pictures(4)
+        waiting = asyncio.create_task(counter.post(head | {"parameters": {"camera": "line-1"}}, tail))
+        while counter.queue.depth < 4:
+            await asyncio.sleep(0)
+        head, tail = pictures(1)
+        status, _, _ = await counter.post(head | {"parameters": {"camera": "line-1"}}, tail)
+        assert (status, counter.queue.depth) == (429, 4)
+        assert counter.queue.reserve("line-2")
+        frames = await counter.taken(4)
+        deliver_on(asyncio.get_running_loop())([(frame, ProblemError("not-decodable", "damaged")) for frame in frames])
+        assert (await waiting)[0] == 422
 
     asyncio.run(run())
