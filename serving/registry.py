@@ -19,6 +19,7 @@ from contracts.logs import Logger
 from contracts.predictions import Variant
 from contracts.repository import MAX_BYTES, ModelRepository, Version
 from serving.instruments import Instruments
+from serving.memory import give_back
 from serving.served import Served
 
 _RETRY_S: Final = 5.0
@@ -88,6 +89,7 @@ class Registry:
         self._retry_at = float("inf")
         self._said: set[str] = set()
         self._held: dict[str, Served] = {}
+        self._let_go = False
         self._refused: set[str] = set()
         self.lineup: Lineup | None = None
         self.trouble = f"model {model!r} is still loading"
@@ -132,6 +134,9 @@ class Registry:
                 self._failed("registry_failed", error, trace=True)
             self._wake.wait(interval_s)
             self._wake.clear()
+            if self._let_go:  # by now the batches that it was answering are done
+                self._let_go = False
+                give_back()
 
     def _follow(self, channels: Channels) -> None:
         """Load what is missing, one after the other, and put in service what is there: a way back never waits for a load."""
@@ -184,7 +189,9 @@ class Registry:
     def _swap(self, lineup: Lineup) -> None:
         before, self.lineup = self.lineup, lineup  # one reference, replaced atomically
         named = {*lineup.versions, lineup.channels.previous}
-        self._held = {version: served for version, served in self._held.items() if version in named}
+        kept = {version: served for version, served in self._held.items() if version in named}
+        self._let_go = self._let_go or len(kept) < len(self._held)
+        self._held = kept
         if before is None or before.channels != lineup.channels:
             self._instruments.swaps.inc()
             self._log.info("lineup_changed", model=self._model, **_roles(lineup), sequence=lineup.channels.sequence)

@@ -61,7 +61,7 @@ class BoundRunner:
         self, session: Any, manifest: Manifest, buckets: Sequence[int], place: str, device: int = 0, graphs: bool = False
     ) -> None:
         self.provider: str = session.get_providers()[0]
-        self._session, self._manifest, self._place, self._device, self._graphs = session, manifest, place, device, graphs
+        self._session, self._manifest, self._graphs = session, manifest, graphs
         self.sizes, self.warm_up_runs = tuple(buckets), _RUNS_TO_CAPTURE if graphs else 1
         one = self._one()
         self._lanes = {bucket: _Lane(session, manifest, bucket, one, place, device, graphs) for bucket in self.sizes}

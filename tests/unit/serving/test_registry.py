@@ -1,5 +1,6 @@
 """The registry: what is swapped in, what never is, and when it is tried again."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -161,6 +162,20 @@ def test_nothing_waits_for_a_slow_load_that_it_does_not_need(house: House) -> No
     house.loader.go()
     assert house.serving().shadow == "3"  # type: ignore[union-attr]
     assert house.loaded == ["1", "2", "3"]
+
+
+def test_memory_is_given_back_when_a_version_was_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back = threading.Event()
+    monkeypatch.setattr("serving.registry.give_back", given_back.set)
+    set_channels(house.url, champion="1")
+    house.serving()
+    set_channels(house.url, champion="2", previous="1")
+    house.serving()
+    house.registry.start(0.01)
+    assert not given_back.wait(0.1)  # version 1 is held for a rollback
+    set_channels(house.url, previous=None)
+    assert given_back.wait(60)
+    house.registry.stop()
 
 
 def test_the_first_lineup_is_whole(house: House) -> None:
