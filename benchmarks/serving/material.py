@@ -92,6 +92,8 @@ def _kept(name: str, make: Callable[[Path], None]) -> Path:
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         make(home)
+        for old in kept.parent.glob(f"{name}-*"):
+            shutil.rmtree(old, ignore_errors=True)
         first_version.keep(home / "repository", kept)
         shutil.rmtree(home)
     return kept

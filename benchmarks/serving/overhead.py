@@ -51,5 +51,5 @@ def _peers(ground: Ground, seconds: float, job_ms: float) -> dict[str, float | N
                 found[peer.name] = sent(server, ground.frames, 8, seconds).cpu_ms - job_ms
         except (NotInstalledError, NotStartedError) as error:
             found[peer.name] = None
-            CAVEATS.append(f"overhead: {peer.name} was not measured. {' '.join(str(error).split())[:300]}")
+            CAVEATS.append(f"overhead: {peer.name} was not measured. {' '.join(str(error).split())[-300:]}")
     return found

@@ -72,7 +72,7 @@ def figures(quick: bool) -> list[Figure]:
             ceilings.append(ground.bare("ort", seconds))
             before, after = ceilings[-2:]
             visits[name].append(Visit(outcomes, (before.rate + after.rate) / 2, (before.cpu_ms + after.cpu_ms) / 2))
-    CAVEATS.extend(f"throughput: {name} was not measured. {' '.join(why.split())[:300]}" for name, why in missing.items())
+    CAVEATS.extend(f"throughput: {name} was not measured. {' '.join(why.split())[-300:]}" for name, why in missing.items())
     table = _Table(visits[OURS], {peer.name: visits.get(peer.name, []) for peer in PEERS})
     rates = {CEILING: middle([one.rate for one in ceilings]), JOB: middle([one.rate for one in jobs])}
     cpu_ms = {CEILING: middle([one.cpu_ms for one in ceilings]), JOB: middle([one.cpu_ms for one in jobs])}

@@ -3,10 +3,14 @@
 import base64
 import json
 import struct
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
 
 import pytest
 
 from benchmarks.serving import material
+from benchmarks.serving.environments import REQUIREMENTS
 from benchmarks.serving.hostile import bombs
 from benchmarks.serving.servers import PEERS
 from contracts import frames as framing
@@ -53,3 +57,16 @@ def test_bombs_are_small_and_refused(frames: list[bytes]) -> None:
         assert len(bomb) < 400_000
         with pytest.raises(FrameError):
             framing.decode(bomb)
+
+
+def test_what_the_peers_import_of_ours_stands_on_what_their_environments_have() -> None:
+    told = "import sys; import contracts.frames, contracts.manifest; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = set(subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split())
+    foreign = loaded - set(sys.stdlib_module_names) - {"contracts"}
+    pinned = {line.partition("==")[0] for line in (REQUIREMENTS / "pytriton.txt").read_text().split()}
+    packages = {name for module in foreign for name in packages_distributions().get(module, ())}
+    assert packages <= pinned | {"setuptools", "typing_extensions"}, packages - pinned
+    for requirements in REQUIREMENTS.glob("*.txt"):
+        assert {"msgspec", "numpy", "onnxruntime", "opencv-python-headless", "simplejpeg"} <= {
+            line.partition("==")[0] for line in requirements.read_text().split()
+        }
