@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import onnxruntime as ort
 
-from contracts.errors import VersionError
 from contracts.repository import MAX_BYTES, Version
 from serving.acceptance import check_input
 from serving.half import halved
@@ -81,12 +80,7 @@ class Runtime:
         single = check_input(version.manifest, session)
         sizes = (1,) if single else buckets_to(self.how.max_batch)
         owner = self._owners.get(device) or self._owners.setdefault(device, Owner(device))
-        try:
-            return OwnedRunner(BoundRunner(session, version.manifest, sizes, "cuda", device, graphs), owner)
-        except Exception as error:
-            if not graphs:
-                raise
-            raise VersionError(f"it cannot be captured as CUDA graphs: {error}. Set [serving] cuda_graphs to false") from error
+        return OwnedRunner(BoundRunner(session, version.manifest, sizes, "cuda", device, graphs), owner)
 
 
 def session_options() -> Any:

@@ -90,5 +90,6 @@ def open_served(version: Version, runtime: Runtime) -> Served:
     except VersionError as error:
         raise VersionError(f"{where}: {error}") from error
     except Exception as error:  # ONNX Runtime raises a family of its own, without a common base
-        raise VersionError(f"{where} cannot be run by ONNX Runtime {ort.__version__}: {error}") from error
+        hint = "; [serving] cuda_graphs is on, which not every graph can take: try false" if runtime.how.cuda_graphs else ""
+        raise VersionError(f"{where} cannot be run by ONNX Runtime {ort.__version__}: {error}{hint}") from error
     return Served(version, opened)

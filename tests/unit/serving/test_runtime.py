@@ -102,3 +102,69 @@ def test_a_version_on_an_owned_device_passes_the_same_tests(version: Version) ->
     runner = OwnedRunner(BoundRunner(session, version.manifest, (1, 2, 4), "cpu"), Owner(0))
     warm_up(version, runner)
     check_golden(version, runner, "full")
+
+
+class _SaysCuda:
+    """A real session on the CPU that says that it runs on CUDA: everything above ONNX Runtime goes the GPU's way."""
+
+    made: list[tuple[bytes, Any]]
+
+    def __init__(self, model: bytes, options: Any, providers: Any) -> None:
+        type(self).made.append((model, providers))
+        self._session = ort.capi.onnxruntime_inference_collection.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
+
+    def get_providers(self) -> list[str]:
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+@pytest.fixture
+def says_cuda(monkeypatch: pytest.MonkeyPatch) -> type[_SaysCuda]:
+    _SaysCuda.made = []
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", _SaysCuda)
+    monkeypatch.setattr(
+        "serving.runtime.BoundRunner", lambda session, manifest, sizes, *_: BoundRunner(session, manifest, sizes, "cpu")
+    )
+    return _SaysCuda
+
+
+def test_workers_are_dealt_out_over_the_devices(version: Version, says_cuda: type[_SaysCuda]) -> None:
+    runtime = Runtime(How("auto", max_batch=4, devices=(0, 3)))
+    served = open_served(version, runtime)
+    assert served.places["cuda"] == "runs"
+    assert [dict(providers[:1])["CUDAExecutionProvider"]["device_id"] for _, providers in says_cuda.made] == ["0", "3"]
+    assert [runner.sizes for runner in served._runners] == [(1, 2, 4)] * 2
+    owners = [runner._owner.device for runner in (served._runners[worker % 2] for worker in range(4))]  # type: ignore[attr-defined]
+    assert owners == [0, 3, 0, 3]
+    assert version.golden is not None
+    exact = open_served(version, Runtime(How("cpu"))).score(version.golden.pixels, 0)
+    for worker in range(4):
+        for mine, other in zip(served.score(version.golden.pixels, worker), exact, strict=True):
+            assert mine is not None
+            assert other is not None
+            assert mine.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    again = open_served(version, runtime)
+    assert again._runners[0]._owner is served._runners[0]._owner  # type: ignore[attr-defined]  # one owner a device, for every version
+
+
+def test_half_precision_is_loaded_converted_and_proved(version: Version, says_cuda: type[_SaysCuda]) -> None:
+    open_served(version, Runtime(How("cuda", precision="half")))
+    assert says_cuda.made[0][0] == halved(version.model)
+    with pytest.raises(VersionError, match="no golden frames to show that half precision suffices"):
+        open_served(Version(version.manifest, version.model, version.baseline), Runtime(How("cuda", precision="half")))
+
+
+def test_what_cannot_be_captured_is_told(version: Version, says_cuda: type[_SaysCuda], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise RuntimeError("an operator runs on the CPU")
+
+    monkeypatch.setattr("serving.runtime.BoundRunner", fails)
+    with pytest.raises(VersionError, match="an operator runs on the CPU; \\[serving\\] cuda_graphs is on"):
+        open_served(version, Runtime(How("cuda", cuda_graphs=True)))
+    with pytest.raises(VersionError, match=r"an operator runs on the CPU$"):
+        open_served(version, Runtime(How("cuda")))
