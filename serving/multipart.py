@@ -4,7 +4,6 @@ passed over nothing.
 
 import re
 from collections.abc import Iterable
-from email.message import Message
 from typing import Final
 
 from starlette.types import Receive
@@ -14,17 +13,18 @@ from serving.problems import ProblemError
 
 MAX_PART_HEAD_BYTES: Final = 4096
 Headers = list[tuple[bytes, bytes]]
+_BOUNDARY: Final = re.compile(
+    rb'multipart/(?:form-data|mixed)[ \t]*;(?:.*;)?[ \t]*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))[ \t]*(?:;.*)?', re.IGNORECASE
+)
 _NAME: Final = re.compile(rb';[ \t]*name="?([^";]*)"?', re.IGNORECASE)
 
 
 def boundary_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """What stands between the parts, from a request's headers (names in lower case). Raises ProblemError."""
-    said = Message()
-    said["content-type"] = next((value.decode("latin-1") for name, value in headers if name == b"content-type"), "")
-    boundary = said.get_boundary("")
-    if said.get_content_type() not in ("multipart/form-data", "multipart/mixed") or not 1 <= len(boundary) <= 70:
+    said = next((value for name, value in headers if name == b"content-type"), b"")
+    if (found := _BOUNDARY.fullmatch(said)) is None:
         raise _bad("Content-Type is to be multipart/form-data or multipart/mixed with its boundary")
-    return boundary.encode("latin-1", "replace")
+    return found[1] or found[2]
 
 
 def name_of(headers: Headers) -> str:

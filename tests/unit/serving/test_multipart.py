@@ -1,6 +1,7 @@
 """Multipart bodies: read the same however they are cut into pieces, bounded, and refused where they are not what they say."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -120,6 +121,7 @@ def test_a_client_that_leaves_is_heard() -> None:
     [
         (b"multipart/form-data; boundary=frontier", b"frontier"),
         (b'Multipart/Mixed; charset=utf-8; boundary="a b:c"', b"a b:c"),
+        (b"multipart/form-data;boundary=a-b ; charset=utf-8", b"a-b"),
         (b"multipart/form-data", None),
         (b"multipart/form-data; boundary=", None),
         (b"multipart/form-data; boundary=" + b"x" * 71, None),
@@ -149,3 +151,43 @@ def test_the_boundary_is_in_the_content_type(value: bytes, boundary: bytes | Non
 def test_the_name_is_in_the_content_disposition(value: bytes, name: str) -> None:
     assert name_of([(b"content-type", b"image/jpeg"), (b"content-disposition", value)]) == name
     assert name_of([]) == ""
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"--frontier", b"\r\n", b"--", b"A: 1", b":", b"\r\n\r\n", b"x" * 300, b"\x00\xff"])
+        | st.binary(max_size=9),
+        max_size=30,
+    ),
+    st.integers(1, 50),
+)
+def test_whatever_comes_is_read_or_refused(pieces: list[bytes], size: int) -> None:
+    whole = b"".join(pieces)
+    with contextlib.suppress(ProblemError):
+        read([whole[begin : begin + size] for begin in range(0, len(whole), size)], keep=200)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "multipart/form-data",
+                "; ",
+                "boundary=",
+                "boundary*=",
+                "boundary*0=",
+                "utf-8''",
+                "x''",
+                "%ff",
+                '"',
+                "\\",
+                "é",
+                "=?utf-8?q?",
+            ]
+        ),
+        max_size=9,
+    )
+)
+def test_whatever_the_content_type_says_there_is_a_boundary_or_a_refusal(pieces: list[str]) -> None:
+    with contextlib.suppress(ProblemError):
+        assert boundary_of([(b"content-type", "".join(pieces).encode("latin-1"))])
