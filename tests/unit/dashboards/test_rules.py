@@ -19,6 +19,7 @@ ALERTS: list[dict[str, Any]] = [
 ]
 EXPORTED = {spec.name for part in (metrics_monitor, metrics_retrain, metrics_serving) for spec in part.ALL}
 METRIC = re.compile(r"keepsight_[a-z_]+")
+SERVICES = ("keepsight_serving_", "keepsight_monitor_", "keepsight_retrain_", "keepsight_rollout_")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -63,3 +64,8 @@ def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
         said = path.read_text()
         assert said.startswith(f"# {path.stem}\n\n**Meaning.** ")
         assert set(METRIC.findall(said)) <= EXPORTED, path.name
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_a_guide_speaks_of_metrics_that_are_exported(page: Path) -> None:
+    assert {name for name in METRIC.findall(page.read_text()) if name.startswith(SERVICES) and name not in SERVICES} <= EXPORTED
