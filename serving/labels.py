@@ -5,7 +5,7 @@ same truth twice gives the same event.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -21,15 +21,19 @@ from serving.problems import ProblemError
 
 MAX_LABELS: Final = 1000
 """In one request."""
+MAX_BOXES: Final = 2000
+"""In one frame: with their labels some 200 KB of an event, of which a Kafka broker takes 1 MB by default."""
+MAX_NAME: Final = 128
+"""Characters of a frame's id, and of who labelled."""
 
 
 class LabelPost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A truth as posted: `label` for a classifier, `boxes` (pixels of the frame as sent; none is a truth too) for a detector."""
 
-    frame_id: str
+    frame_id: Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
     label: str | None = None
-    boxes: tuple[Box, ...] | None = None
-    labelled_by: str = ""
+    boxes: Annotated[tuple[Box, ...], msgspec.Meta(max_length=MAX_BOXES)] | None = None
+    labelled_by: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] = ""
 
 
 class LabelsTaken(msgspec.Struct, frozen=True):

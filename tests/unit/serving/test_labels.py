@@ -113,6 +113,12 @@ def test_a_full_spool_holds_labels_up_rather_than_dropping_them(tmp_path: Path) 
         (b"[]", "0 labels"),
         (b"[" + b",".join([b'{"frame_id": "x"}'] * (MAX_LABELS + 1)) + b"]", "1001 labels"),
         (b"[" * 100_000, ""),
+        (b'[{"frame_id": "' + b"x" * 129 + b'"}]', "$[0].frame_id"),
+        (b'{"frame_id": "x", "label": "dog", "labelled_by": "' + b"x" * 129 + b'"}', "$.labelled_by"),
+        (
+            b'{"frame_id": "x", "boxes": [' + b",".join([b'{"label": "dog", "x1": 1, "y1": 1, "x2": 2, "y2": 2}'] * 2001) + b"]}",
+            "length <= 2000",
+        ),
     ],
 )
 def test_what_is_not_a_label_is_told_where(body: bytes, message: str) -> None:
