@@ -101,12 +101,12 @@ class Registry:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop following; a version that is loading is waited for."""
+        """Stop following. A version that is loading is waited for at the end of the process, when everything else is done."""
         self._stopped = True
         self._wake.set()
         if self._thread:
             self._thread.join()
-        self._loader.shutdown(cancel_futures=True)
+        self._loader.shutdown(wait=False, cancel_futures=True)
 
     def poll(self) -> None:
         """Look at the channels once, and exchange the versions if they changed or one is ready."""
