@@ -6,6 +6,7 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
+import onnxruntime as ort
 import pytest
 
 from contracts.channels import Channels
@@ -13,8 +14,10 @@ from contracts.errors import StoreError, VersionError
 from contracts.logs import Logger
 from contracts.repository import ModelRepository, Version
 from serving.instruments import Instruments
-from serving.registry import Registry, without
-from serving.runtime import How, Runtime
+from serving.providers import Choice
+from serving.registry import Lineup, Registry, without
+from serving.runners import BoundRunner
+from serving.runtime import How, Opened, Runtime, session_options
 from serving.served import Served, open_served
 from tests.small_model import publish_small_version, set_channels
 from tests.unit.serving import parts
@@ -269,3 +272,14 @@ def test_without() -> None:
     assert without(channels, set()) == channels
     assert without(channels, {"1"}) is None
     assert without(channels, {"2", "3"}) == Channels(champion="1")
+
+
+def test_frames_run_one_by_one_only_where_no_version_gains_from_batches(tmp_path: Path) -> None:
+    alone = parts.served(tmp_path)
+    version = ModelRepository(str(tmp_path)).read("small", "1")
+    session = ort.InferenceSession(version.model, session_options(), providers=["CPUExecutionProvider"])
+    runner = BoundRunner(session, version.manifest, (1, 2, 4), "cpu")
+    batched = Served(version, Opened((runner,), Choice("cpu"), "full"))
+    assert Lineup(Channels(champion="1"), {"1": alone}).one_by_one
+    assert not Lineup(Channels(champion="1"), {"1": batched}).one_by_one
+    assert not Lineup(Channels(champion="1", candidate="2", share=0.5), {"1": alone, "2": batched}).one_by_one
