@@ -1,5 +1,8 @@
 """Which requests are traced, and under whose trace."""
 
+import subprocess
+import sys
+
 import pytest
 from starlette.types import Scope
 
@@ -77,3 +80,15 @@ def test_an_endpoint_that_is_no_url_is_a_wrong_setting() -> None:
     assert tracing_to("", parts.instruments(), Logger("test")) is None
     with pytest.raises(SettingsError, match=r"expected a URL such as http://collector:4318/v1/traces"):
         tracing_to("collector:4318", parts.instruments(), Logger("test"))
+
+
+def test_without_the_extra_the_setting_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "serving.tracing", None)
+    with pytest.raises(SettingsError, match=r"needs keepsight\[tracing\]"):
+        tracing_to("http://collector:4318/v1/traces", parts.instruments(), Logger("test"))
+
+
+def test_nothing_is_imported_for_traces_that_nobody_asked_for() -> None:
+    code = "import sys, serving.__main__; print(any(name.startswith('opentelemetry.sdk') for name in sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert said == "False\n"
