@@ -55,7 +55,8 @@ def fallen_back(choice: Choice, got: str, asked: Provider, fall_back: bool) -> C
             f"[serving] provider is {asked!r}, but the session runs on {got}: see that the GPU's driver and libraries are installed, set provider to "
             "cpu, or allow cpu_fallback"
         )
-    return _chosen("cpu", {**choice.reasons, choice.place: "did not start"})
+    place = next(place for place, name in NAMES.items() if name == got)  # without TensorRT's libraries a session still gets CUDA
+    return _chosen(place, {**choice.reasons, choice.place: "did not start"})
 
 
 def _chosen(place: Place, reasons: dict[Place, Reason]) -> Choice:

@@ -62,10 +62,10 @@ class Runtime:
         choice = choose(how.provider, ort.get_available_providers(), how.cpu_fallback)
         if choice.place != "cpu":
             _load_libraries()
+            graphs = how.cuda_graphs and choice.place == "cuda"
             sessions = [self._session(version, choice.place, device) for device in how.devices]
-            choice = fallen_back(choice, _worst(sessions, choice.place), how.provider, how.cpu_fallback)
+            choice = fallen_back(choice, _worst(sessions), how.provider, how.cpu_fallback)
             if choice.place != "cpu":
-                graphs = how.cuda_graphs and choice.place == "cuda"
                 runners = [self._bound(version, one, device, graphs) for one, device in zip(sessions, how.devices, strict=True)]
                 return Opened(tuple(runners), choice, how.precision)
         session = ort.InferenceSession(version.model, session_options(), providers=[NAMES["cpu"]])
@@ -138,7 +138,8 @@ def _load_libraries() -> None:
     ort.preload_dlls()
 
 
-def _worst(sessions: list[Any], place: Place) -> str:
-    """The provider that a session got which did not get the one it should; else that one."""
-    found: list[str] = [session.get_providers()[0] for session in sessions]
-    return next((name for name in found if name != NAMES[place]), NAMES[place])
+def _worst(sessions: list[Any]) -> str:
+    """The provider of the session that got least of what was asked for."""
+    order = list(NAMES.values())
+    found = [session.get_providers()[0] for session in sessions]
+    return max(found, key=order.index) if set(found) <= set(order) else NAMES["cpu"]

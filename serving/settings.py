@@ -73,7 +73,7 @@ class ServingSettings(ServiceSettings):
         description="Where the model runs. auto: CUDA where ONNX Runtime has it and it starts, else CPU. Asked for and not there: never ready.",
     )
     cpu_fallback: bool = Field(
-        False, description="Run on the CPU where the GPU that provider asks for cannot be used, instead of never being ready."
+        False, description="Run on CUDA or else on the CPU where what provider asks for cannot be used, instead of never being ready."
     )
     devices: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0,), min_length=1, max_length=16, description="The numbers of the GPUs to run on; workers are dealt out over them."
@@ -84,11 +84,15 @@ class ServingSettings(ServiceSettings):
     )
     cuda_graphs: bool = Field(
         False,
-        description="With the provider cuda, replay each batch size as one CUDA graph: less time between kernels. Models that do not run on the GPU throughout are refused.",
+        description="On CUDA, replay each batch size as one CUDA graph: less time between kernels. Models that do not run there throughout are refused.",
     )
-    gpu_memory_bytes: int = Field(0, ge=0, description="Bytes of each GPU's memory that a version may take for its work; 0: no limit.")
+    gpu_memory_bytes: int = Field(
+        0, ge=0, description="Bytes of each GPU's memory that a version may take for its work; 0: no limit."
+    )
     max_model_bytes: int = Field(2**31 - 1, ge=1024, le=2**31 - 1, description="The largest file of a version that is loaded.")
-    max_batch: int = Field(8, ge=1, le=1024, description="The most frames that a worker takes at once, and in one run of the model on a GPU.")
+    max_batch: int = Field(
+        8, ge=1, le=1024, description="The most frames that a worker takes at once, and in one run of the model on a GPU."
+    )
     max_wait_s: float = Field(
         0.0,
         ge=0,

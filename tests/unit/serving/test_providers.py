@@ -41,5 +41,7 @@ def test_a_session_that_did_not_start_there() -> None:
     for asked, allowed in (("auto", False), ("cuda", True)):
         found = fallen_back(choose(asked, GPU_BUILD, allowed), CPU, asked, allowed)  # type: ignore[arg-type]
         assert dict(found.reasons) == {"cpu": "runs", "cuda": "did not start", "tensorrt": "not asked for"}
+    cuda = fallen_back(choose("tensorrt", GPU_BUILD, True), CUDA, "tensorrt", True)
+    assert dict(cuda.reasons) == {"cuda": "runs", "tensorrt": "did not start", "cpu": "not asked for"}
     stays = choose("cuda", GPU_BUILD, False)
     assert fallen_back(stays, CUDA, "cuda", False) is stays
