@@ -12,7 +12,15 @@ from serving.problems import KINDS, TYPE_PREFIX
 
 Json = dict[str, Any]
 _REFERENCE = "#/components/schemas/{name}"
-_CONNECTION_PROBLEMS = ("bad-request", "head-too-large", "head-timeout", "too-many-connections", "cross-site", "method-not-allowed", "internal")
+_CONNECTION_PROBLEMS = (
+    "bad-request",
+    "head-too-large",
+    "head-timeout",
+    "too-many-connections",
+    "cross-site",
+    "method-not-allowed",
+    "internal",
+)
 """Of every path: told before a route is reached, or by the server itself."""
 _KEY_PROBLEMS = ("missing-key", "unknown-key", "wrong-scope")
 _FRAME_PROBLEMS = (
