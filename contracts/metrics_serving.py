@@ -35,7 +35,7 @@ CAMERA_PROBLEMS_TOP: Final = Spec(
     "keepsight_serving_camera_problems_top",
     "gauge",
     "Frames a second that were not answered, over the last five to ten minutes, of the 20 worst cameras of each outcome (rejected: cannot be decoded; "
-    "refused, overloaded, failed) and by problem; the only metric with a camera label.",
+    "refused, overloaded, failed, gone) and by problem; the only metric with a camera label.",
     ("camera", "outcome", "problem"),
 )
 STAGE_DURATION: Final = Spec(
