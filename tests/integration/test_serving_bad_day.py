@@ -81,6 +81,7 @@ def _bad_day(serving: ServingProcess, away: Away) -> None:
         Leavers(serving, FRAMES[0], "leaver") as leavers,
     ):
         eventually("answers", lambda: len(honest.answers) > 60)
+        assert serving.metric("keepsight_serving_connections") > len(HONEST)
         before = resident_bytes(serving.pid)
         with away():
             eventually("waiting events", lambda: serving.metric("keepsight_serving_spool_bytes") > 100_000)
