@@ -130,7 +130,7 @@ class Load:
             if self._idle:
                 self.waiting += 1
                 self._idle.popleft().send(at)
-            elif len(self._open) < self.order.connections:
+            elif len(self._open) + len(self._tasks) < self.order.connections:
                 self._connect(loop, at)
             else:
                 self.unsent += 1

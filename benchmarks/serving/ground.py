@@ -12,7 +12,8 @@ from benchmarks.form import Figure
 from benchmarks.serving import bare, material
 from benchmarks.serving.bare import Bare, Kind
 from benchmarks.serving.peers.job import Job
-from benchmarks.serving.servers import Peer, PeerProcess
+from benchmarks.serving.peers.table import Peer
+from benchmarks.serving.servers import PeerProcess
 
 Values = Sequence[float]
 

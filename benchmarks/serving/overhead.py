@@ -7,8 +7,9 @@ from benchmarks.serving import material
 from benchmarks.serving.environments import NotInstalledError
 from benchmarks.serving.ground import Goal, Ground, figure, middle
 from benchmarks.serving.monitoring import in_turn
+from benchmarks.serving.peers.table import PEERS
 from benchmarks.serving.sending import running, sent
-from benchmarks.serving.servers import PEERS, NotStartedError
+from benchmarks.serving.servers import NotStartedError
 
 PART: Final = "overhead"
 _SETTLED: Final = (

@@ -1,7 +1,5 @@
 """The servers that are measured: each started as its own processes, asked until it answers what the bare job answers, and stopped."""
 
-import base64
-import json
 import os
 import shutil
 import signal
@@ -9,25 +7,23 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final, Protocol
-
-import numpy as np
 
 from benchmarks.serving.accounting import Tree
 from benchmarks.serving.client import Order
 from benchmarks.serving.environments import environment
 from benchmarks.serving.material import ROOT, version_folder
 from benchmarks.serving.peers.job import VERSION
+from benchmarks.serving.peers.table import NAIVE, Peer
 from tests.serving_process import ServingProcess
 
 _STARTS_S: Final = 60.0
 _ENDS_S: Final = 20.0
-_PORT_FREE: Final = 3
-"""Ports in a row that a peer may take: HTTP, gRPC, metrics."""
+_PORTS: Final = 3
 CAMERAS: Final = {f"cam-{number:02d}": {"site": "hall", "stream": ("items", "video")[number % 2]} for number in range(32)}
 
 
@@ -88,98 +84,6 @@ class Ours:
             raise NotStartedError(f"serving ended with status {status}")
 
 
-@dataclass(frozen=True)
-class Peer:
-    """How a peer is started and asked. `command` gives its arguments after the environment's python from its folder and port."""
-
-    name: str
-    environment: str
-    command: Callable[[Path, int], list[str]]
-    ready: str
-    path: str
-    encode: Callable[[bytes], bytes] = bytes
-    headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "image/jpeg"})
-    answer: Callable[[bytes], list[float]] = lambda body: list(json.loads(body).values())
-    """The probabilities in an answer's body."""
-
-
-def _script(name: str) -> Callable[[Path, int], list[str]]:
-    return lambda _home, port: ["-m", f"benchmarks.serving.peers.{name}", str(port)]
-
-
-def _upload(content: bytes) -> bytes:
-    head = b'--frame\r\nContent-Disposition: form-data; name="image"; filename="f.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
-    return head + content + b"\r\n--frame--\r\n"
-
-
-def _base64(content: bytes) -> bytes:
-    return json.dumps({"image": base64.b64encode(content).decode()}).encode()
-
-
-def _v2_base64(content: bytes) -> bytes:
-    data = [base64.b64encode(content).decode()]
-    one = {"name": "image", "shape": [1, 1], "datatype": "BYTES", "parameters": {"content_type": "base64"}, "data": data}
-    return json.dumps({"inputs": [one]}).encode()
-
-
-def _v2_probabilities(body: bytes) -> list[float]:
-    """Of an answer in JSON, or in JSON with the tensor in bytes behind it."""
-    said, end = json.JSONDecoder().raw_decode(body.decode("latin-1"))
-    data = said["outputs"][0].get("data", np.frombuffer(body[end:], np.float32))
-    return [float(value) for value in data]
-
-
-def _bentoml(_: Path, port: int) -> list[str]:
-    where = "benchmarks.serving.peers.bentoml_service:Classifier"
-    return ["-m", "bentoml", "serve", where, "--port", str(port), "--host", "127.0.0.1", "--working-dir", str(ROOT)]
-
-
-def _triton(home: Path, port: int) -> list[str]:
-    """Triton's own server out of PyTriton's wheel; the Python backend needs its stub for this Python beside it."""
-    folder = environment("pytriton")
-    (server,) = folder.glob("lib/python*/site-packages/pytriton/tritonserver")
-    stub = server / "backends" / "python" / "triton_python_backend_stub"
-    if not stub.exists():
-        stub.symlink_to(next((server / "python_backend_stubs").glob(f"3.11/{stub.name}")))
-    model = home / "models" / "classifier" / "1"
-    model.mkdir(parents=True)
-    sources = Path(__file__).parent / "peers"
-    shutil.copy(sources / "triton_model.py", model / "model.py")
-    shutil.copy(sources / "triton_config.pbtxt", model.parent / "config.pbtxt")
-    return [
-        str(server / "bin" / "tritonserver"),
-        f"--model-repository={home / 'models'}",
-        f"--backend-directory={server / 'backends'}",
-        f"--http-port={port}",
-        "--http-address=127.0.0.1",
-        "--allow-grpc=false",
-        "--allow-metrics=false",
-    ]
-
-
-_JSON: Final = {"content-type": "application/json"}
-_BINARY: Final = {"content-type": "application/octet-stream", "inference-header-content-length": "0"}
-_V2: Final = "/v2/models/classifier/infer"
-_READY: Final = "/v2/models/classifier/ready"
-PEERS: Final = (
-    Peer(
-        "FastAPI, naive",
-        "fastapi",
-        _script("fastapi_naive"),
-        "/ready",
-        "/predict",
-        _upload,
-        {"content-type": "multipart/form-data; boundary=frame"},
-    ),
-    Peer("FastAPI, 2 workers", "fastapi", _script("fastapi_workers"), "/ready", "/predict"),
-    Peer("LitServe", "litserve", _script("litserve_server"), "/health", "/predict", _base64, _JSON),
-    Peer("BentoML", "bentoml", _bentoml, "/readyz", "/predict"),
-    Peer("MLServer", "mlserver", _script("mlserver_runtime"), _READY, _V2, _v2_base64, _JSON, _v2_probabilities),
-    Peer("PyTriton", "pytriton", _script("pytriton_server"), _READY, _V2, headers=_BINARY, answer=_v2_probabilities),
-    Peer("Triton", "pytriton", _triton, _READY, _V2, headers=_BINARY, answer=_v2_probabilities),
-)
-
-
 class PeerProcess:
     """A peer on a version of a repository, with the job's probabilities of `frame` as the proof that it does the job."""
 
@@ -197,7 +101,7 @@ class PeerProcess:
             "BENTOML_DO_NOT_TRACK": "True",
             "DO_NOT_TRACK": "1",
         }
-        if peer.name != "FastAPI, naive":
+        if peer.name != NAIVE:  # it has what ONNX Runtime does of itself
             variables["OMP_NUM_THREADS"] = "1"
         with (self.home / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -281,5 +185,13 @@ _TOLERANCE: Final = 0.02
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """The first of three free ports in a row: some peers take the next two for gRPC and metrics."""
+    while True:
+        with ExitStack() as stack:
+            first = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            try:
+                for port in range(first + 1, first + _PORTS):
+                    stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            except (OSError, OverflowError):
+                continue
+            return int(first)

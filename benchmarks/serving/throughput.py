@@ -15,8 +15,9 @@ from benchmarks.form import Figure
 from benchmarks.serving import material
 from benchmarks.serving.environments import NotInstalledError
 from benchmarks.serving.ground import Goal, Ground, figure, middle
+from benchmarks.serving.peers.table import PEERS, Peer
 from benchmarks.serving.sending import Outcome, running, sent
-from benchmarks.serving.servers import PEERS, NotStartedError, Ours, Peer, Server
+from benchmarks.serving.servers import NotStartedError, Ours, Server
 
 PART: Final = "throughput"
 CONNECTIONS: Final = (1, 8, 32)

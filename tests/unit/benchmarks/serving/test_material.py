@@ -12,7 +12,7 @@ import pytest
 from benchmarks.serving import material
 from benchmarks.serving.environments import REQUIREMENTS
 from benchmarks.serving.hostile import bombs
-from benchmarks.serving.servers import PEERS
+from benchmarks.serving.peers.table import PEERS
 from contracts import frames as framing
 from contracts.errors import FrameError
 

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.serving import throughput
 from benchmarks.serving.client import Answer, Seen
+from benchmarks.serving.peers.table import PEERS
 from benchmarks.serving.sending import Outcome
-from benchmarks.serving.servers import PEERS
 
 
 class _Ground:
