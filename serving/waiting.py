@@ -42,7 +42,8 @@ class Waiting:
 
     async def outcomes(self, receive: Receive) -> list[Outcome]:
         """How they ended, in the order in which they were queued. The request's body must have been read from `receive`."""
-        heard = asyncio.ensure_future(receive())
+        # Without asking what it is, as ensure_future would, in 3 microseconds more: uvicorn's is a coroutine.
+        heard: asyncio.Task[Message] = self._loop.create_task(receive())  # type: ignore[arg-type]  # ASGI promises less
         heard.add_done_callback(self._hear)
         try:
             return [await frame.outcome for frame in self._frames]
@@ -62,7 +63,7 @@ class Waiting:
         if self._queue.withdraw(frame):
             settle(frame, expired(frame.deadline_s, self._queue.retry_after_s))
 
-    def _hear(self, heard: asyncio.Future[Message]) -> None:
+    def _hear(self, heard: asyncio.Task[Message]) -> None:
         if heard.cancelled() or heard.exception() or heard.result()["type"] != "http.disconnect":
             return
         for frame in self._frames:
