@@ -73,7 +73,8 @@ class ServingSettings(ServiceSettings):
         description="Where the model runs. auto: CUDA where ONNX Runtime has it and it starts, else CPU. Asked for and not there: never ready.",
     )
     cpu_fallback: bool = Field(
-        False, description="Run on CUDA or else on the CPU where what provider asks for cannot be used, instead of never being ready."
+        False,
+        description="Run on CUDA or else on the CPU where what provider asks for cannot be used, instead of never being ready.",
     )
     devices: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0,), min_length=1, max_length=16, description="The numbers of the GPUs to run on; workers are dealt out over them."
