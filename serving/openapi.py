@@ -93,7 +93,9 @@ def _frames(answer: Json) -> Json:
 
 
 def _batch(results: Json) -> Json:
-    content = {"schema": {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}, "minProperties": 1}}
+    content = {
+        "schema": {"type": "object", "additionalProperties": {"contentMediaType": "application/octet-stream"}, "minProperties": 1}
+    }
     return {
         "summary": "Predict many frames",
         "description": f"Each part is one frame, {MAX_FRAMES} at most. A part's name is its camera, or its header Keepsight-Camera says it; its headers "
