@@ -2,18 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.logs import Logger
 from serving import openapi
@@ -52,8 +52,12 @@ def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIAp
     """The ASGI application; with `ring`, the keys of the moment, closed to everyone else."""
     frames = [Route("/v1/frames", edge.frames), Route("/v1/frames/batch", BatchEdge(edge.frames, edge.limits))]
     protocol = [Route("/v2", edge.oip), Mount("/v2", edge.oip)]
-    app = Starlette(routes=[*frames, *protocol, _labels(edge), *_health(edge)], exception_handlers=_problems(edge.instruments))
-    app.router.redirect_slashes = False
+    app = FastAPI(
+        routes=[*frames, *protocol, _labels(edge), *_health(edge)],
+        exception_handlers=_problems(edge.instruments),
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     guarded = app if ring is None else Guard(app, ring, edge.instruments, Logger("serving"))
     return Counted(_says_goodbye(_no_pages(guarded, edge.instruments), edge.leaving), edge.instruments, edge.traces)
 
@@ -99,18 +103,16 @@ def _health(edge: Edge) -> list[Route]:
     return [Route(path, answer) for path, answer in routes.items()]
 
 
-def _problems(instruments: Instruments) -> dict[Any, ExceptionHandler]:
+def _problems(instruments: Instruments) -> dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]:
     """What is told when a route raises."""
 
-    async def problem(request: Request, error: Exception) -> Response:
-        assert isinstance(error, ProblemError)
+    async def problem(request: Request, error: ProblemError) -> Response:
         return problem_response(request.scope, error, instruments)
 
     async def gone(_: Request, __: Exception) -> Response:
         return Response(status_code=400)  # nobody hears it
 
-    async def other(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
+    async def other(request: Request, error: HTTPException) -> Response:
         path = request.scope["path"][:128]  # request.url stands on the Host header, which can be anything
         if error.status_code == 405:
             allow = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
