@@ -13,8 +13,8 @@ from serving.spool import Spool
 
 BATCH: Final = 500
 """Records in one publish: on the embedded log a commit costs an fsync, which a few hundred share."""
-_LINGER_S: Final = 0.1
-"""Rest after a publish that did not fill a batch: at 60 frames a second six events share what a publish costs, 1 ms of CPU and an fsync."""
+_LINGER_S: Final = 0.2
+"""Rest after a publish that did not fill a batch: at 60 frames a second twelve events share what a publish costs, 1 ms of CPU and an fsync."""
 _IDLE_S: Final = 0.5
 _FIRST_RETRY_S: Final = 0.2
 _LAST_RETRY_S: Final = 5.0
