@@ -8,7 +8,7 @@ from benchmarks.serving.environments import NotInstalledError
 from benchmarks.serving.ground import Goal, Ground, figure, middle
 from benchmarks.serving.monitoring import in_turn
 from benchmarks.serving.peers.table import PEERS
-from benchmarks.serving.sending import running, sent
+from benchmarks.serving.sending import Outcome, running, sent
 from benchmarks.serving.servers import NotStartedError
 
 PART: Final = "overhead"
@@ -29,7 +29,9 @@ def figures(quick: bool) -> list[Figure]:
     watched, unwatched = in_turn(ground, seconds, rounds)
     jobs.append(ground.bare("job", seconds))
     job = middle([one.cpu_ms for one in jobs])
-    peers = _peers(ground, seconds, job)
+    others = _peers(ground, seconds)
+    peers = {name: one.cpu_ms - job if one else None for name, one in others.items()}
+    rates = {name: one.rate if one else None for name, one in others.items()}
     model = ground.bare("ort", seconds)
     return [
         figure(
@@ -37,19 +39,19 @@ def figures(quick: bool) -> list[Figure]:
         ),
         figure(PART, "the same without monitoring", "ms / frame", [one.cpu_ms - job for one in unwatched], peers=peers),
         figure(PART, "decoding and model", "ms / frame", [one.cpu_ms for one in jobs], peers={"the model alone": model.cpu_ms}),
-        figure(PART, "throughput, 8 connections", "frames / s", [one.rate for one in watched]),
+        figure(PART, "throughput, 8 connections", "frames / s", [one.rate for one in watched], peers=rates),
         figure(PART, "p50, 8 connections", "ms", [one.latency_ms(50) for one in watched]),
         figure(PART, "p99, 8 connections", "ms", [one.latency_ms(99) for one in watched]),
     ]
 
 
-def _peers(ground: Ground, seconds: float, job_ms: float) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
+def _peers(ground: Ground, seconds: float) -> dict[str, Outcome | None]:
+    found: dict[str, Outcome | None] = {}
     for peer in PEERS:
         try:
             with running(ground.peer(peer)) as server:
                 sent(server, ground.frames, 8, 1.0)
-                found[peer.name] = sent(server, ground.frames, 8, seconds).cpu_ms - job_ms
+                found[peer.name] = sent(server, ground.frames, 8, seconds)
         except (NotInstalledError, NotStartedError) as error:
             found[peer.name] = None
             CAVEATS.append(f"overhead: {peer.name} was not measured. {' '.join(str(error).split())[-300:]}")

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -132,16 +132,13 @@ class PeerProcess:
         )
 
     def stop(self) -> None:
-        """SIGTERM to its session, SIGKILL to what is left of it after a while."""
-        for one in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, one)
-            except ProcessLookupError:
-                break
-            try:
-                self._process.wait(_ENDS_S)
-            except subprocess.TimeoutExpired:
-                continue
+        """SIGTERM, and SIGKILL to what is left of its session after a while."""
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_ENDS_S)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _ask(

@@ -1,6 +1,7 @@
 # mypy: disable-error-code="import-not-found, misc, no-any-return, no-any-unimported, untyped-decorator"
 """PyTriton: two instances, dynamic batches of up to eight, the frame as a binary tensor."""
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,7 @@ def instance() -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # otherwise it leaves its shared memory behind
     port = int(sys.argv[1])
     config = TritonConfig(http_port=port, grpc_port=port + 1, metrics_port=port + 2, allow_grpc=False, allow_metrics=False)
     with Triton(config=config) as triton:
