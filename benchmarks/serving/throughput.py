@@ -35,7 +35,7 @@ _SETTLED: Final = (
     "process; the peers score only. All use contracts.frames to decode and fit, one-thread sessions and two workers, but for `FastAPI, naive`, which "
     "leaves ONNX Runtime its defaults.",
     "throughput: `the model's share of the CPU` is the ceiling's CPU for an image by all that server and client take for a frame: the share of the ceiling "
-    "that two full cores allow, and the one of the two that another load on the machine does not move.",
+    "that two full cores allow, and the one of the two that another load on the machine moves less; on virtual cores it moves that too.",
     "throughput: LitServe and MLServer take frames in base64 inside JSON, as their users send them; the others take the raw bytes. LitServe, MLServer and "
     "PyTriton form batches of up to 8, Triton native and FastAPI none: on a CPU a batch gains nothing.",
     "throughput: the value is the median over visits, its interval the least and the greatest visit. RSS adds up the processes and counts pages that they "
