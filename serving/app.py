@@ -50,15 +50,16 @@ class Edge:
 
 def application(edge: Edge, ring: Callable[[], KeyRing] | None = None) -> ASGIApp:
     """The ASGI application; with `ring`, the keys of the moment, closed to everyone else."""
-    frames = [Route("/v1/frames", edge.frames), Route("/v1/frames/batch", BatchEdge(edge.frames, edge.limits))]
+    batch = Route("/v1/frames/batch", BatchEdge(edge.frames, edge.limits))
     protocol = [Route("/v2", edge.oip), Mount("/v2", edge.oip)]
     app = FastAPI(
-        routes=[*frames, *protocol, _labels(edge), *_health(edge)],
+        routes=[batch, *protocol, _labels(edge), *_health(edge)],
         exception_handlers=_problems(edge.instruments),
         openapi_url=None,
         redirect_slashes=False,
     )
-    guarded = app if ring is None else Guard(app, ring, edge.instruments, Logger("serving"))
+    routed = _straight(edge.frames, app, edge.instruments)
+    guarded = routed if ring is None else Guard(routed, ring, edge.instruments, Logger("serving"))
     return Counted(_says_goodbye(_no_pages(guarded, edge.instruments), edge.leaving), edge.instruments, edge.traces)
 
 
@@ -122,10 +123,31 @@ def _problems(instruments: Instruments) -> dict[int | type[Exception], Callable[
         return problem_response(request.scope, found, instruments)
 
     async def failed(request: Request, _: Exception) -> Response:
-        bug = ProblemError("internal", "the server failed on this request and logged why")
-        return problem_response(request.scope, bug, instruments)
+        return problem_response(request.scope, _bug(), instruments)
 
     return {ProblemError: problem, ClientGoneError: gone, HTTPException: other, Exception: failed}
+
+
+def _bug() -> ProblemError:
+    return ProblemError("internal", "the server failed on this request and logged why")
+
+
+def _straight(frames: ASGIApp, app: ASGIApp, instruments: Instruments) -> ASGIApp:
+    """Frames go past the framework: its layers take 25 microseconds a request, more than the event and the journal."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/v1/frames":
+            await app(scope, receive, send)
+            return
+        try:
+            await frames(scope, receive, send)
+        except Exception:
+            problem = _bug()
+            count(problem, instruments)
+            await send_problem(send, scope, problem)
+            raise  # uvicorn logs it
+
+    return wrapped
 
 
 def _no_pages(app: ASGIApp, instruments: Instruments) -> ASGIApp:
