@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -12,9 +13,11 @@ from tests.serving_process import Load, ServingProcess, eventually
 from tests.small_model import photographs, publish_small_version, set_channels
 
 MINUTES = 10
-SETTLED = 2
-"""Minutes after which caches are full and both versions have been loaded: what memory is compared with."""
-MOST_GROWTH = 8 << 20
+SPAN = 3
+"""Minutes whose mean is compared with that of as many before them: single ones swing by 5 MiB with what the allocator gives back after a swap. By then what
+is remembered is at its bounds (4,096 cards of sampled frames: so many are sampled)."""
+MOST_GROWTH = 4 << 20
+MOST_HELD = 250 << 20
 FRAMES, _ = photographs(16)
 HONEST = ("line-1", "line-2", "gate")
 
@@ -23,7 +26,7 @@ HONEST = ("line-1", "line-2", "gate")
 @pytest.mark.timeout(60 * MINUTES + 120)
 def test_memory_is_flat_over_ten_minutes(tmp_path: Path) -> None:
     cameras = {name: {"site": "hall", "stream": "video" if name == "gate" else "items"} for name in (*HONEST, "garbage", "leaver")}
-    serving = ServingProcess(tmp_path, cameras=cameras, frame_store_max_bytes=64 << 20)
+    serving = ServingProcess(tmp_path, cameras=cameras, sample_share=0.6, frame_store_max_bytes=64 << 20)
     publish_small_version(serving.repository)
     publish_small_version(serving.repository, version="2", seed=2, champion=False)
     serving.start()
@@ -48,4 +51,5 @@ def test_memory_is_flat_over_ten_minutes(tmp_path: Path) -> None:
     assert not honest.broken
     assert not honest.refused
     assert not garbage.broken
-    assert held[-1] - held[SETTLED - 1] < MOST_GROWTH, held
+    assert mean(held[-SPAN:]) - mean(held[-2 * SPAN : -SPAN]) < MOST_GROWTH, held
+    assert max(held) < MOST_HELD, held
