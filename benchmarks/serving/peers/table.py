@@ -65,8 +65,8 @@ def _triton(home: Path, port: int) -> list[str]:
     folder = environment("pytriton")
     (server,) = folder.glob("lib/python*/site-packages/pytriton/tritonserver")
     stub = server / "backends" / "python" / "triton_python_backend_stub"
-    if not stub.exists():
-        stub.symlink_to(next((server / "python_backend_stubs").glob(f"3.11/{stub.name}")))
+    stub.unlink(missing_ok=True)
+    stub.symlink_to(Path("..", "..", "python_backend_stubs", "3.11", stub.name))
     model = home / "models" / "classifier" / "1"
     model.mkdir(parents=True)
     sources = Path(__file__).parent
