@@ -21,32 +21,32 @@ from contracts.ports import Bus
 from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
 from serving.app import Edge, application
-from serving.connection import Bounds
-from serving.edge_frames import FrameEdge, Limits
-from serving.frame import Deliver, deliver_on
-from serving.gate import Gate
-from serving.instruments import Instruments
-from serving.journal import Journal
-from serving.keeper import Keeper
-from serving.labels import Labels
-from serving.oip_edge import OipEdge
-from serving.oip_infer import Inference
-from serving.oip_stats import Statistics
-from serving.publisher import Publisher
-from serving.queue import FrameQueue
-from serving.rate import Rates
-from serving.registry import Lineup, Registry
-from serving.renewal import Renewal
+from serving.delivery.journal import Journal
+from serving.delivery.publisher import Publisher
+from serving.delivery.spool import Spool
+from serving.edge.frames import FrameEdge, Limits
+from serving.edge.labels import Labels
+from serving.models.registry import Lineup, Registry
+from serving.models.runtime import How, Runtime
+from serving.models.served import open_served
+from serving.oip.edge import OipEdge
+from serving.oip.infer import Inference
+from serving.oip.stats import Statistics
+from serving.queueing.frame import Deliver, deliver_on
+from serving.queueing.queue import FrameQueue
 from serving.responses import count
-from serving.runtime import How, Runtime
-from serving.sampling import Sampler
-from serving.seen import Eye
-from serving.served import open_served
-from serving.server import allow_connections, serve, server_for
+from serving.scoring.keeper import Keeper
+from serving.scoring.sampling import Sampler
+from serving.scoring.seen import Eye
+from serving.scoring.worker import Desk, Worker
 from serving.settings import ServingSettings
-from serving.spool import Spool
-from serving.trace import Traces, tracing_to
-from serving.worker import Desk, Worker
+from serving.telemetry.instruments import Instruments
+from serving.telemetry.trace import Traces, tracing_to
+from serving.transport.connection import Bounds
+from serving.transport.gate import Gate
+from serving.transport.rate import Rates
+from serving.transport.renewal import Renewal
+from serving.transport.server import allow_connections, serve, server_for
 
 ABOUT = "Answers cameras' frames with predictions, and streams every prediction with the frame's statistics to the log."
 _WORKERS_END_S = 60.0

@@ -17,18 +17,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.logs import Logger
 from serving import openapi
-from serving.body import ClientGoneError, check_head, read_body
-from serving.edge_batch import BatchEdge
-from serving.edge_frames import FrameEdge, Limits
-from serving.guard import Guard
-from serving.instruments import Instruments
-from serving.keys import KeyRing
-from serving.labels import Labels
-from serving.oip_edge import OipEdge
+from serving.edge.batch import BatchEdge
+from serving.edge.frames import FrameEdge, Limits
+from serving.edge.labels import Labels
+from serving.oip.edge import OipEdge
 from serving.problems import ProblemError
-from serving.requests import Counted
 from serving.responses import count, problem_response, send_problem
-from serving.trace import Traces
+from serving.telemetry.instruments import Instruments
+from serving.telemetry.requests import Counted
+from serving.telemetry.trace import Traces
+from serving.transport.body import ClientGoneError, check_head, read_body
+from serving.transport.guard import Guard
+from serving.transport.keys import KeyRing
 
 MAX_LABEL_REQUESTS: Final = 8
 """In hand at one time, each with a body of up to max_body_bytes."""

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 import msgspec
 
-from serving import oip_openapi
-from serving.edge_batch import MAX_FRAMES, Results
-from serving.frame import Answer
-from serving.labels import MAX_LABELS, LabelPost, LabelsTaken
+from serving.edge.batch import MAX_FRAMES, Results
+from serving.edge.labels import MAX_LABELS, LabelPost, LabelsTaken
+from serving.oip import openapi as oip_openapi
 from serving.problems import KINDS, TYPE_PREFIX
+from serving.queueing.frame import Answer
 
 Json = dict[str, Any]
 _REFERENCE = "#/components/schemas/{name}"

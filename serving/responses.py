@@ -5,8 +5,8 @@ import json
 from starlette.responses import Response
 from starlette.types import Scope, Send
 
-from serving.instruments import Instruments
 from serving.problems import ProblemError
+from serving.telemetry.instruments import Instruments
 
 JSON = [("content-type", "application/json")]
 

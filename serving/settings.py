@@ -9,7 +9,7 @@ from contracts.events import Stream
 from contracts.frames import MAX_BYTES, MAX_PIXELS
 from contracts.ids import checked_name
 from contracts.settings import ServiceSettings
-from serving.providers import Precision, Provider
+from serving.models.providers import Precision, Provider
 
 MIB: Final = 1 << 20
 CameraName = Annotated[str, AfterValidator(lambda name: checked_name("camera", name))]

@@ -4,7 +4,7 @@ import subprocess
 
 import onnxruntime as ort
 
-from serving.providers import NAMES
+from serving.models.providers import NAMES
 
 
 def missing() -> str | None:

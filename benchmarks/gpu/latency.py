@@ -9,8 +9,8 @@ from benchmarks.form import Figure
 from benchmarks.gpu.measure import times_ms
 from benchmarks.gpu.modes import BATCHES, bare, frames_of, modes
 from benchmarks.gpu.subject import repository, subject
-from serving.runtime import Runtime
-from serving.served import open_served
+from serving.models.runtime import Runtime
+from serving.models.served import open_served
 
 CAVEATS: Final = ("One caller on an idle GPU; value is the median, low and high are the 1st and 99th percentile of the runs.",)
 

@@ -6,8 +6,8 @@ from benchmarks.form import Figure
 from benchmarks.gpu.devices import memory_mib, name
 from benchmarks.gpu.modes import MOST, frames_of, modes
 from benchmarks.gpu.subject import repository, subject
-from serving.runtime import Runtime
-from serving.served import Served, open_served
+from serving.models.runtime import Runtime
+from serving.models.served import Served, open_served
 
 CAVEATS: Final = (
     "Memory as nvidia-smi tells it, of all processes on the GPU; the first mode's figure holds CUDA's own context, some hundreds of MiB. Earlier modes are "

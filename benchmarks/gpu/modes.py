@@ -11,10 +11,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from contracts.repository import Version
-from serving.half import halved
-from serving.providers import NAMES, Place
-from serving.runners import buckets_to
-from serving.runtime import How, providers
+from serving.models.half import halved
+from serving.models.providers import NAMES, Place
+from serving.models.runners import buckets_to
+from serving.models.runtime import How, providers
 
 MOST: Final = 64
 BATCHES: Final = buckets_to(MOST)

@@ -7,8 +7,8 @@ from benchmarks.form import Figure
 from benchmarks.gpu.measure import rate, spread
 from benchmarks.gpu.modes import BATCHES, bare, frames_of, modes
 from benchmarks.gpu.subject import repository, subject
-from serving.runtime import Runtime
-from serving.served import open_served
+from serving.models.runtime import Runtime
+from serving.models.served import open_served
 
 CAVEATS: Final = (
     "Frames are prepared beforehand: decoding is not part of these figures. Both sides copy every frame to the GPU and its answer back; ours turns scores "

@@ -13,7 +13,7 @@ from contracts import frames
 from contracts.events import AnyEvent
 from contracts.statistics import NUMERIC, ImageStatistics
 from serving import __main__ as serving
-from serving.journal import Journal
+from serving.delivery.journal import Journal
 
 _NONE = ImageStatistics(**dict.fromkeys(NUMERIC, 0.0), phash="0" * 16)
 

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.gpu import devices
 from contracts.repository import ModelRepository, Version
-from serving.runtime import How, Runtime
-from serving.served import Served, open_served
+from serving.models.runtime import How, Runtime
+from serving.models.served import Served, open_served
 from tests.serving_process import ServingProcess
 from tests.small_model import photographs, publish_small_version
 

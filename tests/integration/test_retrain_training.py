@@ -32,8 +32,8 @@ from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest
 from retrain.rework import Rework, gather, refit
 from retrain.steps import Steps
 from retrain.trial import judge
-from serving.runtime import How, Runtime
-from serving.served import open_served
+from serving.models.runtime import How, Runtime
+from serving.models.served import open_served
 from tests import digits
 from tests.digits import Digit
 

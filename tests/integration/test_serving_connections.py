@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.connection import MAX_AHEAD, MAX_HEAD_BYTES, MAX_HEADERS
+from serving.transport.connection import MAX_AHEAD, MAX_HEAD_BYTES, MAX_HEADERS
 from tests.serving_process import PATIENCE_S, ServingProcess, eventually
 from tests.small_model import photographs, publish_small_version
 

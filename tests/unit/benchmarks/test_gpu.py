@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.gpu import devices, latency, measure, memory, modes, throughput
 from contracts.repository import ModelRepository, Version
-from serving.runtime import How
+from serving.models.runtime import How
 from tests.small_model import publish_small_version
 
 

@@ -1,5 +1,6 @@
 """Ids sort by time, hold it, and names that would become a path elsewhere are refused."""
 
+import multiprocessing
 import uuid
 
 import pytest
@@ -23,6 +24,12 @@ def test_an_id_is_a_uuid7_that_holds_its_millisecond(now: float) -> None:
 @given(MOMENTS, st.floats(0.002, 1e6))
 def test_ids_sort_by_time(now: float, later: float) -> None:
     assert new_id(now) < new_id(now + later)
+
+
+def test_a_forked_process_makes_other_ids() -> None:
+    with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
+        made = pool.map(new_id, [1.0] * 4, chunksize=1)
+    assert len({new_id(1.0), *made}) == 5
 
 
 def test_ids_of_one_millisecond_differ() -> None:

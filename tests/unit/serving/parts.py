@@ -10,12 +10,12 @@ from contracts import frames as framing
 from contracts.channels import Channels
 from contracts.ids import new_id
 from contracts.repository import ModelRepository
-from serving.frame import Frame, Outcome
-from serving.instruments import Instruments
-from serving.registry import Lineup
-from serving.runtime import How, Runtime
-from serving.served import Served, open_served
+from serving.models.registry import Lineup
+from serving.models.runtime import How, Runtime
+from serving.models.served import Served, open_served
+from serving.queueing.frame import Frame, Outcome
 from serving.settings import Camera
+from serving.telemetry.instruments import Instruments
 from tests.small_model import publish_small_version
 
 NOW = 1_767_225_600.0

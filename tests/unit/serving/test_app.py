@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from serving import openapi
 from serving.app import MAX_LABEL_REQUESTS, Edge, application
-from serving.edge_frames import Limits
+from serving.edge.frames import Limits
 from tests.unit.serving import parts
 
 LIMITS = Limits(1 << 20, 1 << 20, 60.0, 60.0)

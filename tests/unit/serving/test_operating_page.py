@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 ROWS = [line.split("|")[1] for line in (ROOT / "docs" / "operating-serving.md").read_text().splitlines() if line.startswith("| `")]
 LINES = [name for row in ROWS for name in re.findall(r"`([a-z_]+)`", row)]
-CODE = "".join(path.read_text() for path in sorted((ROOT / "serving").glob("*.py")))
+CODE = "".join(path.read_text() for path in sorted((ROOT / "serving").rglob("*.py")))
 
 
 @pytest.mark.parametrize("name", LINES)

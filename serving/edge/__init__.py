@@ -1,0 +1,1 @@
+"""The routes: what they take, what they refuse and how they say it."""

@@ -1,0 +1,179 @@
+"""POST v2/models/NAME[/versions/VERSION]/infer: the frames of a tensor on the same road as those of /v1/frames.
+
+A request is of one camera, named in the query, in a header, in the request's parameters, or by the setting v2_camera. All its frames are answered by one
+version, the camera's or the one that the path names, and each gives an event. What a full queue or a wrong head decides is told before the body is read.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Receive, Scope
+
+from contracts.predictions import Variant
+from serving.edge.admission import Admitted, said
+from serving.edge.frames import FrameEdge, Limits, about
+from serving.models.registry import Lineup
+from serving.models.served import Served
+from serving.oip import model, wire
+from serving.oip.model import Bounds, Picture, numbered
+from serving.oip.stats import Statistics
+from serving.oip.wire import Output, Parameters, Request
+from serving.problems import ProblemError
+from serving.queueing.frame import Answer, Frame, Outcome
+from serving.telemetry import trace
+from serving.transport.body import ClientGoneError, check_head, read_body
+from serving.transport.guard import key_of
+
+_WORDS: Final = ("camera", "captured_at", "deadline_ms")
+_MAX_TIMEOUT_US: Final = 600_000_000
+Reply = tuple[list[tuple[str, str]], bytes]
+"""The headers and the body of a 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A request whose frames may be queued, and what it asks of them: the outputs, `binary` where they do not say themselves."""
+
+    id: str | None
+    asked: list[Output]
+    binary: bool
+    admitted: Admitted
+    frames: list[Frame]
+    served: Served
+
+
+class Inference:
+    """`camera` is whose frames those are that name none ("" refuses them). `lineup` gives the versions in service, `clock` Unix seconds."""
+
+    def __init__(
+        self,
+        name: str,
+        frames: FrameEdge,
+        limits: Limits,
+        max_frames: int,
+        camera: str,
+        lineup: Callable[[], Lineup | None],
+        statistics: Statistics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._name, self._frames, self._limits, self._camera = name, frames, limits, camera
+        self.max_frames = max_frames
+        self._bounds = Bounds(max_frames, limits.max_body_bytes, limits.max_pixels)
+        self._lineup, self._statistics, self._clock = lineup, statistics, clock
+
+    async def answer(self, scope: Scope, receive: Receive, version: str, start: float) -> Reply | ProblemError:
+        """Answer one request, and count it; `version` is what the path names, "" for the camera's. Raises ClientGoneError."""
+        words = {name: value for name, value in said(scope["query_string"], scope["headers"]).items() if name in _WORDS}
+        try:
+            taken = await self._taken(scope, receive, words, version, start)
+        except ProblemError as problem:
+            self._frames.count(problem, words.get("camera", self._camera))
+            if isinstance(problem, ClientGoneError):
+                raise
+            return problem
+        outcomes = await self._frames.answered(taken.frames, receive)
+        self._count(taken, outcomes, start)
+        for outcome in outcomes:
+            if isinstance(outcome, ClientGoneError):
+                raise outcome
+        if (traced := trace.of(scope)) is not None:
+            traced.about |= about(outcomes[0], taken.admitted.camera_name)
+        problems = [numbered(one, number, len(outcomes)) for number, one in enumerate(outcomes, 1) if isinstance(one, ProblemError)]
+        return problems[0] if problems else self._reply(taken, [one for one in outcomes if isinstance(one, Answer)])
+
+    async def _taken(self, scope: Scope, receive: Receive, words: dict[str, str], version: str, start: float) -> _Taken:
+        """The request's frames, with a slot in the queue reserved for each. Raises ProblemError and ClientGoneError."""
+        received_at, key = self._clock(), key_of(scope)
+        length = wire.json_length(scope["headers"])
+        admitted = self._frames.admit(words, key, received_at, start) if words.get("camera") else None
+        check_head(scope["headers"], self._limits.max_body_bytes)
+        versions_of(self._lineup(), self._name, version)
+        held = [admitted.camera_name if admitted else ""]
+        self._frames.reserve(held[0])
+        try:
+            body = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
+            request, pictures = self._read(body, length)
+            asked, binary = model.outputs(request), model.flag(request.parameters, "binary_data_output", length == 0)
+            words = self._words(request.parameters) | words
+            if admitted is None:
+                admitted = self._frames.admit(_named(words), key, received_at, start)
+                self._frames.release(held.pop())
+            for _ in pictures[1:]:
+                self._frames.admit(words, key, received_at, start)
+            while len(held) < len(pictures):
+                self._frames.reserve(admitted.camera_name)
+                held.append(admitted.camera_name)
+            self._frames.check_deadline(admitted, start)
+            pinned = self._pinned(version, admitted.camera_name)
+            traced = trace.of(scope)
+            frames = [self._frames.frame(admitted, received_at, start, header, content, traced) for header, content in pictures]
+        except BaseException:
+            for camera in held:
+                self._frames.release(camera)
+            raise
+        for frame in frames:
+            frame.pinned = pinned
+        return _Taken(request.id, asked, binary, admitted, frames, pinned[0])
+
+    def _reply(self, taken: _Taken, answers: list[Answer]) -> Reply:
+        version = taken.served.version
+        head = {"model_name": self._name, "model_version": version, **({"id": taken.id} if taken.id else {})}
+        scores = [frame.scores for frame in taken.frames if frame.scores]
+        return wire.reply(head, model.tensors(taken.asked, taken.binary, answers, scores, taken.served.manifest.labels))
+
+    def _read(self, body: bytes, length: int | None) -> tuple[Request, list[Picture]]:
+        if length == 0:
+            return Request(()), model.encoded([body], self._bounds)
+        request = wire.parse(body, length)
+        return request, model.pictures(request, self._bounds)
+
+    def _words(self, parameters: Parameters | None) -> dict[str, str]:
+        """What the request's parameters say, as a query would; Triton's `timeout` (microseconds) is the deadline where no other is given."""
+        given = parameters or {}
+        found = {name: str(given[name]) for name in _WORDS if given.get(name) is not None}
+        timeout = given.get("timeout")
+        if "deadline_ms" not in found and type(timeout) is int and timeout > 0:
+            found["deadline_ms"] = f"{min(timeout, _MAX_TIMEOUT_US) / 1000:g}"
+        return {"camera": self._camera} | found
+
+    def _pinned(self, version: str, camera: str) -> tuple[Served, Variant]:
+        lineup = self._lineup()
+        versions = versions_of(lineup, self._name, version)
+        return versions[version] if version or lineup is None else lineup.answering(camera)
+
+    def _count(self, taken: _Taken, outcomes: list[Outcome], start: float) -> None:
+        now = time.perf_counter()
+        for outcome in outcomes:
+            self._frames.count(outcome, taken.admitted.camera_name)
+        answered = all(isinstance(outcome, Answer) for outcome in outcomes)
+        begun = min((frame.begun_at for frame in taken.frames if frame.begun_at), default=now)
+        self._statistics.add(taken.served.version, len(outcomes) if answered else 0, begun - start, now - begun, self._clock())
+
+
+def _named(words: dict[str, str]) -> dict[str, str]:
+    """What is said of the frames, if it names their camera. Raises ProblemError."""
+    if not words.get("camera"):
+        raise ProblemError(
+            "missing-camera",
+            "name the camera whose frames these are: the request's parameter `camera`, ?camera=NAME, or the header Keepsight-Camera; "
+            "or let [serving] v2_camera say whose they are when nobody does",
+        )
+    return words
+
+
+def versions_of(lineup: Lineup | None, name: str, version: str = "") -> dict[str, tuple[Served, Variant]]:
+    """The versions that answer, the champion first; the shadow answers nobody. Raises ProblemError where there is none, or `version` is none of them."""
+    if lineup is None:
+        raise ProblemError("not-ready", f"no version of model {name!r} is ready; try again soon", retry_after_s=1)
+    channels = lineup.channels
+    found: dict[str, tuple[Served, Variant]] = {channels.champion: (lineup.champion, "champion")}
+    if channels.candidate:
+        found.setdefault(channels.candidate, (lineup.versions[channels.candidate], "candidate"))
+    if version and version not in found:
+        known = ", ".join(found)
+        raise ProblemError(
+            "unknown-model", f"Request for unknown model: {name!r} version {version[:64]} is not found; {known} is in service"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""What serving says of itself: metrics, traces, the worst cameras."""
