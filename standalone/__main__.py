@@ -42,7 +42,7 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
 
 
 def _key(arguments: Sequence[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "serving.key_command", *arguments], check=False).returncode
+    return subprocess.run([sys.executable, "-m", "serving.transport.key_command", *arguments], check=False).returncode
 
 
 HANDED_OVER: Final = {"import-model": import_model.run, "backtest": backtest.run, "key": _key}
