@@ -8,7 +8,10 @@ from prometheus_client import CollectorRegistry
 
 from contracts import frames as framing
 from contracts.channels import Channels
+from contracts.events import Sample
+from contracts.frame_store import StoredFrame, frame_path
 from contracts.ids import new_id
+from contracts.predictions import Scored
 from contracts.repository import ModelRepository
 from serving.models.registry import Lineup
 from serving.models.runtime import How, Runtime
@@ -29,6 +32,22 @@ def instruments() -> Instruments:
 def value(of: Instruments, name: str, **labels: str) -> float:
     """A metric's value; 0 when it was never touched."""
     return of.registry.get_sample_value(f"keepsight_serving_{name}", labels) or 0.0
+
+
+def card(said: Scored, number: int = 0, sample: Sample = "uniform") -> StoredFrame:
+    """The card of a sampled frame, `number` seconds after NOW."""
+    frame_id = new_id(NOW + number)
+    return StoredFrame(
+        frame_id=frame_id,
+        model="small",
+        camera="c",
+        site="s",
+        captured_at=1.0,
+        codec="jpeg",
+        sample=sample,
+        predictions=(said,),
+        path=frame_path("small", frame_id, "jpeg"),
+    )
 
 
 def frame(content: bytes, camera: str = "line-1", kind: Camera | None = None, number: int = 0) -> Frame:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from contracts.events import FrameLabelled
-from contracts.frame_store import FrameStore, StoredFrame, frame_path
+from contracts.frame_store import FrameStore, StoredFrame
 from contracts.ids import new_id
 from contracts.logs import Logger
 from contracts.predictions import Box, BoxesTruth, ClassTruth, Detections, Prediction, Scored, classification
@@ -22,20 +22,7 @@ KNOWN = ("cat", "dog")
 
 
 def _card(prediction: Prediction | None = None) -> StoredFrame:
-    frame_id = new_id(parts.NOW)
-    said = Scored("1", "champion", prediction or classification(KNOWN, [0.9, 0.1]))
-    path = frame_path("small", frame_id, "jpeg")
-    return StoredFrame(
-        frame_id=frame_id,
-        model="small",
-        camera="c",
-        site="s",
-        captured_at=1.0,
-        codec="jpeg",
-        sample="uncertain",
-        predictions=(said,),
-        path=path,
-    )
+    return parts.card(Scored("1", "champion", prediction or classification(KNOWN, [0.9, 0.1])), sample="uncertain")
 
 
 class House:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import StoreError
-from contracts.frame_store import FrameStore, StoredFrame, frame_path
-from contracts.ids import new_id
+from contracts.frame_store import FrameStore, StoredFrame
 from contracts.logs import Logger
 from contracts.predictions import Scored, classification
 from serving.scoring import keeper as keeping
@@ -19,19 +18,7 @@ SAID = Scored("1", "champion", classification(("a", "b"), [0.9, 0.1]))
 
 
 def _card(number: int = 0) -> StoredFrame:
-    frame_id = new_id(parts.NOW + number)
-    path = frame_path("small", frame_id, "jpeg")
-    return StoredFrame(
-        frame_id=frame_id,
-        model="small",
-        camera="c",
-        site="s",
-        captured_at=1.0,
-        codec="jpeg",
-        sample="uniform",
-        predictions=(SAID,),
-        path=path,
-    )
+    return parts.card(SAID, number)
 
 
 class Store(FrameStore):
