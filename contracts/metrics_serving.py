@@ -41,9 +41,9 @@ CAMERA_PROBLEMS_TOP: Final = Spec(
 STAGE_DURATION: Final = Spec(
     "keepsight_serving_stage_duration_seconds",
     "histogram",
-    "Time in one stage. Of one frame: read (its body arrives), queue (it waits), decode, preprocess (fit and statistics), reply (from its outcome to the "
-    "end of its answer); read and reply of those sent alone to /v1/frames. Of one batch: infer, journal (its events to the spool), publish (a batch of "
-    "events to the log).",
+    "Time in one stage. Of one request with frames, one or many: read (its body arrives), reply (from the outcome of its last frame to the end of its "
+    "answer). Of one frame: queue (it waits), decode, preprocess (fit and statistics). Of one batch: infer, journal (its events to the spool), publish "
+    "(a batch of events to the log).",
     ("stage",),
     _SECONDS,
 )

@@ -69,6 +69,22 @@ def admit(
     return Admitted(name, camera, captured_at, deadline_s, frame_id)
 
 
+def frame_ids(text: str, count: int, camera: str, received_at: float) -> list[str]:
+    """The ids of `count` frames of a camera (see Admitted.frame_id) from those that their sender gave, one for each with commas between; "": it gave none.
+
+    Raises ProblemError.
+    """
+    if not text:
+        return [""] * count
+    given = [one.strip().lower() for one in text.split(",", count)]
+    if len(given) != count or len(set(given)) != count:
+        raise ProblemError(
+            "bad-frame-id",
+            f"frame_id is {text[:64]!r}; send {count} UUIDv7 that differ, with commas between: one for each frame of the request, in their order",
+        )
+    return [_frame_id(one, camera, received_at) for one in given]
+
+
 def captured(text: str) -> float:
     """Unix seconds of a capture time given as Unix seconds or RFC 3339. Raises ProblemError."""
     try:

@@ -14,7 +14,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from serving.edge.admission import Admitted, said
-from serving.edge.frames import FrameEdge, Limits
+from serving.edge.frames import FrameEdge, Limits, last_decided
 from serving.edge.multipart import Parts, boundary_of, name_of
 from serving.problems import ProblemError
 from serving.queueing.frame import Answer, Frame, Outcome
@@ -69,7 +69,7 @@ class BatchEdge:
             {name: words[name] for name in _OF_ALL if words.get(name)}, key_of(scope), time.perf_counter(), trace.of(scope)
         )
         try:
-            outcomes = await self._outcomes(scope, receive, request)
+            outcomes, decided_at = await self._outcomes(scope, receive, request)
         except ProblemError as problem:
             self._frames.count(problem, words.get("camera", ""))
             if not isinstance(problem, ClientGoneError):
@@ -78,9 +78,13 @@ class BatchEdge:
         for camera, outcome in outcomes:
             self._frames.count(outcome, camera)
         await send_body(send, 200, JSON, _ENCODER.encode(Results([_result(outcome) for _, outcome in outcomes])))
+        self._frames.stages.replied(decided_at, request.traced)
 
-    async def _outcomes(self, scope: Scope, receive: Receive, request: _Request) -> list[tuple[str, Outcome]]:
-        """Each frame's camera, as it was named, and how it ended. Raises ProblemError for the request as a whole."""
+    async def _outcomes(self, scope: Scope, receive: Receive, request: _Request) -> tuple[list[tuple[str, Outcome]], float]:
+        """Each frame's camera, as it was named, and how it ended; and when the last was decided (0: no worker had any).
+
+        Raises ProblemError for the request as a whole.
+        """
         if scope["method"] != "POST":
             raise ProblemError("method-not-allowed", f"/v1/frames/batch takes POST, not {scope['method']}", allow="POST")
         check_head(scope["headers"], MAX_FRAMES * self._limits.max_body_bytes)
@@ -89,6 +93,7 @@ class BatchEdge:
         self._frames.release("")
         waiting = self._frames.waiting()
         taken: list[tuple[str, Frame | ProblemError]] = []
+        begun = time.perf_counter()
         try:
             async with asyncio.timeout(self._limits.body_timeout_s):
                 while (headers := await parts.head()) is not None:
@@ -110,8 +115,11 @@ class BatchEdge:
             raise
         if not taken:
             raise ProblemError("bad-multipart", "the body has no part; send each frame as one part")
+        read_at = self._frames.stages.read(begun, request.traced)
         outcomes = iter(await waiting.outcomes(receive))
-        return [(camera, next(outcomes) if isinstance(frame, Frame) else frame) for camera, frame in taken]
+        decided_at = last_decided(frame for _, frame in taken if isinstance(frame, Frame))
+        ended = [(camera, next(outcomes) if isinstance(frame, Frame) else frame) for camera, frame in taken]
+        return ended, max(decided_at, read_at) if decided_at else 0.0
 
     async def _taken(self, parts: Parts, words: Mapping[str, str], request: _Request) -> Frame | ProblemError:
         """The frame of the part whose head was read last, with its slot; or why it is not taken. Raises ProblemError for the request as a whole."""

@@ -6,7 +6,7 @@ body read; the image's own header is judged before a worker sees it.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,7 @@ from serving.responses import JSON, count, send_body
 from serving.settings import Camera
 from serving.telemetry import trace
 from serving.telemetry.instruments import Instruments
+from serving.telemetry.stages import RequestStages
 from serving.telemetry.trace import Trace
 from serving.transport.body import ClientGoneError, check_head, read_body
 from serving.transport.guard import key_of
@@ -64,6 +65,7 @@ class FrameEdge:
         self._model, self._cameras, self._queue, self._limits = model, cameras, queue, limits
         self._rates, self._recent = rates or Rates(cameras), Recent()
         self.not_ready, self._instruments, self._clock = not_ready, instruments, clock
+        self.stages = RequestStages(instruments)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -83,11 +85,7 @@ class FrameEdge:
             await send_body(send, 200, JSON, _ENCODER.encode(outcome))
         else:
             await send_body(send, outcome.status, outcome.headers(), outcome.body())
-        if decided_at:
-            now = time.perf_counter()
-            self._instruments.reply_s.observe(now - decided_at)
-            if (traced := trace.of(scope)) is not None:
-                traced.stages.append(trace.Stage("reply", decided_at, now))
+        self.stages.replied(decided_at, traced)
 
     async def _outcome(self, scope: Scope, receive: Receive, words: Mapping[str, str], start: float) -> tuple[Outcome, float]:
         """How the frame ended, and when a worker decided so (0: none did)."""
@@ -100,7 +98,8 @@ class FrameEdge:
         check_head(scope["headers"], self._limits.max_body_bytes)
         self.reserve(admitted.camera_name)
         try:
-            frame = await self._read(receive, admitted, received_at, start, trace.of(scope))
+            traced = trace.of(scope)
+            frame = self.encoded(await self.read(receive, traced), admitted, received_at, start, traced)
             self.check_deadline(admitted, start)
         except BaseException:
             self.release(admitted.camera_name)
@@ -110,10 +109,11 @@ class FrameEdge:
             self._recent.keep(outcome)
         return outcome, frame.decided_at
 
-    def admit(self, words: Mapping[str, str], key: Key | None, received_at: float, now: float) -> Admitted:
-        """Let one frame of the camera named in `words` pass (see admission.said). Raises ProblemError."""
+    def admit(self, words: Mapping[str, str], key: Key | None, received_at: float, now: float, counted: bool = False) -> Admitted:
+        """Let one frame of the camera named in `words` pass (see admission.said); `counted`: its rate has counted it already. Raises ProblemError."""
         found = admit(words, self._cameras, received_at, self._limits.default_deadline_s, key)
-        self._rates.take(found.camera_name, now)
+        if not counted:
+            self._rates.take(found.camera_name, now)
         return found
 
     def reserve(self, camera: str) -> None:
@@ -143,14 +143,12 @@ class FrameEdge:
         waiting.put(*frames)
         return await waiting.outcomes(receive)
 
-    async def _read(self, receive: Receive, admitted: Admitted, received_at: float, start: float, traced: Trace | None) -> Frame:
+    async def read(self, receive: Receive, traced: Trace | None) -> bytes:
+        """The body of a request that is read whole. Raises ProblemError and ClientGoneError."""
         begun = time.perf_counter()
         content = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
-        end = time.perf_counter()
-        self._instruments.read_s.observe(end - begun)
-        if traced is not None:
-            traced.stages.append(trace.Stage("read", begun, end))
-        return self.encoded(content, admitted, received_at, start, traced)
+        self.stages.read(begun, traced)
+        return content
 
     def encoded(self, content: bytes, admitted: Admitted, received_at: float, start: float, traced: Trace | None = None) -> Frame:
         """The frame that an encoded image is (see `frame`). Raises ProblemError."""
@@ -193,6 +191,11 @@ class FrameEdge:
         count(outcome, self._instruments)
         if camera in self._cameras:
             self._instruments.worst_cameras.add(camera, outcome.outcome, outcome.kind)
+
+
+def last_decided(frames: Iterable[Frame]) -> float:
+    """When a worker decided the last of them, on the performance counter; 0 where none did."""
+    return max((frame.decided_at for frame in frames), default=0.0)
 
 
 def about(outcome: Outcome, camera: str) -> dict[str, str]:

@@ -93,8 +93,7 @@ class OipEdge:
                 "unknown-model", f"Request for unknown model: {name[:64]!r} is not found; this server serves {self._name!r}"
             )
         if what == "infer":
-            answer = await self._inference.answer(scope, receive, version, start)
-            await (send_problem(send, scope, answer) if isinstance(answer, ProblemError) else send_body(send, 200, *answer))
+            await self._inference.answer(scope, receive, send, version, start)
         elif what == "stats":
             await _send(send, self._stats(version))
         else:

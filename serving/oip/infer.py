@@ -1,32 +1,35 @@
 """POST v2/models/NAME[/versions/VERSION]/infer: the frames of a tensor on the same road as those of /v1/frames.
 
 A request is of one camera, named in the query, in a header, in the request's parameters, or by the setting v2_camera. All its frames are answered by one
-version, the camera's or the one that the path names, and each gives an event. What a full queue or a wrong head decides is told before the body is read.
+version, the camera's or the one that the path names, and each gives an event, under the id that its sender gave it if it gave one. What a full queue or a
+wrong head decides is told before the body is read.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from starlette.types import Receive, Scope
+from starlette.types import Receive, Scope, Send
 
 from contracts.predictions import Variant
-from serving.edge.admission import Admitted, said
-from serving.edge.frames import FrameEdge, Limits, about
+from serving.edge.admission import Admitted, frame_ids, said
+from serving.edge.frames import FrameEdge, Limits, about, last_decided
 from serving.models.registry import Lineup
 from serving.models.served import Served
 from serving.oip import model, wire
-from serving.oip.model import Bounds, Picture, numbered
+from serving.oip.model import Bounds, numbered
 from serving.oip.stats import Statistics
 from serving.oip.wire import Output, Parameters, Request
 from serving.problems import ProblemError
 from serving.queueing.frame import Answer, Frame, Outcome
+from serving.responses import send_body, send_problem
 from serving.telemetry import trace
-from serving.transport.body import ClientGoneError, check_head, read_body
+from serving.transport.body import ClientGoneError, check_head
 from serving.transport.guard import key_of
 
-_WORDS: Final = ("camera", "captured_at", "deadline_ms")
+_WORDS: Final = {"camera": "camera", "captured_at": "captured_at", "deadline_ms": "deadline_ms", "frame_id": "frame_ids"}
+"""What a request may say of its frames, and what it is called here: of ids it says one for each frame."""
 _MAX_TIMEOUT_US: Final = 600_000_000
 Reply = tuple[list[tuple[str, str]], bytes]
 """The headers and the body of a 200."""
@@ -63,16 +66,22 @@ class Inference:
         self._bounds = Bounds(max_frames, limits.max_body_bytes, limits.max_pixels)
         self._lineup, self._statistics, self._clock = lineup, statistics, clock
 
-    async def answer(self, scope: Scope, receive: Receive, version: str, start: float) -> Reply | ProblemError:
+    async def answer(self, scope: Scope, receive: Receive, send: Send, version: str, start: float) -> None:
         """Answer one request, and count it; `version` is what the path names, "" for the camera's. Raises ClientGoneError."""
-        words = {name: value for name, value in said(scope["query_string"], scope["headers"]).items() if name in _WORDS}
+        reply, decided_at = await self._replied(scope, receive, version, start)
+        await (send_problem(send, scope, reply) if isinstance(reply, ProblemError) else send_body(send, 200, *reply))
+        self._frames.stages.replied(decided_at, trace.of(scope))
+
+    async def _replied(self, scope: Scope, receive: Receive, version: str, start: float) -> tuple[Reply | ProblemError, float]:
+        """What to say, and when a worker decided the last frame (0: none did). Raises ClientGoneError."""
+        words = {_WORDS[name]: value for name, value in said(scope["query_string"], scope["headers"]).items() if name in _WORDS}
         try:
             taken = await self._taken(scope, receive, words, version, start)
         except ProblemError as problem:
             self._frames.count(problem, words.get("camera", self._camera))
             if isinstance(problem, ClientGoneError):
                 raise
-            return problem
+            return problem, 0.0
         outcomes = await self._frames.answered(taken.frames, receive)
         self._count(taken, outcomes, start)
         for outcome in outcomes:
@@ -81,24 +90,29 @@ class Inference:
         if (traced := trace.of(scope)) is not None:
             traced.about |= about(outcomes[0], taken.admitted.camera_name)
         problems = [numbered(one, number, len(outcomes)) for number, one in enumerate(outcomes, 1) if isinstance(one, ProblemError)]
-        return problems[0] if problems else self._reply(taken, [one for one in outcomes if isinstance(one, Answer)])
+        reply = problems[0] if problems else self._reply(taken, [one for one in outcomes if isinstance(one, Answer)])
+        return reply, last_decided(taken.frames)
 
     async def _taken(self, scope: Scope, receive: Receive, words: dict[str, str], version: str, start: float) -> _Taken:
-        """The request's frames, with a slot in the queue reserved for each. Raises ProblemError and ClientGoneError."""
-        received_at, key = self._clock(), key_of(scope)
+        """The request's frames, with a slot in the queue reserved for each. Raises ProblemError and ClientGoneError.
+
+        `words` are what its head says; what its parameters say beside is put into them.
+        """
+        received_at, key, traced = self._clock(), key_of(scope), trace.of(scope)
         length = wire.json_length(scope["headers"])
-        admitted = self._frames.admit(words, key, received_at, start) if words.get("camera") else None
+        camera = self._frames.admit(words, key, received_at, start).camera_name if words.get("camera") else ""
         check_head(scope["headers"], self._limits.max_body_bytes)
         versions_of(self._lineup(), self._name, version)
-        held = [admitted.camera_name if admitted else ""]
-        self._frames.reserve(held[0])
+        held = [camera]
+        self._frames.reserve(camera)
         try:
-            body = await read_body(receive, self._limits.max_body_bytes, self._limits.body_timeout_s)
-            request, pictures = self._read(body, length)
+            body = await self._frames.read(receive, traced)
+            request = Request(()) if length == 0 else wire.parse(body, length)
+            words.update(self._words(request.parameters) | words)
+            pictures = model.encoded([body], self._bounds) if length == 0 else model.pictures(request, self._bounds)
             asked, binary = model.outputs(request), model.flag(request.parameters, "binary_data_output", length == 0)
-            words = self._words(request.parameters) | words
-            if admitted is None:
-                admitted = self._frames.admit(_named(words), key, received_at, start)
+            admitted = self._frames.admit(_named(words), key, received_at, start, counted=bool(camera))
+            if not camera:
                 self._frames.release(held.pop())
             for _ in pictures[1:]:
                 self._frames.admit(words, key, received_at, start)
@@ -107,8 +121,11 @@ class Inference:
                 held.append(admitted.camera_name)
             self._frames.check_deadline(admitted, start)
             pinned = self._pinned(version, admitted.camera_name)
-            traced = trace.of(scope)
-            frames = [self._frames.frame(admitted, received_at, start, header, content, traced) for header, content in pictures]
+            ids = frame_ids(words.get("frame_ids", ""), len(pictures), admitted.camera_name, received_at)
+            frames = [
+                self._frames.frame(replace(admitted, frame_id=one), received_at, start, header, content, traced)
+                for one, (header, content) in zip(ids, pictures, strict=True)
+            ]
         except BaseException:
             for camera in held:
                 self._frames.release(camera)
@@ -123,16 +140,10 @@ class Inference:
         scores = [frame.scores for frame in taken.frames if frame.scores]
         return wire.reply(head, model.tensors(taken.asked, taken.binary, answers, scores, taken.served.manifest.labels))
 
-    def _read(self, body: bytes, length: int | None) -> tuple[Request, list[Picture]]:
-        if length == 0:
-            return Request(()), model.encoded([body], self._bounds)
-        request = wire.parse(body, length)
-        return request, model.pictures(request, self._bounds)
-
     def _words(self, parameters: Parameters | None) -> dict[str, str]:
         """What the request's parameters say, as a query would; Triton's `timeout` (microseconds) is the deadline where no other is given."""
         given = parameters or {}
-        found = {name: str(given[name]) for name in _WORDS if given.get(name) is not None}
+        found = {known: str(given[name]) for name, known in _WORDS.items() if given.get(name) is not None}
         timeout = given.get("timeout")
         if "deadline_ms" not in found and type(timeout) is int and timeout > 0:
             found["deadline_ms"] = f"{min(timeout, _MAX_TIMEOUT_US) / 1000:g}"

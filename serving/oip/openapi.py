@@ -9,7 +9,7 @@ Json = dict[str, Any]
 Refusals = Callable[[tuple[str, ...]], Json]
 _MODEL_PROBLEMS: Final = ("unknown-model", "not-ready", "not-found")
 INFER_PROBLEMS: Final = (
-    *_MODEL_PROBLEMS, "bad-json", "bad-tensor", "missing-camera", "unknown-camera", "bad-captured-at", "bad-deadline", "rate-limited", "empty",
+    *_MODEL_PROBLEMS, "bad-json", "bad-tensor", "missing-camera", "unknown-camera", "bad-captured-at", "bad-deadline", "bad-frame-id", "rate-limited", "empty",
     "too-large", "too-many-pixels", "too-small", "not-an-image", "unsupported-format", "unsupported-encoding", "truncated", "not-decodable", "animated",
     "body-timeout", "overloaded", "deadline-expired", "superseded", "invalid-output", "inference-failed",
 )  # fmt: skip
@@ -33,7 +33,10 @@ SCHEMAS: Final[Json] = {
         "required": ["inputs"],
         "properties": {
             "id": {"type": "string"},
-            "parameters": {**_PARAMETERS, "description": "camera, captured_at, deadline_ms or timeout; binary_data_output."},
+            "parameters": {
+                **_PARAMETERS,
+                "description": "camera, captured_at, deadline_ms or timeout, frame_id; binary_data_output.",
+            },
             "inputs": {"type": "array", "items": _TENSOR, "description": f"One of {', '.join(INPUTS)}."},
             "outputs": {"type": "array", "description": f"Of {', '.join(OUTPUTS)}; left out: all.", "items": {"type": "object"}},
         },

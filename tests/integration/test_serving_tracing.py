@@ -36,13 +36,16 @@ def test_a_camera_finds_its_frame_in_its_own_trace(tmp_path: Path, collector: Co
         {"Inference-Header-Content-Length": "0", "traceparent": f"00-{TRACE}-{SPAN}-01"},
     )
     assert infer.status == 200
+    part = b'--frontier\r\nContent-Disposition: form-data; name="gate"\r\n\r\n' + FRAME + b"\r\n--frontier--\r\n"
+    multipart = traced | {"Content-Type": "multipart/form-data; boundary=frontier"}
+    assert serving.ask("POST", "/v1/frames/batch", part, multipart).status == 200
     assert serving.stop() == 0
     asked = {span.name: span for span in collector.spans if span.parent_span_id.hex() == SPAN}
     answered, refused = sorted(
         (span for span in collector.spans if span.name == "POST /v1/frames"), key=lambda span: span.start_time_unix_nano
     )
     assert {span.trace_id.hex() for span in collector.spans} == {TRACE}
-    assert set(asked) == {"POST /v1/frames", "POST /v2/infer"}
+    assert set(asked) == {"POST /v1/frames", "POST /v1/frames/batch", "POST /v2/infer"}
     below = sorted(
         (span for span in collector.spans if span.parent_span_id == answered.span_id), key=lambda span: span.start_time_unix_nano
     )
@@ -52,9 +55,9 @@ def test_a_camera_finds_its_frame_in_its_own_trace(tmp_path: Path, collector: Co
     said = {one.key: one.value.string_value for one in answered.attributes}
     assert (said["keepsight.camera"], said["keepsight.frame_id"], said["keepsight.version"]) == ("gate", answer["frame_id"], "1")
     assert {one.value.string_value for one in refused.attributes if one.key == "keepsight.problem"} == {"truncated"}
-    assert {"queue", "decode", "infer"} <= {
-        span.name for span in collector.spans if span.parent_span_id == asked["POST /v2/infer"].span_id
-    }
+    for route in ("POST /v2/infer", "POST /v1/frames/batch"):
+        found = [span for span in collector.spans if span.parent_span_id == asked[route].span_id]
+        assert {span.name for span in found} == set(STAGES), route
 
 
 def test_a_collector_that_is_away_delays_no_frame_and_no_stop(tmp_path: Path, collector: Collector) -> None:

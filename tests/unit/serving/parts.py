@@ -34,6 +34,11 @@ def value(of: Instruments, name: str, **labels: str) -> float:
     return of.registry.get_sample_value(f"keepsight_serving_{name}", labels) or 0.0
 
 
+def stages(of: Instruments) -> dict[str, float]:
+    """How often each stage that a request's route knows was observed."""
+    return {stage: value(of, "stage_duration_seconds_count", stage=stage) for stage in ("read", "reply")}
+
+
 def card(said: Scored, number: int = 0, sample: Sample = "uniform") -> StoredFrame:
     """The card of a sampled frame, `number` seconds after NOW."""
     frame_id = new_id(NOW + number)

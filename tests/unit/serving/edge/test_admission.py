@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.ids import is_id, new_id, time_of
-from serving.edge.admission import admit, captured, said
+from serving.edge.admission import admit, captured, frame_ids, said
 from serving.problems import ProblemError
 from serving.settings import Camera
 from serving.transport.keys import new_key, parse
@@ -119,3 +119,20 @@ def test_a_frame_id_of_another_day_is_not_used(off_s: float) -> None:
 @pytest.mark.parametrize("text", ["7", "0" * 36, "x" * 5000, str(uuid.UUID(int=0)), GIVEN.replace("-7", "-4")])
 def test_a_frame_id_that_is_no_uuid7_is_refused(text: str) -> None:
     assert _refused(f"camera=line-1&frame_id={text}".encode()).kind == "bad-frame-id"
+
+
+def test_each_frame_of_a_request_has_the_id_that_it_would_have_alone() -> None:
+    given = [new_id(1000.0) for _ in range(3)]
+    alone = [admit({"camera": "line-1", "frame_id": one}, CAMERAS, 1000.0, 10.0).frame_id for one in given]
+    assert frame_ids(f"{given[0]}, {given[1]},{given[2].upper()}", 3, "line-1", 1000.0) == alone
+    assert frame_ids(given[0], 1, "line-1", 1000.0) == alone[:1]
+    assert frame_ids("", 2, "line-1", 1000.0) == ["", ""]
+    assert frame_ids(",".join(given), 3, "line-1", 200_000.0) == ["", "", ""]
+
+
+@pytest.mark.parametrize("said", ["{0}", "{0},{0}", "{0},{1},{2}", "{0},", "{0},x", "x", "true"])
+def test_ids_that_are_not_one_for_each_frame(said: str) -> None:
+    text = said.format(*(new_id(1000.0) for _ in range(3)))
+    with pytest.raises(ProblemError, match=r"^frame_id is '") as refused:
+        frame_ids(text, 2, "line-1", 1000.0)
+    assert refused.value.kind == "bad-frame-id"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from serving.problems import ProblemError
 from serving.queueing.frame import Frame, settle
 from serving.queueing.queue import FrameQueue
 from serving.settings import Camera
+from serving.telemetry.trace import Trace
 from tests.small_model import photographs
 from tests.unit.serving import parts
 from tests.unit.serving.edge.test_frames import LIMITS
@@ -64,6 +66,7 @@ class Counter:
         work = self.queue.take()
         assert work
         for frame in work.frames:
+            frame.decided_at = time.perf_counter()
             settle(frame, ProblemError("invalid-output", frame.camera_name))
         self.queue.finished(work)
         return work.frames
@@ -102,6 +105,7 @@ def test_each_frame_has_its_result_in_the_order_of_the_parts() -> None:
         assert all(frame.content == JPEG for frame in frames)
         assert parts.value(counter.instruments, "frames_total", model="small", version="", outcome="failed") == 2
         assert parts.value(counter.instruments, "frames_total", model="small", version="", outcome="rejected") == 2
+        assert parts.stages(counter.instruments) == {"read": 1, "reply": 1}
         assert counter.free() == SLOTS
 
     asyncio.run(run())
@@ -134,6 +138,44 @@ def test_frames_are_queued_while_the_rest_still_arrives() -> None:
         await counter.worked(1)
         await waiting
         assert sent[0]["status"] == 200
+
+    asyncio.run(run())
+
+
+def test_a_reply_begins_when_the_body_was_read_and_the_last_frame_decided() -> None:
+    async def run() -> None:
+        counter, traced, arrived = Counter(), Trace(None), asyncio.Event()
+        whole = body(part("line-1"), part("line-9"))
+        cut = len(body(part("line-1"), end=b"--frontier\r\n"))
+        pieces = [whole[:cut], whole[cut:]]
+
+        async def receive() -> Any:
+            if len(pieces) == 1:
+                await arrived.wait()
+            return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)} if pieces else await asyncio.Future()
+
+        async def send(_: Any) -> None:
+            pass
+
+        headers = [(b"content-type", b"multipart/mixed; boundary=frontier")]
+        scope = {"type": "http", "method": "POST", "path": "", "query_string": b"", "headers": headers, "keepsight.trace": traced}
+        waiting = asyncio.create_task(counter.edge(scope, receive, send))
+        (first,) = await counter.worked(1)
+        arrived.set()
+        await waiting
+        read, reply = traced.stages
+        assert (read.name, reply.name) == ("read", "reply")
+        assert read.start <= first.decided_at <= read.end == reply.start <= reply.end
+
+    asyncio.run(run())
+
+
+def test_no_reply_is_timed_where_no_worker_decided() -> None:
+    async def run() -> None:
+        counter = Counter()
+        assert (await counter.post([body(part("line-9"))]))[0] == 200
+        assert (await counter.post([body(part("line-1"), end=b"cut")]))[0] == 400
+        assert parts.stages(counter.instruments) == {"read": 1, "reply": 0}
 
     asyncio.run(run())
 

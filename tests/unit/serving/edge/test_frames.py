@@ -145,9 +145,11 @@ def test_a_frame_that_is_sent_again_has_its_answer_again_unread() -> None:
         deliver_on(asyncio.get_running_loop())([(frame, answer)])
         first = await waiting
         assert first[0] == 200
+        assert parts.stages(counter.instruments) == {"read": 1, "reply": 1}
         read = counter.bodies_read
         assert await counter.post(query) == first
         assert (counter.bodies_read, counter.queue.depth) == (read, 0)
+        assert parts.stages(counter.instruments) == {"read": 1, "reply": 1}
         again = asyncio.create_task(counter.post(f"camera=line-1&frame_id={new_id(parts.NOW)}"))
         (other,) = await counter.taken()
         assert other.frame_id != frame.frame_id

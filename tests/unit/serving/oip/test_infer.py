@@ -2,13 +2,19 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from contracts.ids import new_id
+from contracts.predictions import Classification
+from serving.edge.admission import admit
 from serving.edge.frames import FrameEdge
 from serving.models.registry import Lineup
+from serving.models.served import Scores
 from serving.oip.edge import OipEdge
 from serving.oip.infer import Inference
 from serving.oip.stats import Statistics
@@ -20,6 +26,7 @@ from serving.transport.rate import Rates
 from tests.oip_cases import INFER, JPEG, image, packed
 from tests.unit.serving import parts
 from tests.unit.serving.edge.test_frames import LIMITS
+from tests.unit.serving.edge.test_recent import ANSWER
 
 CAMERAS = {"line-1": Camera(site="hall")}
 
@@ -83,6 +90,15 @@ class Counter:
         work = self.queue.take()
         assert work
         return work.frames
+
+
+def answer(frames: Sequence[Frame]) -> None:
+    """Answer them as a worker would."""
+    sure = Scores(Classification(("china",), (1.0,)), (0.5,), (1.0, 0.0))
+    for frame in frames:
+        frame.scores = sure
+    answers = [msgspec.structs.replace(ANSWER, frame_id=frame.frame_id) for frame in frames]
+    deliver_on(asyncio.get_running_loop())(list(zip(frames, answers, strict=True)))
 
 
 def pictures(count: int) -> tuple[dict[str, Any], bytes]:
@@ -222,5 +238,71 @@ def test_a_camera_named_in_the_body_has_its_share_and_no_more(lineup: Lineup) ->
         frames = await counter.taken(4)
         deliver_on(asyncio.get_running_loop())([(frame, ProblemError("not-decodable", "damaged")) for frame in frames])
         assert (await waiting)[0] == 422
+
+    asyncio.run(run())
+
+
+def _ids_of(given: Sequence[str]) -> list[str]:
+    """The ids that the frames of line-1 would have on /v1/frames."""
+    return [admit({"camera": "line-1", "frame_id": one}, CAMERAS, parts.NOW, 1.0).frame_id for one in given]
+
+
+@pytest.mark.parametrize("where", ["query", "parameters", "both"])
+def test_frames_have_the_ids_that_their_sender_gave_them(lineup: Lineup, where: str) -> None:
+    async def run() -> None:
+        counter, given = Counter(lineup), [new_id(parts.NOW) for _ in range(3)]
+        head, tail = pictures(3)
+        outputs = {"outputs": [{"name": "frame_id"}]}
+        if where != "query":
+            outputs["parameters"] = {"frame_id": "nonsense" if where == "both" else ",".join(given)}  # type: ignore[assignment]  # JSON
+        query = b"" if where == "parameters" else b"camera=line-1&frame_id=" + ",".join(given).encode()
+        for _ in range(2):  # sent again, they keep them
+            waiting = asyncio.create_task(counter.post(head | outputs, tail, query=query))
+            frames = await counter.taken(3)
+            answer(frames)
+            status, _, reply = await waiting
+            assert (status, reply["outputs"][0]["data"]) == (200, _ids_of(given))
+            assert [frame.frame_id for frame in frames] == _ids_of(given)
+        assert parts.stages(counter.instruments) == {"read": 2, "reply": 2}
+        assert counter.free() == 8
+
+    asyncio.run(run())
+
+
+def test_ids_that_are_not_one_for_each_frame_are_refused(lineup: Lineup) -> None:
+    async def run() -> None:
+        counter = Counter(lineup)
+        head, tail = pictures(2)
+        status, _, reply = await counter.post(head | {"parameters": {"frame_id": new_id(parts.NOW)}}, tail)
+        assert status == 400
+        assert "one for each frame" in reply["error"]
+        assert (counter.queue.depth, counter.free()) == (0, 8)
+        assert parts.stages(counter.instruments) == {"read": 1, "reply": 0}
+
+    asyncio.run(run())
+
+
+def test_what_the_parameters_say_holds_beside_a_camera_in_the_query(lineup: Lineup) -> None:
+    async def run() -> None:
+        counter = Counter(lineup, camera="", rates=Rates(CAMERAS, 1.0, 1))  # its rate counts the frame once
+        head, tail = pictures(1)
+        said = {"parameters": {"captured_at": parts.NOW - 5, "timeout": 500_000, "camera": "line-9"}}
+        waiting = asyncio.create_task(counter.post(head | said, tail, query=b"camera=line-1"))
+        (frame,) = await counter.taken(1)
+        assert (frame.camera_name, frame.captured_at, frame.deadline_s) == ("line-1", parts.NOW - 5, 0.5)
+        answer([frame])
+        assert (await waiting)[0] == 200
+
+    asyncio.run(run())
+
+
+def test_a_broken_frame_is_told_of_the_camera_that_the_parameters_name(lineup: Lineup) -> None:
+    async def run() -> None:
+        counter = Counter(lineup, camera="")
+        tail = packed(b"no image")
+        head = {"inputs": [image(parameters={"binary_data_size": len(tail)})], "parameters": {"camera": "line-1"}}
+        assert (await counter.post(head, tail))[0] == 415
+        worst = [sample.labels for metric in counter.instruments.worst_cameras.collect() for sample in metric.samples]
+        assert [labels["camera"] for labels in worst] == ["line-1"]
 
     asyncio.run(run())
