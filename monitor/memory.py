@@ -65,7 +65,7 @@ class Memory:
         self.watches: dict[tuple[str, str], Watch] = {}
         self.scenes: dict[str, Scene] = {}
         self.tracks: dict[tuple[str, str, str], Track] = {}
-        """By camera, aspect and version, as the almanacs."""
+        """By camera, aspect and source, as the almanacs."""
         self.almanacs: dict[tuple[str, str, str], Almanac] = {}
         self.labels: dict[str, LabelChannel] = {}
         self.labelled: dict[str, dict[str, CameraLabels]] = {}
@@ -130,7 +130,7 @@ class Memory:
 
     def keep(self, record: Track | Almanac) -> None:
         """Keep a record of a camera's aspect."""
-        key = (record.camera, record.aspect, record.version)
+        key = (record.camera, record.aspect, record.source)
         if isinstance(record, Track):
             self.tracks[key] = record
             self.mark("track", "\x1f".join(key))
@@ -138,12 +138,12 @@ class Memory:
             self.almanacs[key] = record
             self.mark("almanac", "\x1f".join(key))
 
-    def drop(self, kind: Literal["track", "almanac"], camera: str, aspect: str, version: str) -> None:
+    def drop(self, kind: Literal["track", "almanac"], camera: str, aspect: str, source: str) -> None:
         """Forget a record of an aspect."""
         records: dict[tuple[str, str, str], Track] | dict[tuple[str, str, str], Almanac]
         records = self.tracks if kind == "track" else self.almanacs
-        if records.pop((camera, aspect, version), None):
-            self.mark(kind, "\x1f".join((camera, aspect, version)))
+        if records.pop((camera, aspect, source), None):
+            self.mark(kind, "\x1f".join((camera, aspect, source)))
 
     def channel(self, version: str, fresh: Callable[[], LabelChannel]) -> LabelChannel:
         """The version's label channel, made when it is met; the ones with the oldest labels but CHANNELS_KEPT are dropped."""
@@ -204,8 +204,8 @@ class Memory:
             camera, _, version = key.partition("\x1f")
             return self.labelled.get(version, {}).get(camera)
         if kind in ("track", "almanac"):
-            name, aspect, version = key.split("\x1f")
-            record = (name, aspect, version)
+            name, aspect, source = key.split("\x1f")
+            record = (name, aspect, source)
             return self.tracks.get(record) if kind == "track" else self.almanacs.get(record)
         if kind == "rollout":
             return self.rollout
@@ -234,9 +234,9 @@ class Memory:
             case Scene():
                 self.scenes[part.camera] = part
             case Track():
-                self.tracks[part.camera, part.aspect, part.version] = part
+                self.tracks[part.camera, part.aspect, part.source] = part
             case Almanac():
-                self.almanacs[part.camera, part.aspect, part.version] = part
+                self.almanacs[part.camera, part.aspect, part.source] = part
             case LabelChannel():
                 self.labels[part.version] = part
             case CameraLabels():

@@ -19,8 +19,8 @@ from contracts.errors import SettingsError, StoreError, TakenOverError
 from contracts.ports import Outgoing, Place
 from monitor.memory import KINDS, Memory
 
-SCHEMA: Final = 3
-"""2: watches hold float32 and chunks of 8 rows, ids seen are one string of bytes. 3: records of video cameras in half the bytes."""
+SCHEMA: Final = 4
+"""2: watches hold float32 and chunks of 8 rows, ids seen are one string of bytes. 3: records of video cameras in half the bytes. 4: images by pixels."""
 BUSY_S: Final = 5.0
 """How long another replica's transaction is waited for."""
 PAGE_BYTES: Final = 16_384

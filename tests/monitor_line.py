@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from contracts.predictions import Classification, ClassTruth, Scored, Variant, c
 from contracts.repository import ModelRepository
 from contracts.statistics import ImageStatistics
 from monitor.identity import derived_id
-from tests.small_model import LABELS, SPEC, photographs, publish_small_version, run_small
+from tests.small_model import LABELS, photographs, publish_small_version, run_small
 
 MODEL = "small"
 SITE = "hall"
@@ -81,21 +82,23 @@ class Line:
         self._at: dict[str, int] = {}
         self.publish("1", photographs(192, 0))
 
-    def publish(self, version: str, reference: tuple[Sequence[bytes], NDArray[np.int64]]) -> Manifest:
+    def publish(
+        self, version: str, reference: tuple[Sequence[bytes], NDArray[np.int64]], decode: Literal["full", "reduced"] = "full"
+    ) -> Manifest:
         """Publish a version whose reference is these frames."""
-        return publish_small_version(self.url, MODEL, version, reference=reference, champion=version == "1")
+        return publish_small_version(self.url, MODEL, version, reference=reference, champion=version == "1", decode=decode)
 
-    def publish_for_other(self, version: str = "2") -> Manifest:
+    def publish_for_other(self, version: str = "2", decode: Literal["full", "reduced"] = "full") -> Manifest:
         """A version that knows the digits, too: its reference mixes both, in groups of neighbours."""
         content = [frame for i in range(0, 112, 8) for frame in (*usual(3)[i : i + 8], *other()[i : i + 8])]
         truth = np.array([k % 2 for k in range(len(content))])
-        return self.publish(version, (content, truth))
+        return self.publish(version, (content, truth), decode)
 
     def _look(self, version: str, pool: Content) -> list[Look]:
         key = (version, pool)
         if key not in self._looks:
             read = ModelRepository(self.url).read(MODEL, version)
-            images = [frames.prepare(frames.decode(one), SPEC) for one in pool]
+            images = [frames.see(one, read.manifest.input) for one in pool]
             logits, embedding = run_small(read.model, np.stack(images))
             raised = np.exp(logits - logits.max(axis=1, keepdims=True))
             shares = raised / raised.sum(axis=1, keepdims=True)

@@ -5,6 +5,7 @@ Its reference frames are crops of scikit-learn's two real photographs ("china", 
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -112,6 +113,7 @@ def publish_small_version(
     positive: str | None = None,
     champion: bool = True,
     convolutions: int = 0,
+    decode: Literal["full", "reduced"] = "full",
 ) -> Manifest:
     """Publish a version and, with `champion`, make it answer. Returns its manifest with the digests.
 
@@ -121,7 +123,8 @@ def publish_small_version(
     photos, index = photographs(96, seed)
     content, truth = (photos, index if len(labels) == len(LABELS) else np.full(96, -1)) if reference is None else reference
     truth = np.asarray(truth, np.int64)
-    images = np.stack([frames.prepare(frames.decode(one), SPEC) for one in content])
+    spec = InputSpec(SPEC.name, SIZE, SIZE, decode=decode)
+    images = np.stack([frames.see(one, spec) for one in content])
     weights, bias = _layer(images, truth, len(labels), seed)
     graph = small_onnx(weights, bias, convolutions)
     baseline = _baseline(graph, images, truth, tuple(labels))
@@ -131,7 +134,7 @@ def publish_small_version(
         created_at=CREATED_AT,
         task="classification",
         labels=tuple(labels),
-        input=SPEC,
+        input=spec,
         scores="scores",
         embedding="embedding",
         scores_are="logits",

@@ -13,6 +13,7 @@ from monitor.incidents.fault_desk import DIFFERS, FaultDesk
 from monitor.incidents.finding import Finding
 from monitor.incidents.marks import Marks
 from monitor.memory import Memory
+from monitor.video.limits import WARMING
 from monitor.video.watch import VideoWatch
 
 
@@ -50,12 +51,13 @@ class VideoDesk:
 
     def _settle(self, camera: Camera, at: float) -> None:
         """What a person called a false alarm is over with its alarms; until then what it shows belongs to the mark. A camera's fault ends with them, too."""
-        alarms = self._memory.scenes[camera.name].alarms
+        scene = self._memory.scenes[camera.name]
+        alarms = scene.alarms
         if camera.muted:
             self._marks.learn(camera.name, self._video.ratios(camera.name))
             camera.muted = camera.muted if alarms else 0
             self._memory.mark("camera", camera.name)
-        if camera.fault == DIFFERS and not alarms:
+        if camera.fault == DIFFERS and not alarms and scene.history >= WARMING:  # an image that warms says nothing
             self._faults.healthy(camera, at, "all its channels are below their limits for hours")
 
     def _join(self, site: str, findings: list[Finding], at: float) -> None:

@@ -1,8 +1,9 @@
 """What is watched of a camera together: features with their channels, and the shape of the state that watching them needs.
 
 A camera's minutes have up to four aspects: its `image` statistics, the model's `answers`, the `embedding` and its Fourier `kernel`. The image belongs to
-the camera; the others to (camera, version). State is a record of fixed size, so that a site's cameras are one array, and saving is copying. Numbers are
-kept no finer than what is judged by them needs: most in two bytes. `halves` rounds those that move in smaller steps than two bytes can tell.
+the camera and the pixels that it was measured on, the others to the camera and the version. State is a record of fixed size, so that a site's cameras
+are one array, and saving is copying. Numbers are kept no finer than what is judged by them needs: most in two bytes. `halves` rounds those that move in
+smaller steps than two bytes can tell.
 
 Arrays below: K cameras, F features, C channels, P scopes (self, then peer), S scales, B bins of the day.
 """

@@ -17,7 +17,7 @@ Shares of clipped pixels are exactly zero for weeks at some times of day, and a 
 
 
 def image() -> Aspect:
-    """The ten image statistics. They belong to the camera, whatever version scores it."""
+    """The ten image statistics. They belong to the camera and to the pixels that they were measured on, whatever version answered."""
     channel = Channel("image statistics", "image", slice(0, len(NUMERIC)), "largest")
     return Aspect(
         "image", NUMERIC, tuple(_CLIPPED if name.startswith("clipped") else SMALLEST_CHANGE[name] for name in NUMERIC), (channel,)

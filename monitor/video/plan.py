@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.events import FrameScored
+from contracts.manifest import InputSpec
 from contracts.predictions import Detections
 from contracts.statistics import NUMERIC, vector
 from monitor.detectors import mmd
@@ -38,27 +39,39 @@ class Judged:
 
 @dataclass(frozen=True)
 class Plan:
-    """`row` takes a frame's numbers (raises IncompleteFrameError); `features` makes [n, F] of rows [n, width]; `judged` lists the aspects, image first."""
+    """`row` takes a frame's numbers (raises IncompleteFrameError); `features` makes [n, F] of rows [n, width]; `judged` lists the aspects, image first.
+    `pixels` says what the image is measured on, "" where the version's manifest cannot be read: versions of the same pixels share its history."""
 
     width: int
     row: Callable[[FrameScored], list[float]]
     features: Callable[[Rows], Floats]
     judged: tuple[Judged, ...]
+    pixels: str
     accuracy: float | None = None
     """True accuracy of the version's reference: what estimates start from."""
+
+    def source(self, aspect: Aspect, version: str) -> str:
+        """What an aspect's record belongs to beside its camera: the image to the pixels, the rest to the version."""
+        return self.pixels if aspect is IMAGE else version
 
 
 def plan(standard: Standard, budget: float) -> Plan:
     """The plan of a version, for a budget of false alarms of a camera a month."""
+    pixels = _pixels(standard.manifest.input) if standard.manifest is not None else ""
     if standard.reference is not None:
-        return _classifier(standard.reference, budget)
+        return _classifier(standard.reference, pixels, budget)
     if standard.manifest is not None and standard.manifest.task == "detection":
         watched = (IMAGE, aspects.detections())
-        return Plan(len(NUMERIC) + 3, _boxes, _levelled, _judged(watched, budget))
-    return Plan(len(NUMERIC), lambda frame: vector(frame.statistics), _levelled, _judged((IMAGE,), budget))
+        return Plan(len(NUMERIC) + 3, _boxes, _levelled, _judged(watched, budget), pixels)
+    return Plan(len(NUMERIC), lambda frame: vector(frame.statistics), _levelled, _judged((IMAGE,), budget), pixels)
 
 
-def _classifier(reference: Reference, budget: float) -> Plan:
+def _pixels(seen: InputSpec) -> str:
+    """How a frame was decoded and fitted before it was measured: other pixels have other statistics, if only a little."""
+    return f"{seen.width}x{seen.height} {seen.fit} {seen.decode}"
+
+
+def _classifier(reference: Reference, pixels: str, budget: float) -> Plan:
     layout, accuracy = reference.layout, reference.accuracy
     first = len(NUMERIC) + layout.axes
     said = aspects.answers(layout.labels, accuracy is not None)
@@ -73,7 +86,7 @@ def _classifier(reference: Reference, budget: float) -> Plan:
         parts = [levelled(statistics), answers] + ([embedding, waves] if layout.axes else [])
         return np.concatenate(parts, axis=1)
 
-    return Plan(layout.width, layout.row, features, _judged(watched, budget), accuracy)
+    return Plan(layout.width, layout.row, features, _judged(watched, budget), pixels, accuracy)
 
 
 def _judged(watched: list[Aspect] | tuple[Aspect, ...], budget: float) -> tuple[Judged, ...]:

@@ -77,8 +77,8 @@ class Scene(msgspec.Struct, array_like=True):
     """Of the minutes that are not judged yet: two at most, three around a change of versions."""
     version: str = ""
     """That answered the minute judged last."""
-    versions: dict[str, int] = {}
-    """The minute in which each of the last VERSIONS_KEPT last answered."""
+    versions: dict[str, tuple[int, str]] = {}
+    """The last VERSIONS_KEPT that answered: the minute in which each last did, and the pixels that it saw (plan.py)."""
     minutes: int = 0
     minute: int = 0
     """The one judged last."""
@@ -95,7 +95,7 @@ class Scene(msgspec.Struct, array_like=True):
     raised: int = 0
     """Alarms that opened in them."""
     history: int = 0
-    """Minutes of its own history that the image is judged by."""
+    """Minutes of its own history that the image is judged by, as these pixels show it."""
     examples: list[str] = []
     """Stored paths of the newest sampled frames."""
     usual: list[str] = []
@@ -121,14 +121,20 @@ class Scene(msgspec.Struct, array_like=True):
             self.blocks = [*self.blocks, block]
         return block
 
-    def answered_by(self, version: str, minute: int) -> tuple[list[str], list[str]]:
-        """A version answered a minute: the versions that are away since then, and those of them to be forgotten for good."""
-        self.versions[version] = minute
-        newest = sorted(self.versions, key=lambda each: (-self.versions[each], each))
-        away = [each for each in newest[1:] if minute - self.versions[each] > AWAY or each in newest[VERSIONS_KEPT:]]
-        for gone in newest[VERSIONS_KEPT:]:
-            del self.versions[gone]
-        return away, newest[VERSIONS_KEPT:]
+    def answered_by(self, version: str, pixels: str, minute: int) -> tuple[list[str], list[str]]:
+        """A version answered a minute: the sources of records that are away since then, and those of them to be forgotten for good."""
+        self.versions[version] = minute, pixels
+        kept = sorted(self.versions, key=lambda each: (-self.versions[each][0], each))[:VERSIONS_KEPT]
+        away = self._sources_but([each for each in kept if minute - self.versions[each][0] <= AWAY])
+        gone = self._sources_but(kept)
+        self.versions = {each: seen for each, seen in self.versions.items() if each in kept}
+        return away, gone
+
+    def _sources_but(self, versions: list[str]) -> list[str]:
+        """The other versions, and the pixels that only those saw."""
+        others = [each for each in self.versions if each not in versions]
+        seen = [self.versions[each][1] for each in versions]
+        return others + [pixels for each in others if (pixels := self.versions[each][1]) not in seen]
 
     def past(self, scope: Scope) -> Hours:
         """The image's hours in a scope, made at first need."""
@@ -148,11 +154,11 @@ class Scene(msgspec.Struct, array_like=True):
 
 
 class Track(msgspec.Struct, array_like=True):
-    """The live record of one aspect of a camera (aspect.py). `version` is "" for the image."""
+    """The live record of one aspect of a camera (aspect.py). `source`: the version that made the numbers; of the image, the pixels (plan.py)."""
 
     camera: str
     aspect: str
-    version: str
+    source: str
     record: bytes
 
 
@@ -161,5 +167,5 @@ class Almanac(msgspec.Struct, array_like=True):
 
     camera: str
     aspect: str
-    version: str
+    source: str
     record: bytes

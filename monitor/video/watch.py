@@ -1,7 +1,7 @@
 """The watch over a model's video cameras: frames into minutes, and a site's cameras judged together when event time has passed a minute's end.
 
 A minute is judged LATE_S after its end by the newest frame of any camera; frames that come for a judged minute are counted as late and judge nothing.
-A camera that comes back after a gap goes on from where it was; a new version goes on with the image, which is the camera's, and warms anew for the rest.
+A camera that comes back after a gap goes on from where it was. A new version warms anew, but goes on with the image where it sees the same pixels.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from monitor.video import bank, limits
 from monitor.video.aspect import Aspect
 from monitor.video.bank import State
 from monitor.video.finding import finding, ratios
-from monitor.video.plan import Judged, Plan, plan
+from monitor.video.plan import IMAGE, SHARES, Judged, Plan, plan
 from monitor.video.scene import EXAMPLES, Almanac, Block, Scene, Track
 
 MINUTE_S: Final = 60.0
@@ -30,10 +30,10 @@ PLANS_KEPT: Final = 8
 
 
 class Look(NamedTuple):
-    """One aspect of some cameras in one minute: their names, the means [K, F], and their records [K]."""
+    """One aspect of some cameras in one minute: its source (plan.py), their names, the means [K, F], and their records [K]."""
 
     judged: Judged
-    version: str
+    source: str
     cameras: list[str]
     means: Floats
     state: State
@@ -107,38 +107,38 @@ class VideoWatch:
                 told[name] |= {channel.name: round(float(above[k, c].max()), 3) for c, channel in enumerate(aspect.channels)}
                 alarms[name] += int((live[k]["opened"] > 0).sum())
                 fresh[name] += int((live[k]["opened"] == minute).sum())
-                self._memory.keep(Track(name, aspect.name, look.version, live[k].tobytes()))
+                self._memory.keep(Track(name, aspect.name, look.source, live[k].tobytes()))
                 if live[k]["slot"] != before[k]["slot"]:
-                    self._memory.keep(Almanac(name, aspect.name, look.version, look.state.almanac[k].tobytes()))
-                if not look.version:
+                    self._memory.keep(Almanac(name, aspect.name, look.source, look.state.almanac[k].tobytes()))
+                if aspect is IMAGE:
                     self._memory.scenes[name].history = int(look.state.almanac[k]["history"])
                     _note(self._memory.scenes[name], minute, aspect, before[k], live[k], look.state.almanac[k])
         for scene in scenes:
             version = max((b for b in scene.blocks if b.minute == minute), key=lambda b: b.n).version
-            self._close(scene, minute, version)
+            self._close(scene, minute, version, self.plan(version).pixels)
             scene.judged(minute, version, told[scene.camera], alarms[scene.camera])
             if limits.WARMING <= scene.history < limits.REFERENCE:
                 scene.rehearsed, scene.raised = scene.rehearsed + 1, scene.raised + fresh[scene.camera]
             self._memory.mark("scene", scene.camera)
 
-    def _close(self, scene: Scene, minute: int, version: str) -> None:
+    def _close(self, scene: Scene, minute: int, version: str, pixels: str) -> None:
         """Let go of a judged minute's blocks, and of the records of versions that have not answered for long."""
         scene.blocks = [b for b in scene.blocks if b.minute > minute]
-        away, gone = scene.answered_by(version, minute)
-        for name in ("answers", "embedding", "kernel"):
+        away, gone = scene.answered_by(version, pixels, minute)
+        for name in SHARES:
             for each in away:
                 self._memory.drop("track", scene.camera, name, each)
             for each in gone:
                 self._memory.drop("almanac", scene.camera, name, each)
 
     def _looks(self, minute: int, scenes: list[Scene]) -> list[Look]:
-        """What these cameras' blocks of a minute are judged by, cameras of one version together."""
+        """What these cameras' blocks of a minute are judged by, cameras of one source together."""
         means: dict[tuple[str, str], dict[str, Floats]] = {}
         kinds: dict[tuple[str, str], Judged] = {}
         for scene in scenes:
             blocks = [block for block in scene.blocks if block.minute == minute]
-            for version, judged, mean in self._means(blocks):
-                key = (judged.aspect.name, version)
+            for source, judged, mean in self._means(blocks):
+                key = (judged.aspect.name, source)
                 kinds[key] = judged
                 means.setdefault(key, {})[scene.camera] = mean
         return [
@@ -147,21 +147,23 @@ class VideoWatch:
         ]
 
     def _means(self, blocks: list[Block]) -> Iterable[tuple[str, Judged, Floats]]:
-        """Each aspect's version and means: the image over all frames of the minute, the rest of the version that answered most of them."""
+        """Each aspect's source and means: of the version that answered most frames of the minute, and the image over all frames of the same pixels."""
         plans = [self.plan(block.version) for block in blocks]
         every = [block.mean(its) for block, its in zip(blocks, plans, strict=True)]
         weights = np.array([block.n for block in blocks])
         most = int(weights.argmax())
-        image, *rest = plans[most].judged
-        seen = [mean[image.columns] for mean in every]
-        yield "", image, seen[0] if len(seen) == 1 else _pooled(seen, weights)
+        its = plans[most]
+        image, *rest = its.judged
+        alike = [k for k, other in enumerate(plans) if other.pixels == its.pixels]
+        seen = [every[k][image.columns] for k in alike]
+        yield its.pixels, image, seen[0] if len(seen) == 1 else _pooled(seen, weights[alike])
         for judged in rest:
             yield blocks[most].version, judged, every[most][judged.columns]
 
-    def _state(self, judged: Judged, version: str, cameras: Iterable[str]) -> State:
+    def _state(self, judged: Judged, source: str, cameras: Iterable[str]) -> State:
         """The records of these cameras, zeros where there are none yet."""
         aspect = judged.aspect
-        keys = [(name, aspect.name, version) for name in cameras]
+        keys = [(name, aspect.name, source) for name in cameras]
         live, almanac = np.zeros(len(keys), aspect.live), np.zeros(len(keys), aspect.almanac)
         for k, key in enumerate(keys):
             if key in self._memory.tracks:
@@ -182,7 +184,8 @@ class VideoWatch:
 
     def states(self, camera: str, version: str) -> list[tuple[Judged, State]]:
         """The records [1] of each aspect of a camera under a version."""
-        return [(j, self._state(j, "" if j.aspect.name == "image" else version, [camera])) for j in self.plan(version).judged]
+        its = self.plan(version)
+        return [(j, self._state(j, its.source(j.aspect, version), [camera])) for j in its.judged]
 
 
 def _note(scene: Scene, minute: int, aspect: Aspect, before: np.void, live: np.void, almanac: np.void) -> None:

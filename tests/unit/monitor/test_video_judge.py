@@ -28,6 +28,8 @@ POLICY = Policy(silence_s=600.0)
 CAMERAS = tuple(f"cam-{k}" for k in range(1, 6))
 EACH = 4
 """Frames of a camera in a minute."""
+PIXELS = "32x32 stretch full"
+"""What version 1 sees."""
 SCENE = usual()[:6]
 """What the cameras see, again and again: minutes differ by which four of it they hold."""
 
@@ -49,10 +51,9 @@ class House:
         values = its.features(np.array([its.row(frame) for frame in frames], np.float32))
         level, spread = values.mean(axis=0), values.std(axis=0) / 5
         for judged in its.judged:
-            version = "" if judged.aspect.name == "image" else "1"
             record = weeks(judged.aspect, level[judged.columns], spread[judged.columns], judged.tail).tobytes()
             for camera in CAMERAS:
-                self.memory.keep(Almanac(camera, judged.aspect.name, version, record))
+                self.memory.keep(Almanac(camera, judged.aspect.name, its.source(judged.aspect, "1"), record))
 
     def minutes(
         self, number: int, brighter: dict[str, float] | None = None, own: tuple[str, ...] = CAMERAS, **changes: object
@@ -214,7 +215,7 @@ def test_what_a_week_did_not_bring_back_is_learnt(house: House) -> None:
     """The camera's picture learns again a week after its alarm opened, and not before."""
     house.see(house.minutes(2))
     house.see(house.minutes(20, dict.fromkeys(CAMERAS, 60.0)))
-    key = ("cam-1", "image", "")
+    key = ("cam-1", "image", PIXELS)
     before = house.memory.almanacs[key].record
     house.line.now += 6 * 86_400
     house.see(house.minutes(20, dict.fromkeys(CAMERAS, 60.0)))
@@ -240,16 +241,71 @@ def test_frames_of_a_judged_minute_are_late(house: House) -> None:
     assert house.memory.scenes["cam-1"].minutes == before
 
 
-def test_a_new_version_keeps_the_image_and_warms_for_the_rest(house: House) -> None:
+def test_a_new_version_of_the_same_pixels_keeps_the_image_and_warms_for_the_rest(house: House) -> None:
     house.line.publish_for_other("2")
     house.see(house.minutes(5))
-    image = house.memory.almanacs["cam-1", "image", ""]
+    image = house.memory.almanacs["cam-1", "image", PIXELS]
     house.see(house.minutes(5, version="2"))
-    assert house.memory.almanacs["cam-1", "image", ""] is image
+    assert house.memory.almanacs["cam-1", "image", PIXELS] is image
     assert list(house.memory.scenes["cam-1"].versions) == ["1", "2"]
     assert ("cam-1", "answers", "2") in house.memory.tracks
     said = house.see(house.minutes(12, {"cam-2": 60.0}, version="2"))
     assert isinstance(said[0], IncidentOpened)  # the image did not have to warm again
+
+
+def test_a_new_version_of_other_pixels_is_no_drift_and_warms_for_the_image_too(house: House) -> None:
+    """A reduced decode leaves other statistics of the same scene: what was measured on one is no reference for the other."""
+    house.line.publish_for_other("2", decode="reduced")
+    house.see(house.minutes(5))
+    assert house.see(house.minutes(20, version="2")) == []
+    scene = house.memory.scenes["cam-1"]
+    assert set(scene.ratios.values()) == {0.0}
+    assert house.states()["cam-1"] == ("warming", "0.0 of 28 days of its own history; verdicts begin after 7")
+    assert house.see(house.minutes(5)) == []
+    assert house.memory.scenes["cam-1"].ratios["image statistics"] > 0
+    assert house.states()["cam-1"] == ("quiet", "")
+
+
+def test_pixels_that_none_of_the_last_two_versions_saw_are_forgotten(house: House) -> None:
+    """Their live records after an hour, their history with the last version that saw them: a camera holds two of each at most."""
+    image, other = ("cam-1", "image", PIXELS), ("cam-1", "image", "32x32 stretch reduced")
+    for version in ("2", "3"):
+        house.line.publish_for_other(version, decode="reduced")
+    house.see(house.minutes(2, own=("cam-1",)))
+    house.see(house.minutes(AWAY, own=("cam-1",), version="2"))
+    assert {image, other} <= house.memory.tracks.keys()
+    house.see(house.minutes(4, own=("cam-1",), version="2"))
+    assert image not in house.memory.tracks
+    assert image in house.memory.almanacs
+    house.see(house.minutes(3, own=("cam-1",), version="3"))
+    assert image not in house.memory.almanacs
+    assert ("almanac", "\x1f".join(image)) in house.memory.dirty
+    assert {source for name, aspect, source in house.memory.tracks if (name, aspect) == other[:2]} == {other[2]}
+    assert set(house.memory.scenes["cam-1"].versions) == {"2", "3"}
+
+
+def test_of_a_minute_of_two_kinds_of_pixels_only_those_of_most_frames_count(tmp_path: Path) -> None:
+    seen = []
+    for trailing in (0, 1):
+        house = House(tmp_path / str(trailing))
+        house.line.publish_for_other("2", decode="reduced")
+        house.see(house.minutes(3))
+        for version in ["1"] * EACH + ["2"] * trailing:
+            house.see(iter([house.line.frame("cam-1", SCENE, version=version, stream="video")]))
+            house.line.now += 10
+        house.see(house.minutes(2, own=("cam-2",)))
+        seen.append(house.memory.tracks["cam-1", "image", PIXELS].record)
+        assert ("cam-1", "image", "32x32 stretch reduced") not in house.memory.tracks
+    assert seen[0] == seen[1]
+
+
+def test_a_camera_at_fault_is_not_healthy_because_its_new_pixels_warm(house: House) -> None:
+    house.line.publish_for_other("2", decode="reduced")
+    house.see(house.minutes(10))
+    house.see(house.minutes(12, {"cam-2": 60.0}))
+    assert house.memory.cameras["cam-2"].fault == "differs"
+    assert house.see(house.minutes(10, {"cam-2": 60.0}, version="2")) == []
+    assert house.memory.cameras["cam-2"].fault == "differs"
 
 
 def test_a_version_that_is_rolled_back_to_is_judged_at_once_by_the_history_it_left(house: House) -> None:
@@ -275,7 +331,7 @@ def test_of_three_versions_the_one_that_answered_longest_ago_is_forgotten(house:
     for version in ("1", "2", "1", "3"):
         house.see(house.minutes(2, own=("cam-1",), version=version))
     assert set(house.memory.scenes["cam-1"].versions) == {"1", "3"}
-    assert {version for _, _, version in house.memory.tracks} == {"", "1", "3"}
+    assert {source for _, _, source in house.memory.tracks} == {PIXELS, "1", "3"}
     assert ("cam-1", "answers", "2") not in house.memory.almanacs
 
 
