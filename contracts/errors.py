@@ -2,6 +2,7 @@
 
 KeepsightError
 ├── SettingsError          a settings file or variable is wrong; the process does not start
+├── KeyRefusedError        a request's key is missing, unknown or for something else (401, 403); `.kind` is a problem type
 ├── FrameError             the sender's frame is at fault (4xx); `.reason` is a closed set, a metric label and a problem type
 ├── VersionError           a model version is missing, half-written, altered or cannot be used
 ├── ChannelConflictError   channels.json changed since it was read: read again and decide again
@@ -34,6 +35,14 @@ class KeepsightError(Exception):
 
 class SettingsError(KeepsightError):
     """A setting is unknown, missing or out of range. The message names the key, the value and what is allowed."""
+
+
+class KeyRefusedError(KeepsightError):
+    """A request that is not let in. `needed` is the scope that its key has not, "" where there is no key."""
+
+    def __init__(self, kind: Literal["missing-key", "unknown-key", "wrong-scope"], message: str, needed: str = "") -> None:
+        super().__init__(message)
+        self.kind, self.needed = kind, needed
 
 
 class FrameError(KeepsightError):

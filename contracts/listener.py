@@ -1,5 +1,6 @@
 """The port a service listens on: opened before anything slow, so that a taken port is said at once and in words."""
 
+import ipaddress
 import socket
 
 from contracts.errors import SettingsError
@@ -21,3 +22,11 @@ def listen(host: str, port: int, section: str) -> socket.socket:
         ) from error
     listener.setblocking(False)
     return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is this machine's own."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -18,6 +18,7 @@ from contracts.listener import listen
 from contracts.log import open_bus
 from contracts.logs import Logger, log_to_stderr
 from contracts.ports import Bus
+from contracts.renewal import Renewal
 from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
 from serving.app import Edge, application
@@ -45,7 +46,6 @@ from serving.telemetry.trace import Traces, tracing_to
 from serving.transport.connection import Bounds
 from serving.transport.gate import Gate
 from serving.transport.rate import Rates
-from serving.transport.renewal import Renewal
 from serving.transport.server import allow_connections, serve, server_for
 
 ABOUT = "Answers cameras' frames with predictions, and streams every prediction with the frame's statistics to the log."
@@ -234,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     server = server_for(application(service.edge(), gate.ring), bounds, gate.tls_context)
     service.instruments.connections.set_function(lambda: len(server.server_state.connections))
-    renewal = Renewal(gate.files, service.instruments, log)
+    renewal = Renewal(gate.files, lambda what, outcome: service.instruments.renewals.labels(what, outcome).inc(), log)
     renewal.start()
     probed = None if health is None else HealthServer(health, service.instruments.registry, service.not_ready)
     if probed is not None:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.keys import KeyRing
 from contracts.logs import Logger
 from serving import openapi
 from serving.edge.batch import BatchEdge
@@ -28,7 +29,6 @@ from serving.telemetry.requests import Counted
 from serving.telemetry.trace import Traces
 from serving.transport.body import ClientGoneError, check_head, read_body
 from serving.transport.guard import Guard
-from serving.transport.keys import KeyRing
 
 MAX_LABEL_REQUESTS: Final = 8
 """In hand at one time, each with a body of up to max_body_bytes."""

@@ -11,10 +11,11 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from contracts.ids import is_id, time_of
+from contracts.keys import Key
 from serving.problems import ProblemError
 from serving.scoring.event_ids import derived_id
 from serving.settings import Camera
-from serving.transport.keys import Key, check_camera
+from serving.transport.keys import check_camera
 
 _LATEST: Final = 4_102_444_800.0
 """The year 2100: a capture time beyond it is in milliseconds."""

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from contracts.keys import Key
 from serving.edge.admission import Admitted, said
 from serving.edge.frames import FrameEdge, Limits, last_decided
 from serving.edge.multipart import Parts, boundary_of, name_of
@@ -22,7 +23,6 @@ from serving.responses import JSON, send_body
 from serving.telemetry import trace
 from serving.transport.body import ClientGoneError, body_timeout, check_head, too_large
 from serving.transport.guard import key_of
-from serving.transport.keys import Key
 
 MAX_FRAMES: Final = 128
 """In one request."""

@@ -17,6 +17,7 @@ from contracts import frames as framing
 from contracts.errors import FrameError
 from contracts.frames import Header
 from contracts.ids import new_id
+from contracts.keys import Key
 from serving import problems
 from serving.edge.admission import Admitted, admit, said
 from serving.edge.recent import Recent
@@ -32,7 +33,6 @@ from serving.telemetry.stages import RequestStages
 from serving.telemetry.trace import Trace
 from serving.transport.body import ClientGoneError, check_head, read_body
 from serving.transport.guard import key_of
-from serving.transport.keys import Key
 from serving.transport.rate import Rates
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -1,14 +1,14 @@
 """How the port is closed, from the settings: keys, TLS, or open on purpose. What would be open by oversight does not start."""
 
-import ipaddress
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 
 from contracts.errors import SettingsError
+from contracts.key_file import KeysFile
+from contracts.keys import KeyRing
+from contracts.listener import is_loopback
+from contracts.renewal import Renewed
 from serving.settings import ServingSettings
-from serving.transport.keys import KeyRing, parse
-from serving.transport.renewal import Renewed, check_rights
 from serving.transport.tls import Tls
 
 
@@ -22,30 +22,12 @@ class Gate:
         self.tls_context: ssl.SSLContext | None = None
         if settings.keys_file is not None:
             keys = KeysFile(settings.keys_file)
-            self.files.append(Renewed("keys", [settings.keys_file], keys.read))
+            self.files.append(keys.renewed)
             self.ring = lambda: keys.ring
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
             tls = Tls(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
             self.files.append(Renewed("certificates", tls.paths, tls.renew))
             self.tls_context = tls.context
-
-
-class KeysFile:
-    """The keys in a file. Raises SettingsError."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.read()
-
-    def read(self) -> None:
-        """Take the file as it is now; what cannot be used leaves `ring` as it was. Raises SettingsError."""
-        try:
-            check_rights([self._path])
-            self.ring = parse(self._path.read_text("ascii"), f"keys file {self._path}")
-        except OSError as error:
-            raise SettingsError(f"keys file {self._path} cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise SettingsError(f"keys file {self._path} is no text of ASCII letters") from None
 
 
 def check_closed(settings: ServingSettings) -> None:
@@ -65,11 +47,3 @@ def check_closed(settings: ServingSettings) -> None:
             f"[serving] host is {settings.host!r}, which others can reach, and nothing asks who they are: set keys_file (see `keepsight key new`) or "
             f"tls_client_ca_file, or open = true if the network lets in whom it should"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is this machine's own."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

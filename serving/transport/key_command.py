@@ -1,4 +1,4 @@
-"""`keepsight key`: makes a key and shows it once, lists who has one, takes one back. The file it writes is what [serving] keys_file names."""
+"""`keepsight key`: makes a key and shows it once, lists who has one, takes one back. The file it writes is what keys_file names, of serving or the monitor."""
 
 import argparse
 import os
@@ -9,21 +9,23 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.files import Folder
+from contracts.keys import CAMERA, LABELS, METRICS, MONITOR, KeyRing, line_of, made, new_key, parse
 from contracts.settings import exit_with, read_toml
 from serving.settings import ServingSettings
-from serving.transport.keys import CAMERA, LABELS, METRICS, KeyRing, line_of, made, new_key, parse
 
 DEFAULT: Final = "keepsight.toml"
 ABOUT: Final = """\
-Makes, lists and takes back the keys with which cameras, labellers and scrapers prove themselves to serving.
+Makes, lists and takes back the keys with which cameras, labellers and scrapers prove themselves to serving, and people and scrapers to the monitor.
 
     keepsight key new line-3 --cameras 'line-3-*'    a key for these cameras' frames
     keepsight key new ann --labels                   a key for posting labels
-    keepsight key new prometheus --metrics           a key for /metrics
+    keepsight key new prometheus --metrics           a key for /metrics, of either
+    keepsight key new on-call --monitor              a key for the monitor's state and reports
     keepsight key list
     keepsight key revoke line-3
 
-A running server takes the change up within seconds. To replace a key: new one beside it under another id, cameras moved, old one revoked.
+[serving] and [monitor] keys_file may name one file; who runs takes a change up within seconds. To replace a key: new one beside it
+under another id, cameras moved, old one revoked.
 """
 
 
@@ -39,12 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _new(parsed: argparse.Namespace, file: Path | None) -> None:
     scopes = [f"{CAMERA}{one}" for one in parsed.cameras] + [LABELS] * parsed.labels + [METRICS] * parsed.metrics
+    scopes += [MONITOR] * parsed.monitor
     if parsed.certificate:
         token, line = "", line_of(made(parsed.key_id, scopes, f"cert:{parsed.certificate}"))
     else:
         token, line = new_key(parsed.key_id, scopes)
     if file is None:
-        known = f"add this line to the file that [serving] keys_file names:\n{line}"
+        known = f"add this line to the file that keys_file of [serving] or [monitor] names:\n{line}"
     else:
         content = (_text(file) if file.exists() else "") + line
         parse(content, f"keys file {file}")
@@ -119,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     new.add_argument("--labels", action="store_true", help="labels of any camera")
     new.add_argument("--metrics", action="store_true", help="/metrics")
+    new.add_argument("--monitor", action="store_true", help="the monitor's state and reports")
     new.add_argument(
         "--certificate", default="", metavar="NAME", help="no key: whoever has a client certificate of this name (mutual TLS)"
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contracts.errors import SettingsError
-from serving.transport.renewal import check_rights
+from contracts.renewal import check_rights
 
 
 class Tls:

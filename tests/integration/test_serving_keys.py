@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from contracts.keys import new_key
 from serving.transport.accepting import MAX_HANDSHAKES
-from serving.transport.keys import new_key
 from tests.certificates import Authority
 from tests.serving_process import ROOT, Load, ServingProcess, eventually
 from tests.small_model import photographs, publish_small_version

@@ -22,9 +22,9 @@ from onnx import helper, numpy_helper
 
 from contracts.frame_store import frame_path
 from contracts.ids import new_id
+from contracts.keys import new_key
 from contracts.repository import ModelRepository
 from serving.problems import KINDS, TYPE_PREFIX
-from serving.transport.keys import new_key
 from tests.serving_process import PATIENCE_S, ServingProcess, eventually
 from tests.small_model import photographs, publish_small_version, set_channels
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.ids import is_id, new_id, time_of
+from contracts.keys import new_key, parse
 from serving.edge.admission import admit, captured, frame_ids, said
 from serving.problems import ProblemError
 from serving.settings import Camera
-from serving.transport.keys import new_key, parse
 
 CAMERAS = {"line-1": Camera(site="hall"), "gate.2": Camera(site="yard", stream="video")}
 

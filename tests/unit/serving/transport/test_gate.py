@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import SettingsError
+from contracts.keys import new_key
+from contracts.listener import is_loopback
 from contracts.settings import load
 from serving.settings import ServingSettings
-from serving.transport.gate import Gate, is_loopback
-from serving.transport.keys import new_key
+from serving.transport.gate import Gate
 from tests.certificates import Authority
 
 _, LINE = new_key("line-3", ["camera:*"])

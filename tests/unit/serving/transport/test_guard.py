@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from contracts.keys import new_key, parse
 from contracts.logs import Logger
 from serving.transport.guard import Guard, bearer, key_of
-from serving.transport.keys import new_key, parse
 from tests.unit.serving import parts
 
 CAMERA, LINE = new_key("line-3", ["camera:line-3-*"])

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from contracts.keys import parse
 from serving.transport.key_command import main
-from serving.transport.keys import parse
 
 
 def _run(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> tuple[str, str]:
@@ -67,3 +67,9 @@ def test_mistakes_are_told_and_change_nothing(
     where = [] if "--file" in arguments else ["--file", str(file)]
     assert message in _run(capsys, *arguments, *where, status=2)[1]
     assert file.read_text() == before
+
+
+def test_a_key_for_the_monitor_opens_the_monitor_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "keys"
+    _run(capsys, "new", "on-call", "--monitor", "--file", str(file))
+    assert parse(file.read_text(), "keys").keys["on-call"].scopes == ("monitor",)

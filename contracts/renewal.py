@@ -1,4 +1,4 @@
-"""Takes up files that a person or a secret store replaces while the server runs: keys, certificates.
+"""Takes up files that a person or a secret store replaces while a service runs: keys, certificates.
 
 A file is read again only when it has stood still between two looks, so that one that is being written is waited for; one that cannot be used leaves
 what was there in service, and is said once.
@@ -13,9 +13,10 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.logs import Logger
-from serving.telemetry.instruments import Instruments
 
 _LOOK_EVERY_S: Final = 0.5
+Count = Callable[[str, str], None]
+"""Counts what was read again by its outcome, `taken` or `refused`."""
 Signature = tuple[tuple[int, int, int, int] | None, ...]
 
 
@@ -66,8 +67,8 @@ class Renewed:
 class Renewal:
     """Looks at files twice a second, on a thread of its own."""
 
-    def __init__(self, files: Sequence[Renewed], instruments: Instruments, log: Logger) -> None:
-        self._files, self._instruments, self._log = files, instruments, log
+    def __init__(self, files: Sequence[Renewed], count: Count, log: Logger) -> None:
+        self._files, self._count, self._log = files, count, log
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="renewal", daemon=True)
 
@@ -87,10 +88,10 @@ class Renewal:
         for one in self._files:
             try:
                 if one.look():
-                    self._instruments.renewals.labels(one.what, "taken").inc()
+                    self._count(one.what, "taken")
                     self._log.info("renewed", what=one.what)
             except KeepsightError as error:
-                self._instruments.renewals.labels(one.what, "refused").inc()
+                self._count(one.what, "refused")
                 self._log.error("not_renewed", what=one.what, error=str(error), consequence="the earlier ones stay in service")
 
     def _run(self) -> None:

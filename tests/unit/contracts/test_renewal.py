@@ -1,11 +1,11 @@
 """Files that are replaced while the server runs are taken up once they stand still; what cannot be used is said once."""
 
+from collections import Counter
 from pathlib import Path
 
 from contracts.errors import SettingsError
 from contracts.logs import Logger
-from serving.transport.renewal import Renewal, Renewed
-from tests.unit.serving import parts
+from contracts.renewal import Renewal, Renewed
 
 
 class Shelf:
@@ -14,16 +14,19 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.path, self.read = folder / "keys", ["1"]
         self.path.write_text("1")
-        self.instruments = parts.instruments()
-        self.renewal = Renewal([Renewed("keys", [self.path], self._take)], self.instruments, Logger("test"))
+        self.counted: Counter[tuple[str, str]] = Counter()
+        self.renewal = Renewal([Renewed("keys", [self.path], self._take)], self.count, Logger("test"))
+
+    def count(self, what: str, outcome: str) -> None:
+        self.counted[what, outcome] += 1
 
     def _take(self) -> None:
         if "bad" in (content := self.path.read_text() if self.path.exists() else "bad"):
             raise SettingsError(content)
         self.read.append(content)
 
-    def outcomes(self) -> tuple[float, float]:
-        return tuple(parts.value(self.instruments, "renewals_total", what="keys", outcome=one) for one in ("taken", "refused"))  # type: ignore[return-value]
+    def outcomes(self) -> tuple[int, int]:
+        return self.counted["keys", "taken"], self.counted["keys", "refused"]
 
 
 def test_a_change_is_taken_when_it_has_settled(tmp_path: Path) -> None:
@@ -69,4 +72,4 @@ def test_it_looks_by_itself(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     shelf.renewal.start()
     shelf.renewal.stop()
-    Renewal([], shelf.instruments, Logger("test")).stop()  # never started
+    Renewal([], shelf.count, Logger("test")).stop()  # never started
