@@ -32,8 +32,11 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     content_type: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
+Guard = Callable[[str, str, str], Answer | None]
+"""Asked first: the refusal of a request by its path, its `Authorization` header ("" where there is none) and its address; None when it may go on."""
 Folders = Mapping[str, Callable[[str], Answer]]
 """What answers below a path that ends in a slash: given the rest of the path with its query, as the client wrote them."""
 
@@ -48,10 +51,11 @@ class HealthServer:
         ready: Ready,
         pages: Pages | None = None,
         folders: Folders | None = None,
+        guard: Guard | None = None,
     ) -> None:
         listener.setblocking(True)
         self._server = _Server(
-            listener.getsockname()[:2], _handler(registry, ready, pages or {}, folders or {}), bind_and_activate=False
+            listener.getsockname()[:2], _handler(registry, ready, pages or {}, folders or {}, guard), bind_and_activate=False
         )
         self._server.socket.close()
         self._server.socket = listener
@@ -108,14 +112,19 @@ class _Server(ThreadingHTTPServer):
             _log.error("health_request_failed", trace=True)
 
 
-def _handler(registry: CollectorRegistry, ready: Ready, pages: Pages, folders: Folders) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    registry: CollectorRegistry, ready: Ready, pages: Pages, folders: Folders, guard: Guard | None
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # seconds without a byte: a silent client holds a thread no longer
         server_version, sys_version = "keepsight", ""  # strangers need not know which Python
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            if path == "/metrics":
+            refusal = guard(path, self.headers.get("Authorization", ""), self.client_address[0]) if guard is not None else None
+            if refusal is not None:
+                self._answer(*refusal)
+            elif path == "/metrics":
                 self._answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
             elif path == "/livez":
                 self._answer(200, b'{"status": "ok"}', "application/json")
@@ -132,8 +141,10 @@ def _handler(registry: CollectorRegistry, ready: Ready, pages: Pages, folders: F
                 body = {"type": "about:blank", "title": "Not Found", "detail": f"known: {known}"}
                 self._answer(404, json.dumps(body).encode(), "application/problem+json")
 
-        def _answer(self, status: int, body: bytes, content_type: str) -> None:
+        def _answer(self, status: int, body: bytes, content_type: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
             self.send_response(status)
+            for name, value in headers:
+                self.send_header(name, value)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

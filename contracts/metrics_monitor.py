@@ -142,6 +142,18 @@ REPORTS = Spec(
     "Reports of incidents since the process started, by result (made, failed).",
     ("result",),
 )
+REFUSALS = Spec(
+    "keepsight_monitor_refusals_total",
+    "counter",
+    "Requests to the monitor's port that were refused, by problem: missing-key, unknown-key, wrong-scope.",
+    ("problem",),
+)
+RENEWALS = Spec(
+    "keepsight_monitor_renewals_total",
+    "counter",
+    "Times that a changed file was read again, by what (keys) and outcome: taken, or refused (the earlier ones stay in service).",
+    ("what", "outcome"),
+)
 
 ALL: tuple[Spec, ...] = (
     EVENTS,
@@ -172,4 +184,6 @@ ALL: tuple[Spec, ...] = (
     INCIDENTS,
     OUTBOX,
     REPORTS,
+    REFUSALS,
+    RENEWALS,
 )

@@ -13,12 +13,15 @@ from prometheus_client import CollectorRegistry
 from contracts.errors import KeepsightError
 from contracts.events import TOPICS
 from contracts.health import HealthServer
+from contracts.key_file import KeysFile
 from contracts.listener import listen
 from contracts.log import open_bus, wait_for_log
 from contracts.logs import Logger, log_to_stderr
+from contracts.renewal import Renewal
 from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
 from monitor.exports import Exports
+from monitor.guard import Guard, check_closed
 from monitor.judge import Judge
 from monitor.memory import Memory
 from monitor.overview import overview
@@ -49,9 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(settings: MonitorSettings, stop: threading.Event) -> int:
-    listener = listen(settings.host, settings.port, "monitor")
+    check_closed(settings)
     with ExitStack() as open_things:
-        open_things.callback(listener.close)
+        listener = open_things.enter_context(listen(settings.host, settings.port, "monitor"))
+        probed = None
+        if settings.health_port is not None:
+            probed = open_things.enter_context(listen(settings.health_host, settings.health_port, "monitor"))
         bus = open_bus(settings.log, "keepsight-monitor", settings.log_security)
         open_things.callback(bus.close)
         policy = settings.policy()
@@ -68,8 +74,13 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         def ready() -> str | None:
             return service.ready() if service is not None else "the store of the state has not answered yet"
 
-        server = HealthServer(listener, registry, ready, {"/v1/state": panel.page}, {PREFIX: reports.answer})
+        guard = _guard(settings, exports, open_things)
+        server = HealthServer(listener, registry, ready, {"/v1/state": panel.page}, {PREFIX: reports.answer}, guard)
         open_things.callback(server.close)
+        if probed is not None:
+            probes = HealthServer(probed, registry, ready)
+            open_things.callback(probes.close)
+            _LOG.info("health_listens", host=settings.health_host, port=probes.port)
         _LOG.info("started", model=settings.model, port=server.port)
         store = wait_for_store(lambda: open_store(settings), stop)
         if store is not None:
@@ -89,6 +100,17 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
             service.run(stop, beat)
         _LOG.info("stopped")
     return 0
+
+
+def _guard(settings: MonitorSettings, exports: Exports, open_things: ExitStack) -> Guard | None:
+    """What asks for keys, read again when their file changes; None where everyone may ask."""
+    if settings.keys_file is None:
+        return None
+    keys = KeysFile(settings.keys_file)
+    renewal = Renewal([keys.renewed], exports.renewed, _LOG)
+    open_things.callback(renewal.stop)
+    renewal.start()
+    return Guard(lambda: keys.ring, exports.refused, _LOG)
 
 
 if __name__ == "__main__":

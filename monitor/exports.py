@@ -29,6 +29,8 @@ class Exports:
         self._said: dict[str, int] = {}
         for result in ("made", "failed"):
             self._counter[metrics_monitor.REPORTS].labels(result)
+        for problem in ("missing-key", "unknown-key", "wrong-scope"):
+            self._counter[metrics_monitor.REFUSALS].labels(problem)
 
     def progress(
         self, taken: Mapping[tuple[str, str], int], said: Mapping[str, int], lag: int, newest_at: float, now: float
@@ -46,6 +48,14 @@ class Exports:
     def reported(self, result: str) -> None:
         """A report was `made` or `failed`; called by the thread that makes them."""
         self._counter[metrics_monitor.REPORTS].labels(result).inc()
+
+    def refused(self, problem: str) -> None:
+        """A request was refused; called by the server's threads."""
+        self._counter[metrics_monitor.REFUSALS].labels(problem).inc()
+
+    def renewed(self, what: str, outcome: str) -> None:
+        """A file that changed was `taken` or `refused`; called by the thread that looks."""
+        self._counter[metrics_monitor.RENEWALS].labels(what, outcome).inc()
 
     def role(self, active: bool) -> None:
         """Whether this replica judges or stands by."""

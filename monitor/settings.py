@@ -1,5 +1,6 @@
 """The settings of the monitor: section [monitor] of the settings file, `KEEPSIGHT_MONITOR_*`, and the command line."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, field_validator
@@ -15,8 +16,22 @@ class MonitorSettings(ServiceSettings):
 
     section: ClassVar[str] = "monitor"
 
-    host: str = Field("127.0.0.1", description="Address that /livez, /readyz, /metrics and /v1/state answer on.")
+    host: str = Field("127.0.0.1", description="Address that /livez, /readyz, /metrics, /v1/state and the reports answer on.")
     port: int = Field(8081, ge=0, le=65_535, description="Port of them; 0 takes a free one.")
+    keys_file: Path | None = Field(
+        None,
+        description="The keys of those who may ask, made with `keepsight key new`; read again when it changes. It may be serving's. See docs/security.md.",
+    )
+    open: bool = Field(
+        False, description="Answer anyone who reaches the port: without keys_file, needed to listen beyond 127.0.0.1."
+    )
+    health_host: str = Field("127.0.0.1", description="The address of health_port.")
+    health_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="A second port with /livez, /readyz and /metrics alone and without keys: for probes and scrapers that have none.",
+    )
     block_frames: int = Field(
         64,
         ge=2 * CHUNK,

@@ -170,3 +170,26 @@ def test_closing_frees_the_port_and_may_be_repeated(registry: CollectorRegistry)
     server.close()
     server.close()
     listen("127.0.0.1", port, "monitor").close()
+
+
+def test_a_guard_is_asked_before_anything_is_answered(registry: CollectorRegistry) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def guard(path: str, authorization: str, client: str) -> Answer | None:
+        asked.append((path, authorization))
+        assert client == "127.0.0.1"
+        return None if path == "/livez" else Answer(401, b"{}", "application/problem+json", (("WWW-Authenticate", "Bearer"),))
+
+    def never() -> bytes:
+        raise AssertionError("refused")
+
+    server = HealthServer(listen("127.0.0.1", 0, "monitor"), registry, lambda: None, {"/page": never}, None, guard)
+    assert get(server, "/livez")[0] == 200
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", "/page?x=1", headers={"Authorization": "Bearer k"})
+    response = connection.getresponse()
+    assert (response.status, response.getheader("WWW-Authenticate"), response.read()) == (401, "Bearer", b"{}")
+    connection.close()
+    assert get(server, "/nowhere")[0] == get(server, "/metrics")[0] == 401
+    assert asked == [("/livez", ""), ("/page", "Bearer k"), ("/nowhere", ""), ("/metrics", "")]
+    server.close()
