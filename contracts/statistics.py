@@ -20,7 +20,7 @@ class ImageStatistics(msgspec.Struct, frozen=True):
     luma_entropy: float
     """Shannon entropy of the 256-bin luma histogram in bits, 0 to 8."""
     saturation: float
-    """Mean of (max - min) / max over the colour channels, 0 to 1; black counts as 0."""
+    """Mean of (max - min) / max over the colour channels, 0 to 1, of every fourth row; black counts as 0."""
     red_ratio: float
     """Mean red over mean of all channels; 1 for grey, 0 for black frames."""
     blue_ratio: float

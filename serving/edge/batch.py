@@ -109,7 +109,7 @@ class BatchEdge:
                 await parts.end()
         except TimeoutError:
             waiting.end()
-            raise body_timeout(f"{len(taken)} frames", self._limits.body_timeout_s) from None
+            raise body_timeout(self._limits.body_timeout_s, f"{len(taken)} frames") from None
         except BaseException:
             waiting.end()
             raise

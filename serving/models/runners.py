@@ -47,8 +47,8 @@ class PlainRunner:
     def run(self, frames: Frames) -> Answers:
         """See Runner."""
         found = [self._session.run(self._outputs, {self._input: frames[i : i + 1]}) for i in range(len(frames))]
-        scores, embedding = (np.concatenate([np.asarray(one[k], np.float32) for one in found]) for k in (0, 1))
-        return scores, embedding.reshape(len(embedding), -1)
+        scores, embedding = found[0] if len(found) == 1 else (np.concatenate([one[k] for one in found]) for k in (0, 1))
+        return np.asarray(scores, np.float32), np.asarray(embedding, np.float32).reshape(len(frames), -1)
 
 
 class BoundRunner:

@@ -4,6 +4,7 @@ A version is loaded beside the ones in service, checked against its manifest, wa
 wrong with it is a VersionError here, never a surprise for a camera.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,13 +63,13 @@ class Served:
     def score(self, pixels: NDArray[np.uint8], worker: int) -> list[Scores | None]:
         """Score prepared frames [n, height, width, 3]; None for a frame whose scores or embedding are not finite."""
         scores, embedding = self.run(pixels, worker)
-        probabilities = to_probabilities(scores, self.manifest)
-        finite = np.asarray(np.isfinite(probabilities).all(axis=1) & np.isfinite(embedding).all(axis=1))
-        reduced = self._baseline.project(np.where(finite[:, None], embedding, np.float32(0.0)))
-        axes = np.round(reduced.astype(np.float64), 5)
+        with np.errstate(all="ignore"):  # what is not finite stays so, and is found below
+            reduced = self._baseline.project(embedding)
+        axes = np.round(reduced.astype(np.float64), 5).tolist()
+        rows = to_probabilities(scores, self.manifest).tolist()
         return [
-            Scores(classification(self.manifest.labels, row), tuple(values), row) if good else None
-            for row, values, good in zip(probabilities.tolist(), axes.tolist(), finite.tolist(), strict=True)
+            Scores(classification(self.manifest.labels, row), tuple(values), row) if math.isfinite(sum(row) + sum(values)) else None
+            for row, values in zip(rows, axes, strict=True)
         ]
 
     def run(self, pixels: NDArray[np.uint8], worker: int) -> tuple[Floats, Floats]:

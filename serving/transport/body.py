@@ -45,12 +45,13 @@ async def read_body(receive: Receive, max_bytes: int, timeout_s: float) -> bytes
                 if not message.get("more_body", False):
                     return parts[0] if len(parts) == 1 else b"".join(parts)
     except TimeoutError:
-        raise body_timeout(f"{size} bytes", timeout_s) from None
+        raise body_timeout(timeout_s) from None
 
 
-def body_timeout(got: str, timeout_s: float) -> ProblemError:
-    """The problem of a body that is not complete in time; `got` is what came of it."""
-    detail = f"{got} came in {timeout_s:g} s and the body is not complete; send it faster, or raise [serving] body_timeout_s"
+def body_timeout(timeout_s: float, got: str = "") -> ProblemError:
+    """The problem of a body that is not complete in time; `got` is what is known to have come of it."""
+    came = f"; {got} came" if got else ""
+    detail = f"the body is not complete after {timeout_s:g} s{came}: send it faster, or raise [serving] body_timeout_s"
     return ProblemError("body-timeout", detail)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from serving.problems import ProblemError
-from serving.transport.connection import MAX_AHEAD, Bounds, Connection, bounded
+from serving.transport.connection import GATHERED_BYTES, MAX_AHEAD, Bounds, Connection, bounded
 
 
 class Transport(asyncio.Transport):
@@ -132,6 +132,25 @@ def test_one_connection_more_than_may_be() -> None:
         assert transport.closed
 
     _run(check)
+
+
+def test_a_body_is_gathered_and_no_more_of_it_than_may_be() -> None:
+    def check(house: House) -> None:
+        house.connection.data_received(b"POST /v1/frames HTTP/1.1\r\nContent-Length: 999999\r\n\r\n")
+        told = house.connection.cycle.message_event
+        house.connection.data_received(bytes(GATHERED_BYTES))
+        assert (told.is_set(), house.connection.flow.read_paused) == (False, False)
+        house.connection.data_received(b"!")
+        assert (told.is_set(), house.connection.flow.read_paused) == (True, True)
+
+    def whole(house: House) -> None:
+        house.connection.data_received(b"POST /v1/frames HTTP/1.1\r\nContent-Length: 3\r\n\r\nab")
+        assert not house.connection.cycle.message_event.is_set()
+        house.connection.data_received(b"c")
+        assert house.connection.cycle.message_event.is_set()
+
+    _run(check)
+    _run(whole)
 
 
 def test_those_who_wait_behind_each_other_hear_that_the_client_left() -> None:
