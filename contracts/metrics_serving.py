@@ -129,6 +129,12 @@ RENEWALS: Final = Spec(
     "Times that a changed file was read again, by what (keys, certificates) and outcome: taken, or refused (the earlier ones stay in service).",
     ("what", "outcome"),
 )
+CERTIFICATE_EXPIRY: Final = Spec(
+    "keepsight_serving_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When the server's certificate ends, or one of its chain before it (Unix seconds): of the one in service, read again when its file is replaced; "
+    "0 without TLS.",
+)
 SPANS: Final = Spec(
     "keepsight_serving_spans_total",
     "counter",
@@ -164,6 +170,7 @@ ALL: Final[tuple[Spec, ...]] = (
     STORE_FAILURES,
     LABELS,
     RENEWALS,
+    CERTIFICATE_EXPIRY,
     SPANS,
     READY,
 )

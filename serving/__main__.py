@@ -234,6 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     server = server_for(application(service.edge(), gate.ring), bounds, gate.tls_context)
     service.instruments.connections.set_function(lambda: len(server.server_state.connections))
+    service.instruments.certificate_expiry.set_function(gate.certificate_expiry)
     renewal = Renewal(gate.files, lambda what, outcome: service.instruments.renewals.labels(what, outcome).inc(), log)
     renewal.start()
     probed = None if health is None else HealthServer(health, service.instruments.registry, service.not_ready)

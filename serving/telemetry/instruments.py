@@ -76,5 +76,6 @@ class Instruments:
         self.store_failures = counter(declared.STORE_FAILURES, registry)
         self.labels = counter(declared.LABELS, registry)
         self.renewals = counter(declared.RENEWALS, registry)
+        self.certificate_expiry = gauge(declared.CERTIFICATE_EXPIRY, registry)
         self.spans = counter(declared.SPANS, registry)
         self.ready = gauge(declared.READY, registry)

@@ -13,13 +13,17 @@ from serving.transport.tls import Tls
 
 
 class Gate:
-    """Keys and certificates as the settings name them, and the files to read again. Raises SettingsError."""
+    """Keys and certificates as the settings name them, and the files to read again. Raises SettingsError.
+
+    `certificate_expiry` gives when the server's certificate in service ends (Unix seconds); 0 without TLS.
+    """
 
     def __init__(self, settings: ServingSettings) -> None:
         check_closed(settings)
         self.files: list[Renewed] = []
         self.ring: Callable[[], KeyRing] | None = None
         self.tls_context: ssl.SSLContext | None = None
+        self.certificate_expiry: Callable[[], float] = lambda: 0.0
         if settings.keys_file is not None:
             keys = KeysFile(settings.keys_file)
             self.files.append(keys.renewed)
@@ -28,6 +32,7 @@ class Gate:
             tls = Tls(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
             self.files.append(Renewed("certificates", tls.paths, tls.renew))
             self.tls_context = tls.context
+            self.certificate_expiry = lambda: tls.expires_at
 
 
 def check_closed(settings: ServingSettings) -> None:

@@ -10,14 +10,19 @@ from pathlib import Path
 
 from contracts.errors import SettingsError
 from contracts.renewal import check_rights
+from serving.transport.certificate import earliest_expiry
 
 
 class Tls:
-    """Certificate chain, its key, and the CA of the clients (None: clients are not asked for a certificate); all PEM. Raises SettingsError."""
+    """Certificate chain, its key, and the CA of the clients (None: clients are not asked for a certificate); all PEM. Raises SettingsError.
+
+    `expires_at` is when the first certificate of the chain in service ends, in Unix seconds.
+    """
 
     def __init__(self, certificate: Path, key: Path, client_ca: Path | None) -> None:
         self._certificate, self._key, self._client_ca = certificate, key, client_ca
-        self.context = self._newest = self._made()
+        self._newest, self.expires_at = self._made()
+        self.context = self._newest
         self.context.sni_callback = self._hand_over
 
     @property
@@ -27,12 +32,12 @@ class Tls:
 
     def renew(self) -> None:
         """Take the files as they are now for all handshakes to come. Raises SettingsError, and goes on with what it had."""
-        self._newest = self._made()
+        self._newest, self.expires_at = self._made()
 
     def _hand_over(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         connection.context = self._newest
 
-    def _made(self) -> ssl.SSLContext:
+    def _made(self) -> tuple[ssl.SSLContext, float]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
@@ -44,10 +49,11 @@ class Tls:
             if self._client_ca is not None:
                 context.verify_mode = ssl.CERT_REQUIRED
                 context.load_verify_locations(self._client_ca)
+            expires_at = earliest_expiry(self._certificate.read_text("latin-1"))
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             files = ", ".join(str(path) for path in self.paths)
             raise SettingsError(f"[serving] tls: {files}: {error}. Give PEM files, the key without a passphrase") from None
-        return context
+        return context, expires_at
 
 
 def _no_password() -> str:

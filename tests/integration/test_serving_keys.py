@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -108,8 +109,9 @@ def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) ->
     old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
     certificate, key, clients, keys = (tmp_path / name for name in ("server.crt", "server.key", "clients.pem", "keys"))
 
-    def install(authority: Authority) -> None:
-        for source, target in zip((*authority.sign("serving"), authority.certificate), (certificate, key, clients), strict=True):
+    def install(authority: Authority, ends: datetime) -> None:
+        signed = authority.sign("serving", ends=ends)
+        for source, target in zip((*signed, authority.certificate), (certificate, key, clients), strict=True):
             shutil.copy(source, target)
 
     def client(server: Authority, own: Authority | None) -> ssl.SSLContext:
@@ -118,7 +120,7 @@ def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) ->
             context.load_cert_chain(*own.sign("gateway", "gateway.plant.example"))
         return context
 
-    install(old)
+    install(old, datetime(2040, 1, 1, tzinfo=UTC))
     keys.write_text("gateway camera:line-* cert:gateway.plant.example\n")
     settings = {
         "tls_cert_file": str(certificate),
@@ -134,7 +136,7 @@ def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) ->
         assert serving.frame(JPEG, "gate").problem == "wrong-scope"
         with serving.connected() as connection:
             assert serving.frame(JPEG, on=connection).status == 200
-            install(new)
+            install(new, datetime(2060, 1, 1, tzinfo=UTC))
             serving.tls = client(new, new)
             eventually("the new certificate answers", lambda: _status(serving) == "200")
             assert serving.frame(JPEG, on=connection).status == 200  # on the connection of before
@@ -146,6 +148,9 @@ def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) ->
         serving.tls, serving.port = None, serving.said("health_listens")[-1]["port"]
         assert serving.get("/readyz").status == 200  # for those who have no certificate
         assert serving.metric("keepsight_serving_renewals_total", what="certificates", outcome="taken") == 1
+        assert (
+            serving.metric("keepsight_serving_certificate_expiry_timestamp_seconds") == datetime(2060, 1, 1, tzinfo=UTC).timestamp()
+        )
         assert serving.ask("POST", "/v1/frames?camera=line-1", JPEG).status == 501
     finally:
         assert serving.stop() == 0

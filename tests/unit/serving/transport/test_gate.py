@@ -22,7 +22,7 @@ def _gate(*arguments: str) -> Gate:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_this_machine_alone_needs_no_keys(host: str) -> None:
     gate = _gate("--host", host)
-    assert (gate.ring, gate.tls_context, gate.files) == (None, None, [])
+    assert (gate.ring, gate.tls_context, gate.files, gate.certificate_expiry()) == (None, None, [], 0.0)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.1.2.3", "plant.example", "::ffff:10.0.0.1"])

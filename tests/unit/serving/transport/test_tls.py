@@ -2,6 +2,7 @@
 
 import shutil
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,10 @@ def test_the_context_is_strict(tmp_path: Path) -> None:
 
 def test_files_that_do_not_fit_are_told_and_what_was_there_stays(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
-    certificate, key = authority.sign("serving")
+    certificate, key = authority.sign("serving", ends=datetime(2040, 1, 1, tzinfo=UTC))
     tls = Tls(certificate, key, None)
     newest = tls._newest
-    other, other_key = authority.sign("other")
+    other, other_key = authority.sign("other", ends=datetime(2050, 1, 1, tzinfo=UTC))
     for source, wrong in ((other_key, "key values mismatch"), (tmp_path / "nowhere", "No such file"), (other, "PEM")):
         if source.exists():
             shutil.copy(source, key)
@@ -35,11 +36,12 @@ def test_files_that_do_not_fit_are_told_and_what_was_there_stays(tmp_path: Path)
             key.unlink()
         with pytest.raises(SettingsError, match=wrong):
             tls.renew()
-        assert tls._newest is newest
+        assert (tls._newest, tls.expires_at) == (newest, 2_208_988_800.0)
     shutil.copy(other, certificate)
     shutil.copy(other_key, key)
     tls.renew()
     assert tls._newest is not newest
+    assert tls.expires_at == 2_524_608_000.0
 
 
 def test_a_key_with_a_passphrase_is_not_asked_for_it(tmp_path: Path) -> None:
