@@ -20,7 +20,10 @@ from contracts.repository import ModelRepository, Version
 MODEL: Final = "lite0"
 CLASSES: Final = 10
 _FRAMES: Final = 64
-_SIDE: Final = 256
+_HEIGHT: Final = 480
+_WIDTH: Final = 640
+_ENLARGED: Final = 1.5
+"""The photographs have 427 x 640 pixels; larger ones leave a camera's picture to be cut out in many places."""
 
 
 def repository() -> str:
@@ -49,7 +52,7 @@ def publish(folder: str, version: str, seed: int) -> Manifest:
     head = Head(random.normal(0, 0.05, (CLASSES, backbone.WIDTH)).astype(np.float32), np.zeros(CLASSES, np.float32))
     exported = graph.read(backbone.export(backbone.pretrained()), "the backbone")
     model = graph.encode(graph.with_head(exported, graph.EMBEDDING, graph.SCORES, head))
-    spec = InputSpec(graph.IMAGE, backbone.SIDE, backbone.SIDE)
+    spec = InputSpec(graph.IMAGE, backbone.SIDE, backbone.SIDE, decode="reduced")
     contents = photographs(_FRAMES)
     seen = views(Session(model, spec, graph.EMBEDDING, graph.SCORES), contents)
     labels = tuple(f"class {number}" for number in range(CLASSES))
@@ -74,15 +77,16 @@ def publish(folder: str, version: str, seed: int) -> Manifest:
 
 
 def photographs(count: int) -> list[bytes]:
-    """JPEG crops of scikit-learn's two photographs, the same every time."""
+    """JPEG crops of scikit-learn's two photographs, of the size that cameras send and the same every time."""
     from sklearn.datasets import load_sample_images
 
     random = np.random.default_rng(0)
+    pictures = [cv2.resize(one, None, fx=_ENLARGED, fy=_ENLARGED) for one in load_sample_images().images]
     contents = []
     for index in range(count):
-        picture = load_sample_images().images[index % 2]
-        top, left = (int(random.integers(0, limit - _SIDE)) for limit in picture.shape[:2])
-        crop = np.ascontiguousarray(picture[top : top + _SIDE, left : left + _SIDE, ::-1])
+        picture = pictures[index % 2]
+        top, left = (int(random.integers(0, all_of - part)) for all_of, part in zip(picture.shape, (_HEIGHT, _WIDTH), strict=False))
+        crop = np.ascontiguousarray(picture[top : top + _HEIGHT, left : left + _WIDTH, ::-1])
         contents.append(cv2.imencode(".jpg", crop)[1].tobytes())
     return contents
 

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks.gpu import devices, latency, measure, memory, modes, throughput
+from benchmarks.gpu import devices, latency, measure, memory, modes, subject, throughput
+from contracts import frames as framing
 from contracts.repository import ModelRepository, Version
 from serving.models.runtime import How
 from tests.small_model import publish_small_version
@@ -47,3 +49,15 @@ def test_without_a_gpu_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(devices.ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     monkeypatch.setenv("PATH", "")
     assert "no NVIDIA GPU answers" in (devices.missing() or "")
+
+
+@pytest.mark.slow
+def test_the_version_that_is_measured_sees_reduced_frames_as_new_models_do(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs keepsight[train,demo]")
+    pytest.importorskip("efficientnet_lite_pytorch", reason="needs keepsight[train,demo]")
+    version = subject.subject(str(tmp_path))
+    spec, contents = version.manifest.input, subject.photographs(8)
+    assert [framing.reduction(framing.inspect(one), spec) for one in contents] == [2] * 8
+    assert version.golden is not None
+    assert np.array_equal(version.golden.pixels[0], framing.see(contents[0], spec))
+    assert subject.subject(str(tmp_path)).digest == version.digest
