@@ -1,5 +1,6 @@
 """Four times as many frames as can be answered: what is still answered, and what the others hear."""
 
+import os
 import time
 from collections import Counter
 from typing import Final
@@ -8,7 +9,7 @@ import msgspec
 
 from benchmarks.form import Figure
 from benchmarks.serving import material
-from benchmarks.serving.ground import Goal, Ground, figure
+from benchmarks.serving.ground import Goal, Ground, figure, middle
 from benchmarks.serving.sending import Outcome, Sending, running, sent
 from benchmarks.serving.servers import Ours
 
@@ -42,6 +43,12 @@ def figures(quick: bool) -> list[Figure]:
     strange = [one.failed - seen[429] + one.seen.unsent for one, seen in zip(bursts, statuses, strict=True)]
     return [
         figure(PART, "goodput under four times the peak / peak", "", good, Goal(at_least=0.95)),
+        figure(
+            PART,
+            "the same, of the CPU that the client leaves",
+            "",
+            [share / _left(one, peaks) for share, one in zip(good, bursts, strict=True)],
+        ),
         figure(PART, "peak", "frames / s", [one.rate for one in peaks]),
         figure(PART, "p99 of the frames that were answered", "ms", [one.latency_ms(99) for one in bursts]),
         figure(PART, "refused with 429", "share", [seen[429] / seen.total() for seen in statuses]),
@@ -57,6 +64,13 @@ def figures(quick: bool) -> list[Figure]:
         figure(PART, "beside a mad camera: a calm one's p50", "ms", [calm.latency_ms(50)]),
         figure(PART, "beside a mad camera: a calm one's p99", "ms", [calm.latency_ms(99)]),
     ]
+
+
+def _left(burst: Outcome, peaks: list[Outcome]) -> float:
+    """The cores that the client leaves under four times the peak, in those that it leaves at the peak."""
+    cores = len(os.sched_getaffinity(0))
+    used = [one.seen.cpu_s / one.seen.took_s for one in (burst, *peaks)]
+    return (cores - used[0]) / (cores - middle(used[1:]))
 
 
 def _beside_a_mad_camera(ours: Ours, ground: Ground, seconds: float, rate: float) -> Outcome:
