@@ -71,12 +71,11 @@ class BatchEdge:
         try:
             outcomes, decided_at = await self._outcomes(scope, receive, request)
         except ProblemError as problem:
-            self._frames.count(problem, words.get("camera", ""))
+            self._frames.ended(request.traced, [(words.get("camera", ""), problem)])
             if not isinstance(problem, ClientGoneError):
                 await send_body(send, problem.status, problem.headers(), problem.body())
             return
-        for camera, outcome in outcomes:
-            self._frames.count(outcome, camera)
+        self._frames.ended(request.traced, outcomes)
         await send_body(send, 200, JSON, _ENCODER.encode(Results([_result(outcome) for _, outcome in outcomes])))
         self._frames.stages.replied(decided_at, request.traced)
 

@@ -76,9 +76,8 @@ class FrameEdge:
             outcome, decided_at = await self._outcome(scope, receive, words, start)
         except ProblemError as problem:
             outcome = problem
-        self.count(outcome, words.get("camera", ""))
-        if (traced := trace.of(scope)) is not None:
-            traced.about |= about(outcome, words.get("camera", ""))
+        traced = trace.of(scope)
+        self.ended(traced, [(words.get("camera", ""), outcome)])
         if isinstance(outcome, ClientGoneError):
             return
         if isinstance(outcome, Answer):
@@ -182,8 +181,14 @@ class FrameEdge:
             trace=traced,
         )
 
-    def count(self, outcome: Outcome, camera: str) -> None:
-        """Count how a frame, or a request that was refused whole, ended; `camera` is whose it was said to be."""
+    def ended(self, traced: Trace | None, those: Sequence[tuple[str, Outcome]]) -> None:
+        """Count how the frames of a request, or the request that was refused whole, ended, and tell its trace; with whose each was said to be."""
+        for camera, outcome in those:
+            self._count(outcome, camera)
+        if traced is not None:
+            traced.about |= about(those)
+
+    def _count(self, outcome: Outcome, camera: str) -> None:
         if isinstance(outcome, Answer):
             self._instruments.frames.inc(self._model, outcome.version, "answered")
             return
@@ -198,9 +203,14 @@ def last_decided(frames: Iterable[Frame]) -> float:
     return max((frame.decided_at for frame in frames), default=0.0)
 
 
-def about(outcome: Outcome, camera: str) -> dict[str, str]:
-    """What a request's trace says of a frame."""
-    said = {"keepsight.camera": camera[:64]}
-    if isinstance(outcome, Answer):
-        return said | {"keepsight.frame_id": outcome.frame_id, "keepsight.version": outcome.version}
-    return said | {"keepsight.problem": outcome.kind}
+def about(those: Sequence[tuple[str, Outcome]]) -> dict[str, str | list[str]]:
+    """What a request's trace says of its frames: one value, or all that differ."""
+    found: dict[str, dict[str, None]] = {}
+    for camera, outcome in those:
+        found.setdefault("keepsight.camera", {})[camera[:64]] = None
+        if isinstance(outcome, Answer):
+            found.setdefault("keepsight.frame_id", {})[outcome.frame_id] = None
+            found.setdefault("keepsight.version", {})[outcome.version] = None
+        else:
+            found.setdefault("keepsight.problem", {})[outcome.kind] = None
+    return {name: next(iter(values)) if len(values) == 1 else list(values) for name, values in found.items()}

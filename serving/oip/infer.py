@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.predictions import Variant
 from serving.edge.admission import Admitted, frame_ids, said
-from serving.edge.frames import FrameEdge, Limits, about, last_decided
+from serving.edge.frames import FrameEdge, Limits, last_decided
 from serving.models.registry import Lineup
 from serving.models.served import Served
 from serving.oip import model, wire
@@ -78,17 +78,16 @@ class Inference:
         try:
             taken = await self._taken(scope, receive, words, version, start)
         except ProblemError as problem:
-            self._frames.count(problem, words.get("camera", self._camera))
+            self._frames.ended(trace.of(scope), [(words.get("camera", self._camera), problem)])
             if isinstance(problem, ClientGoneError):
                 raise
             return problem, 0.0
         outcomes = await self._frames.answered(taken.frames, receive)
-        self._count(taken, outcomes, start)
+        self._frames.ended(trace.of(scope), [(taken.admitted.camera_name, outcome) for outcome in outcomes])
+        self._add_statistics(taken, outcomes, start)
         for outcome in outcomes:
             if isinstance(outcome, ClientGoneError):
                 raise outcome
-        if (traced := trace.of(scope)) is not None:
-            traced.about |= about(outcomes[0], taken.admitted.camera_name)
         problems = [numbered(one, number, len(outcomes)) for number, one in enumerate(outcomes, 1) if isinstance(one, ProblemError)]
         reply = problems[0] if problems else self._reply(taken, [one for one in outcomes if isinstance(one, Answer)])
         return reply, last_decided(taken.frames)
@@ -154,10 +153,8 @@ class Inference:
         versions = versions_of(lineup, self._name, version)
         return versions[version] if version or lineup is None else lineup.answering(camera)
 
-    def _count(self, taken: _Taken, outcomes: list[Outcome], start: float) -> None:
+    def _add_statistics(self, taken: _Taken, outcomes: list[Outcome], start: float) -> None:
         now = time.perf_counter()
-        for outcome in outcomes:
-            self._frames.count(outcome, taken.admitted.camera_name)
         answered = all(isinstance(outcome, Answer) for outcome in outcomes)
         begun = min((frame.begun_at for frame in taken.frames if frame.begun_at), default=now)
         self._statistics.add(taken.served.version, len(outcomes) if answered else 0, begun - start, now - begun, self._clock())

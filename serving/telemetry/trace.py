@@ -45,7 +45,7 @@ class Trace:
 
     parent: Parent | None
     stages: list[Stage] = field(default_factory=list)
-    about: dict[str, str] = field(default_factory=dict)
+    about: dict[str, str | list[str]] = field(default_factory=dict)
     """What it was about: attributes of its span."""
 
 

@@ -8,6 +8,8 @@ import pytest
 from tests.collector import Collector
 from tests.serving_process import ServingProcess
 from tests.small_model import photographs, publish_small_version
+from tests.unit.serving.edge.test_batch import part
+from tests.unit.serving.edge.test_multipart import body
 
 pytest.importorskip("opentelemetry.sdk", reason="needs keepsight[tracing]")
 (FRAME,), _ = photographs(1)
@@ -36,9 +38,9 @@ def test_a_camera_finds_its_frame_in_its_own_trace(tmp_path: Path, collector: Co
         {"Inference-Header-Content-Length": "0", "traceparent": f"00-{TRACE}-{SPAN}-01"},
     )
     assert infer.status == 200
-    part = b'--frontier\r\nContent-Disposition: form-data; name="gate"\r\n\r\n' + FRAME + b"\r\n--frontier--\r\n"
+    parts = body(*(part(camera, content) for camera, content in (("gate", FRAME), ("line-1", FRAME), ("gate", FRAME[:100]))))
     multipart = traced | {"Content-Type": "multipart/form-data; boundary=frontier"}
-    assert serving.ask("POST", "/v1/frames/batch", part, multipart).status == 200
+    batch = serving.ask("POST", "/v1/frames/batch", parts, multipart).json["frames"]
     assert serving.stop() == 0
     asked = {span.name: span for span in collector.spans if span.parent_span_id.hex() == SPAN}
     answered, refused = sorted(
@@ -58,6 +60,12 @@ def test_a_camera_finds_its_frame_in_its_own_trace(tmp_path: Path, collector: Co
     for route in ("POST /v2/infer", "POST /v1/frames/batch"):
         found = [span for span in collector.spans if span.parent_span_id == asked[route].span_id]
         assert {span.name for span in found} == set(STAGES), route
+    many = {one.key: one.value for one in asked["POST /v1/frames/batch"].attributes}
+    assert [one.string_value for one in many["keepsight.camera"].array_value.values] == ["gate", "line-1"]
+    assert [one.string_value for one in many["keepsight.frame_id"].array_value.values] == [
+        one["answer"]["frame_id"] for one in batch[:2]
+    ]
+    assert (many["keepsight.version"].string_value, many["keepsight.problem"].string_value) == ("1", "truncated")
 
 
 def test_a_collector_that_is_away_delays_no_frame_and_no_stop(tmp_path: Path, collector: Collector) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from contracts import frames as framing
 from contracts.ids import new_id
-from serving.edge.frames import FrameEdge, Limits
+from serving.edge.frames import FrameEdge, Limits, about
 from serving.problems import ProblemError
 from serving.queueing.frame import Frame, deliver_on
 from serving.queueing.queue import FrameQueue
@@ -157,3 +157,15 @@ def test_a_frame_that_is_sent_again_has_its_answer_again_unread() -> None:
         await again
 
     asyncio.run(run())
+
+
+def test_a_trace_tells_of_one_frame_or_of_all() -> None:
+    answers = [msgspec.structs.replace(ANSWER, frame_id=one) for one in ("a", "b")]
+    refused = ProblemError("overloaded", "enough")
+    assert about([("line-1", answers[0])]) == {"keepsight.camera": "line-1", "keepsight.frame_id": "a", "keepsight.version": "1"}
+    assert about([("line-1", answers[0]), ("x" * 99, refused), ("line-1", answers[1])]) == {
+        "keepsight.camera": ["line-1", "x" * 64],
+        "keepsight.frame_id": ["a", "b"],
+        "keepsight.version": "1",
+        "keepsight.problem": "overloaded",
+    }
