@@ -23,6 +23,7 @@ LABELS: Final = "keepsight.labels"
 INCIDENTS: Final = "keepsight.incidents"
 RETRAIN: Final = "keepsight.retrain"
 COMMANDS: Final = "keepsight.commands"
+SERVING: Final = "keepsight.serving"
 DEAD: Final = "keepsight.dead"
 TOPICS: Final = (
     TopicSpec(FRAMES, 12, retention_s=7 * DAY_S),
@@ -30,6 +31,7 @@ TOPICS: Final = (
     TopicSpec(INCIDENTS, 1, compacted=True),
     TopicSpec(RETRAIN, 1),
     TopicSpec(COMMANDS, 1),
+    TopicSpec(SERVING, 1, retention_s=DAY_S, compacted=True),
     TopicSpec(DEAD, 1),
 )
 
@@ -205,6 +207,38 @@ class RolloutAdvanced(Event, frozen=True, tag="RolloutAdvanced"):
     reason: str
 
 
+class VersionServed(msgspec.Struct, frozen=True):
+    """A version that a server holds ready, and how it fared there in whatever role since it was loaded."""
+
+    version: str
+    digest: str
+    """SHA-256 of the model file."""
+    role: Literal["champion", "candidate", "shadow", "previous"]
+    """The first of these that it has; `previous` answers nobody and waits for a rollback."""
+    provider: str
+    """Of ONNX Runtime, for instance `CPUExecutionProvider`."""
+    answered: int = 0
+    """Frames that it scored."""
+    failed: int = 0
+    """Frames on which it failed."""
+    invalid: int = 0
+    """Frames on which its values were not finite."""
+
+
+class ServingReported(Event, frozen=True, tag="ServingReported"):
+    """Which versions a server answers with: said when that changes, every 15 seconds, and once when it leaves."""
+
+    replica: str
+    """The server: `host:port`."""
+    sequence: int
+    """Of the channels that it stands on; 0 while no version is ready."""
+    versions: tuple[VersionServed, ...]
+    started_at: float
+    """Unix seconds: when the server started."""
+    leaving: bool = False
+    """Its last word: it answers nobody any more."""
+
+
 class Approve(Event, frozen=True, tag="Approve"):
     """A person lets a waiting version begin its rollout."""
 
@@ -272,6 +306,7 @@ AnyEvent = (
     | JobAdvanced
     | ModelPublished
     | RolloutAdvanced
+    | ServingReported
     | Approve
     | Reject
     | Rollback
@@ -286,7 +321,10 @@ _DECODER: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
 
 
 def place_of(event: AnyEvent) -> tuple[str, str]:
-    """The topic and the key of an event: frames and labels by model/camera, incidents by model/incident (compaction), the rest by model."""
+    """The topic and the key of an event: frames and labels by model/camera, the rest by model.
+
+    On compacted topics by what the last record tells all of: incidents by model/incident, servers by model/replica.
+    """
     match event:
         case FrameScored():
             return FRAMES, f"{event.model}/{event.camera}"
@@ -296,6 +334,8 @@ def place_of(event: AnyEvent) -> tuple[str, str]:
             return INCIDENTS, f"{event.model}/{event.incident.incident_id}"
         case RetrainRequested() | JobAdvanced() | ModelPublished() | RolloutAdvanced():
             return RETRAIN, event.model
+        case ServingReported():
+            return SERVING, f"{event.model}/{event.replica}"
         case Dead():
             return DEAD, ""
     return COMMANDS, event.model

@@ -26,7 +26,7 @@ def sweep(connection: sqlite3.Connection, now: float, max_bytes: int) -> bool:
 
 def _drop_aged(connection: sqlite3.Connection, now: float) -> bool:
     places = connection.execute(
-        "SELECT places.id, retention_s FROM places JOIN topics ON topics.name = topic WHERE retention_s IS NOT NULL AND NOT compacted"
+        "SELECT places.id, retention_s FROM places JOIN topics ON topics.name = topic WHERE retention_s IS NOT NULL"
     ).fetchall()
     finished = True
     for place, retention_s in places:

@@ -12,6 +12,7 @@ import msgspec
 from markdown_table import NOTE, table
 
 from contracts import channels, events, manifest, predictions, quality, statistics
+from contracts.ports import TopicSpec
 
 DOCUMENTED: Final = (events, predictions, statistics, manifest, quality, channels)
 """The modules whose structs carry field docstrings."""
@@ -44,11 +45,7 @@ def events_page() -> str:
             ", ".join(f"[{kind.__name__}](#{kind.__name__.lower()})" for kind in by_topic[spec.name]),
             f"`{keys[spec.name]}`",
             str(spec.partitions),
-            "the last of each key"
-            if spec.compacted
-            else f"{spec.retention_s / events.DAY_S:g} days"
-            if spec.retention_s
-            else "for ever",
+            kept(spec),
         )
         for spec in events.TOPICS
     ]
@@ -68,6 +65,12 @@ def events_page() -> str:
     for name, shape in sorted(shapes.items()):
         parts += [f"## {name}\n", f"{text_of(shape)}\n", table(FIELD_HEAD, list(field_rows(shape)))]
     return "\n".join(parts)
+
+
+def kept(spec: TopicSpec) -> str:
+    """What of a topic is kept, and how long."""
+    days = "for ever" if spec.retention_s is None else f"{spec.retention_s / events.DAY_S:g} days"
+    return f"the last of each key, {days}" if spec.compacted else days
 
 
 FIELD_HEAD: Final = ("field", "type", "default", "meaning")

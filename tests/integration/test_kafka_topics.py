@@ -31,6 +31,10 @@ def settings(servers: list[str], topic: str) -> dict[str, str]:
         (TopicSpec("", 2, retention_s=7 * 86_400.0), {"cleanup.policy": "delete", "retention.ms": "604800000"}),
         (TopicSpec("", 1), {"cleanup.policy": "delete", "retention.ms": "-1"}),
         (TopicSpec("", 1, compacted=True), {"cleanup.policy": "compact", "retention.ms": "-1"}),
+        (
+            TopicSpec("", 1, retention_s=86_400.0, compacted=True),
+            {"cleanup.policy": "compact,delete", "retention.ms": "86400000", "segment.ms": "3600000"},
+        ),
     ],
 )
 def test_a_topic_is_kept_as_its_spec_says(spec: TopicSpec, expected: dict[str, str]) -> None:

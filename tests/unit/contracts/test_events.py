@@ -107,6 +107,7 @@ def test_the_body_names_type_and_schema(event: AnyEvent) -> None:
         ("JobAdvanced", "keepsight.retrain", "some model"),
         ("ModelPublished", "keepsight.retrain", "some model"),
         ("RolloutAdvanced", "keepsight.retrain", "some model"),
+        ("ServingReported", "keepsight.serving", "some model/some replica"),
         ("Approve", "keepsight.commands", "some model"),
         ("Reject", "keepsight.commands", "some model"),
         ("Rollback", "keepsight.commands", "some model"),
@@ -121,12 +122,12 @@ def test_place_of(name: str, topic: str, key: str) -> None:
 
 
 def test_every_event_type_has_a_place_above() -> None:
-    assert len(EVENT_TYPES) == 16 == len(SAMPLES)
+    assert len(EVENT_TYPES) == 17 == len(SAMPLES)
 
 
-def test_only_incidents_are_compacted() -> None:
+def test_only_what_holds_the_whole_state_is_compacted() -> None:
     """A compacted topic forgets all but the last record of a key: only facts that hold the whole state may lie there."""
-    assert {spec.name for spec in TOPICS if spec.compacted} == {events.INCIDENTS}
+    assert {spec.name for spec in TOPICS if spec.compacted} == {events.INCIDENTS, events.SERVING}
 
 
 def test_both_kinds_of_prediction_and_truth_travel() -> None:

@@ -108,6 +108,18 @@ def test_a_compacted_topic_keeps_each_keys_last(bus: EmbeddedBus) -> None:
     assert len(left(bus, "incidents")) == 8  # few new records are not worth a walk
 
 
+def test_a_compacted_topic_with_a_retention_lets_keys_go_that_nobody_renews(bus: EmbeddedBus, clock: Clock) -> None:
+    bus.ensure_topics([TopicSpec("reports", 1, retention_s=DAY_S, compacted=True)])
+    bus.publish([Outgoing("reports", key, b"%d" % n) for n in range(200) for key in ("stays", "goes")])
+    bus.sweep()
+    assert left(bus, "reports") == [b"199", b"199"]
+    clock.now += DAY_S / 2
+    bus.publish([Outgoing("reports", "stays", b"new")])
+    clock.now += DAY_S * 0.6
+    bus.sweep()
+    assert left(bus, "reports") == [b"new"]
+
+
 def test_a_reader_in_the_middle_of_a_compacted_topic_goes_on(bus: EmbeddedBus) -> None:
     bus.ensure_topics([TopicSpec("incidents", 1, compacted=True)])
     bus.publish([Outgoing("incidents", f"incident-{n % 7}", b"%d" % n) for n in range(500)])
