@@ -20,18 +20,18 @@ from contracts.log import open_bus, wait_for_log
 from contracts.logs import Logger, log_to_stderr
 from contracts.ports import Bus
 from contracts.repository import ModelRepository
-from retrain.database import Database
-from retrain.intake import Intake
-from retrain.jobs import Jobs
-from retrain.journal import Journal
-from retrain.labels import Labels
-from retrain.launcher import CANDIDATE, Launcher
+from retrain.jobs.intake import Intake
+from retrain.jobs.supervision import Training, TrainingPlan
+from retrain.jobs.table import Jobs
+from retrain.labels.book import Labels
+from retrain.launch.local import CANDIDATE, Launcher
 from retrain.metrics import Instruments
-from retrain.release import Release, ReleasePlan
+from retrain.rollout.drive import Release, ReleasePlan
 from retrain.service import RetrainService
 from retrain.settings import RetrainSettings
+from retrain.state.database import Database
+from retrain.state.journal import Journal
 from retrain.ticks import Ticks
-from retrain.training import Training, TrainingPlan
 
 ABOUT = """Turns retrain requests into gated new versions and rolls them out.
 
@@ -117,14 +117,14 @@ def wired(
         camera_live_s=settings.camera_live_s,
         rollback_deadline_s=settings.rollback_deadline_s,
     )
-    release = Release(releasing, database, jobs, labels, journal, repository, instruments)
+    release = Release(releasing, database, jobs.mark_rolled_back, labels, journal, repository, instruments)
     intake = Intake(settings.model, jobs, labels, journal, settings.operator_window_s, settings.labels_wanted)
     poll_s = min(0.25, settings.tick_s)
     return RetrainService(settings.model, bus, database, intake, labels, training, release, ticks, instruments, log, clock, poll_s)
 
 
 def training_plan(settings: RetrainSettings) -> TrainingPlan:
-    """What training.py needs of the settings. A service's name in leases is new with each start: a dead one's lease must run out."""
+    """What jobs/supervision.py needs of the settings. A service's name in leases is new with each start: a dead one's lease must run out."""
     return TrainingPlan(
         model=settings.model,
         folder=settings.state / "retrain" / "jobs",

@@ -1,6 +1,6 @@
 """What the retrain service asks of a training process, and what it answers: two JSON files in the job's folder, so that a killed job resumes.
 
-python -m retrain.candidate JOB_FOLDER      reads request.json, writes outcome.json last; one JSON line per step on standard output
+python -m retrain.trainer.candidate JOB_FOLDER      reads request.json, writes outcome.json last; one JSON line per step on standard output
 """
 
 from typing import Final, Literal

@@ -34,13 +34,13 @@ from contracts.events import (
 )
 from contracts.logs import Logger
 from contracts.ports import Bus, Place, Reader, Record
-from retrain.database import Database
-from retrain.intake import Intake
-from retrain.labels import Labels
+from retrain.jobs.intake import Intake
+from retrain.jobs.supervision import Training
+from retrain.labels.book import Labels
 from retrain.metrics import Instruments
-from retrain.release import Release
+from retrain.rollout.drive import Release
+from retrain.state.database import Database
 from retrain.ticks import Duty, Ticks
-from retrain.training import Training
 
 HANDLER: Final = "retrain"
 READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS)

@@ -8,9 +8,9 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from contracts.settings import ServiceSettings
-from retrain.guards import GuardLimits
-from retrain.rollout import Approval, Plan
-from retrain.triggers import Limits
+from retrain.rollout.guards import GuardLimits
+from retrain.rollout.states import Approval, Plan
+from retrain.trigger.policy import Limits
 
 _DAY_S = 86_400.0
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -125,7 +125,7 @@ class RetrainSettings(ServiceSettings):
         return value
 
     def limits(self) -> Limits:
-        """What triggers.py decides with."""
+        """What trigger/policy.py decides with."""
         return Limits(
             cooldown_s=self.cooldown_s,
             rejected_cooldown_s=self.rejected_cooldown_s,
@@ -136,7 +136,7 @@ class RetrainSettings(ServiceSettings):
         )
 
     def plan(self) -> Plan:
-        """What rollout.py decides with."""
+        """What rollout/states.py decides with."""
         return Plan(
             shadow_frames=self.shadow_frames,
             shadow_s=self.shadow_s,
@@ -149,7 +149,7 @@ class RetrainSettings(ServiceSettings):
         )
 
     def guards(self) -> GuardLimits:
-        """What guards.py decides with."""
+        """What rollout/guards.py decides with."""
         return GuardLimits(
             alpha=self.guard_alpha,
             invalid_share=self.guard_invalid_share,

@@ -40,8 +40,8 @@ def digest_of_code(root: Path) -> str:
     """A digest over the sources that decide how a first version comes out."""
     found = hashlib.sha256()
     for package in PACKAGES:
-        for path in sorted((root / package).glob("*.py")):
-            found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        for path in sorted((root / package).rglob("*.py")):
+            found.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:16]
 
 
@@ -63,7 +63,7 @@ def write_frames(folder: Path, blocks: Blocks, photographs: NDArray[np.uint8]) -
 def command(repository: Path, frame_store: Path, model: str, index: Path, seed: int, cache: Path) -> list[str]:
     """How the training process is started."""
     return [
-        sys.executable, "-m", "retrain.bootstrap",
+        sys.executable, "-m", "retrain.trainer.bootstrap",
         "--repository", str(repository), "--frame-store", str(frame_store), "--model", model, "--frames", str(index),
         "--labels", ",".join(LABELS), "--positive", POSITIVE, "--seed", str(seed), "--threads", "2", "--cache", str(cache),
     ]  # fmt: skip

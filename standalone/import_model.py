@@ -17,7 +17,7 @@ DEFAULT: Final = "keepsight.toml"
 
 def run(arguments: Sequence[str]) -> int:
     """Import a model as a version. Returns the exit status. Raises SettingsError when the settings file named cannot be read."""
-    return subprocess.run([sys.executable, "-m", "retrain.import_model", *completed(arguments)], check=False).returncode
+    return subprocess.run([sys.executable, "-m", "retrain.trainer.import_model", *completed(arguments)], check=False).returncode
 
 
 def completed(arguments: Sequence[str]) -> list[str]:

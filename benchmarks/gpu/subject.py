@@ -43,22 +43,22 @@ def subject(folder: str) -> Version:
 
 def publish(folder: str, version: str, seed: int) -> Manifest:
     """Make a version whose head is drawn with `seed`."""
-    from retrain import backbone, golden, graph, reference
-    from retrain.calibrate import softmax
-    from retrain.embed import Session, views
-    from retrain.head import Head
+    from retrain.data.baseline import baseline_of
+    from retrain.models import backbones, graph
+    from retrain.models.calibrate import softmax
+    from retrain.models.head import Head
+    from retrain.models.session import Session, views
+    from retrain.trainer import golden
 
     random = np.random.default_rng(seed)
-    head = Head(random.normal(0, 0.05, (CLASSES, backbone.WIDTH)).astype(np.float32), np.zeros(CLASSES, np.float32))
-    exported = graph.read(backbone.export(backbone.pretrained()), "the backbone")
+    head = Head(random.normal(0, 0.05, (CLASSES, backbones.WIDTH)).astype(np.float32), np.zeros(CLASSES, np.float32))
+    exported = graph.read(backbones.export(backbones.pretrained()), "the backbone")
     model = graph.encode(graph.with_head(exported, graph.EMBEDDING, graph.SCORES, head))
-    spec = InputSpec(graph.IMAGE, backbone.SIDE, backbone.SIDE, decode="reduced")
+    spec = InputSpec(graph.IMAGE, backbones.SIDE, backbones.SIDE, decode="reduced")
     contents = photographs(_FRAMES)
     seen = views(Session(model, spec, graph.EMBEDDING, graph.SCORES), contents)
     labels = tuple(f"class {number}" for number in range(CLASSES))
-    baseline = reference.build(
-        labels, seen, softmax(seen.scores.astype(np.float64)), None, [str(row // 8) for row in range(_FRAMES)]
-    )
+    baseline = baseline_of(labels, seen, softmax(seen.scores.astype(np.float64)), None, [str(row // 8) for row in range(_FRAMES)])
     manifest = Manifest(
         model=MODEL,
         version=version,

@@ -25,8 +25,8 @@ from contracts.repository import ModelRepository
 from monitor.detectors import bootstrap, softmax
 from monitor.items import replay
 from monitor.items.reference import Budget, calibrate
-from retrain.embed import Floats, Session, Views, views
-from retrain.reference import build
+from retrain.data.baseline import baseline_of
+from retrain.models.session import Floats, Session, Views, views
 from standalone import photographs
 
 SPLITS: Final = 20
@@ -82,7 +82,7 @@ def _alarms(name: str, rows: int, together: int, seed: int) -> int:
         chosen.append(np.flatnonzero(all_of.group // together == stretch))
     reference = np.zeros(len(all_of.group), bool)
     reference[np.concatenate(chosen)] = True
-    known = build(
+    known = baseline_of(
         all_of.labels, all_of.seen.rows(reference), all_of.probabilities[reference], all_of.truth[reference],
         [str(g) for g in all_of.group[reference]],
     )  # fmt: skip

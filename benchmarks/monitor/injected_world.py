@@ -20,10 +20,10 @@ from contracts.files import Folder
 from contracts.predictions import Classification, classification
 from contracts.repository import ModelRepository
 from contracts.statistics import NUMERIC, ImageStatistics
-from retrain import bootstrap
-from retrain.calibrate import softmax
-from retrain.embed import Session, views
+from retrain.models.calibrate import softmax
+from retrain.models.session import Session, views
 from retrain.steps import Steps
+from retrain.trainer import bootstrap
 from standalone import photographs, scenario
 from standalone.first_version import write_frames
 

@@ -11,10 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contracts.manifest import InputSpec, Lineage, Manifest
 from contracts.repository import ModelRepository
-from retrain import reference
-from retrain.calibrate import softmax
-from retrain.embed import Session, views
-from retrain.publication import first_champion
+from retrain.data.baseline import baseline_of
+from retrain.models.calibrate import softmax
+from retrain.models.session import Session, views
+from retrain.trainer.publication import first_champion
 
 SIDE: Final = 224
 _STEP: Final = 32
@@ -28,7 +28,7 @@ def publish_near_empty(repository: Path, frames: Sequence[bytes]) -> None:
     model, spec = near_empty_onnx(), InputSpec("image", SIDE, SIDE, "stretch", "reduced")
     seen = views(Session(model, spec, "embedding", "scores"), frames)
     p = softmax(seen.scores.astype(np.float64))
-    baseline = reference.build(_LABELS, seen, p, None, [str(number % 8) for number in range(len(frames))])
+    baseline = baseline_of(_LABELS, seen, p, None, [str(number % 8) for number in range(len(frames))])
     manifest = Manifest(
         model="empty",
         version="1",

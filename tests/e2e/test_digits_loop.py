@@ -187,7 +187,16 @@ def import_digits(house: House) -> None:
         (reference / digit.label).mkdir(parents=True, exist_ok=True)
         (reference / digit.label / f"{number:04d}.png").write_bytes(digit.content)
     model = digits.train(house.folder / "model.onnx")
-    command = [sys.executable, "-m", "retrain.import_model", str(model), "--name", "digits", "--labels", ",".join(digits.LABELS)]
+    command = [
+        sys.executable,
+        "-m",
+        "retrain.trainer.import_model",
+        str(model),
+        "--name",
+        "digits",
+        "--labels",
+        ",".join(digits.LABELS),
+    ]
     where = [
         "--reference",
         str(reference),

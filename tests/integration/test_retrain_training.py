@@ -20,18 +20,19 @@ from contracts.files import Folder
 from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.ids import new_id
 from contracts.repository import ModelRepository, Version, changed
-from retrain import bootstrap, graph, import_model
-from retrain.calibrate import softmax
-from retrain.candidate import read_request, run
-from retrain.crossfit import Development, cross_fit
-from retrain.embed import Session
-from retrain.export import onnx_logits
-from retrain.head import Head
-from retrain.material import Excluded
+from retrain.data.frames import Excluded
+from retrain.models import graph
+from retrain.models.calibrate import softmax
+from retrain.models.export import onnx_logits
+from retrain.models.head import Head
+from retrain.models.session import Session
 from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, LabelledFrame, Step
-from retrain.rework import Rework, gather, refit
 from retrain.steps import Steps
-from retrain.trial import judge
+from retrain.trainer import bootstrap, import_model
+from retrain.trainer.candidate import read_request, run
+from retrain.trainer.rework import Rework, gather, refit
+from retrain.trainer.trial import judge
+from retrain.training.crossfit import Development, cross_fit
 from serving.models.runtime import How, Runtime
 from serving.models.served import open_served
 from tests import digits
@@ -115,7 +116,7 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def imported(folder: Path, model: Path, references: Path, *more: str) -> subprocess.CompletedProcess[str]:
     stores = ["--repository", folder / "repository", "--frame-store", folder / "frames"]
     return finished(
-        command("retrain.import_model", model, "--name", "digits", "--labels", ",".join(digits.LABELS), "--reference", references, *stores, *more)
+        command("retrain.trainer.import_model", model, "--name", "digits", "--labels", ",".join(digits.LABELS), "--reference", references, *stores, *more)
     )  # fmt: skip
 
 
@@ -214,7 +215,7 @@ def test_another_version_sees_frames_as_the_champion_does_unless_asked(tmp_path:
 def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) -> None:
     champion = place.repository.read("digits", "1")
     job = place.request("mended", digits.scans()[:SCANS])
-    done = finished(command("retrain.candidate", job))
+    done = finished(command("retrain.trainer.candidate", job))
     assert done.returncode == 0, done.stderr
     steps = [msgspec.json.decode(line, type=Step) for line in done.stdout.splitlines()]
     assert [step.progress for step in steps] == sorted(step.progress for step in steps)
@@ -259,7 +260,7 @@ def test_a_killed_job_resumes_and_publishes_once(place: Place) -> None:
     before = len(place.repository.versions("digits"))
     for step in ("training the head", "publishing"):
         with subprocess.Popen(
-            command("retrain.candidate", job), cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+            command("retrain.trainer.candidate", job), cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
@@ -269,7 +270,7 @@ def test_a_killed_job_resumes_and_publishes_once(place: Place) -> None:
     kept = sorted((job / "views").iterdir())
     written = [path.stat().st_mtime_ns for path in kept]
     assert kept
-    done = finished(command("retrain.candidate", job))
+    done = finished(command("retrain.trainer.candidate", job))
     assert done.returncode == 0, done.stderr
     assert [path.stat().st_mtime_ns for path in sorted((job / "views").iterdir())] == written
     outcome = (job / OUTCOME).read_bytes()
@@ -309,7 +310,7 @@ def test_frames_that_are_gone_or_wrong_are_named_and_the_others_used(place: Plac
 
 
 def test_a_missing_parent_is_an_error_around_the_candidate(place: Place) -> None:
-    done = finished(command("retrain.candidate", place.request("orphan", digits.scans()[:70], parent="99")))
+    done = finished(command("retrain.trainer.candidate", place.request("orphan", digits.scans()[:70], parent="99")))
     assert done.returncode == 2
     assert "has no version '99'" in done.stderr
 
@@ -370,7 +371,7 @@ def test_a_first_version_is_trained_on_photographs(tmp_path: Path) -> None:
         "--threads",
         "2",
     ]
-    done = finished(command("retrain.bootstrap", *stores, *arguments))
+    done = finished(command("retrain.trainer.bootstrap", *stores, *arguments))
     assert done.returncode == 0, done.stderr
     assert msgspec.json.decode(done.stdout.splitlines()[-1], type=Step).step == "published"
     repository = ModelRepository(str(tmp_path / "repository"))

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from contracts.events import GateResult
 from contracts.manifest import InputSpec
 from contracts.quality import quality
-from retrain import backbone, gates, graph
-from retrain.calibrate import softmax
-from retrain.crossfit import Development, Fitted, cross_fit
-from retrain.dealing import BOOTSTRAP_SHARES, CANDIDATE_SHARES, deal, recordings
-from retrain.embed import Session, views
-from retrain.evaluate import Judged
+from retrain.data.split import BOOTSTRAP_SHARES, CANDIDATE_SHARES, deal, recordings
+from retrain.gates import checks
+from retrain.gates.paired import Judged
+from retrain.models import backbones, graph
+from retrain.models.calibrate import softmax
+from retrain.models.session import Session, views
+from retrain.training.crossfit import Development, Fitted, cross_fit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 SEEDS = range(100, 130)
@@ -40,8 +41,8 @@ def cells() -> Cells:
     from elpv_dataset.utils import load_dataset
 
     photographs, probability, kinds = load_dataset()
-    spec = InputSpec(graph.IMAGE, backbone.SIDE, backbone.SIDE)
-    session = Session(backbone.export(backbone.pretrained()), spec, graph.EMBEDDING, None)
+    spec = InputSpec(graph.IMAGE, backbones.SIDE, backbones.SIDE)
+    session = Session(backbones.export(backbones.pretrained()), spec, graph.EMBEDDING, None)
     contents = [cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes() for image in photographs]
     truth = (probability > 0.5).astype(np.int64)
     rows = {kind: np.flatnonzero(kinds == kind) for kind in ("mono", "poly")}
@@ -109,13 +110,13 @@ def refused(d: Deal, seed: int, champion: Fitted, candidate: Fitted | None, unse
     benchmark = quality(LABELS, old.truth, old.champion, "defective")
     truth = np.concatenate([new.truth, c.truth[d.new[~d.new_sealed]]])
     results: list[GateResult] = [
-        gates.gain(new),
-        gates.recall(truth, np.concatenate([new.candidate, unsealed]), LABELS, "defective", benchmark),
-        gates.overall(new, old),
-        gates.forgetting(old),
-        gates.flips(old),
-        gates.slices(new, old, LABELS),
-        gates.calibration(new, old, seed),
+        checks.gain(new),
+        checks.recall(truth, np.concatenate([new.candidate, unsealed]), LABELS, "defective", benchmark),
+        checks.overall(new, old),
+        checks.forgetting(old),
+        checks.flips(old),
+        checks.slices(new, old, LABELS),
+        checks.calibration(new, old, seed),
     ]
     return {result.gate for result in results if result.verdict != "pass"}
 

@@ -38,9 +38,9 @@ from contracts.logs import Logger
 from contracts.ports import Outgoing
 from contracts.predictions import ClassTruth
 from retrain.__main__ import wired
-from retrain.database import Database
-from retrain.ledger import Ledger
 from retrain.settings import RetrainSettings
+from retrain.state.database import Database
+from retrain.state.ledger import Ledger
 from retrain.ticks import Duty
 from tests.small_model import publish_small_version, set_channels
 

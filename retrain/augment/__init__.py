@@ -1,0 +1,1 @@
+"""Training frames varied on purpose."""

@@ -1,0 +1,1 @@
+"""Labelled frames as datasets: recordings, sets, what a version sees of them."""

@@ -1,0 +1,1 @@
+"""One training job through its steps, from a request to an outcome."""

@@ -1,0 +1,291 @@
+"""Carries jobs through: starts the one that may start, reads its training process's steps, and turns its outcome or its death into the next state.
+
+Called every tick inside the service's transaction. All that must survive is in the jobs table and the job's folder; the process handle is the only
+thing in memory, and launch/local.py finds the process again.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from contracts.errors import KeepsightError, StoreError, VersionError
+from contracts.files import Folder
+from contracts.logs import Logger
+from contracts.manifest import digest
+from contracts.repository import ModelRepository
+from retrain.job import Job
+from retrain.jobs import telling
+from retrain.jobs.table import Jobs
+from retrain.labels.book import Labels
+from retrain.launch.local import Launcher, Run
+from retrain.metrics import Instruments
+from retrain.request import REQUEST, CandidateOutcome, CandidateRequest, Step
+from retrain.state.journal import Journal
+from retrain.trigger.policy import Limits, Situation, hold, moot, rejections
+
+_PROGRESS_EVERY_S = 1.0
+_LAST_WORDS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """See the settings of the same names. `folder` holds a folder per job, `owner` names this service in leases."""
+
+    model: str
+    folder: Path
+    frame_store: str
+    owner: str
+    limits: Limits
+    seed: int
+    threads: int
+    min_train_per_class: int
+    min_gate: int
+    replay_share: float
+    attempts: int
+    retry_delay_s: float
+    job_timeout_s: float
+    lease_s: float
+    stop_grace_s: float
+
+
+class Training:
+    """One training process at a time."""
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        jobs: Jobs,
+        labels: Labels,
+        journal: Journal,
+        repository: ModelRepository,
+        launcher: Launcher,
+        instruments: Instruments,
+        log: Logger,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._plan = plan
+        self._jobs = jobs
+        self._labels = labels
+        self._journal = journal
+        self._repository = repository
+        self._launcher = launcher
+        self._instruments = instruments
+        self._log = log
+        self._monotonic = monotonic
+        self._run: Run | None = None
+        self._opened_s = 0.0
+        self._said_s = 0.0
+        self._stage: tuple[str, float] | None = None
+
+    def advance(self, now: float, rollout: str | None) -> tuple[Job, CandidateOutcome] | None:
+        """One look at the jobs. Returns the job and its outcome when it published a version, whose rollout is then to begin."""
+        running = self._jobs.running()
+        self._instruments.in_progress.set(running is not None)
+        if running is not None:
+            return self._supervise(running, now)
+        waiting = self._jobs.waiting()
+        if waiting:
+            champion = self._champion()
+            for job in waiting:
+                if self._consider(job, champion, rollout, now):
+                    break
+        return None
+
+    def stop(self, now: float) -> None:
+        """End the training process in order; the job goes on from its folder when a service starts again."""
+        if self._run is not None:
+            self._run.stop(self._plan.stop_grace_s)
+            self._run = None
+        job = self._jobs.running()
+        if job is not None and job.owner == self._plan.owner:
+            self._jobs.save(msgspec.structs.replace(job, owner="", lease_until=0.0))
+            self._log.info("training_interrupted", job=job.job_id, why="the service stops; it resumes with the next start")
+
+    def _consider(self, job: Job, champion: str | None, rollout: str | None, now: float) -> bool:
+        if reason := moot(job, champion):
+            self._end(msgspec.structs.replace(job, cancelled=True), now, "rejected", reason)
+            return False
+        new = self._labels.count_new(job.since, job.excluded)
+        situation = Situation(now, champion, self._jobs.all(), rollout, new, self._labels.faulty())
+        wait = hold(job, self._plan.limits, situation)
+        if wait is None:
+            self._start(job, champion or "", new, now)
+            return True
+        tenth = max(1, self._plan.limits.labels_wanted // 10)
+        if job.hold != wait.kind or (wait.kind == "labels" and new // tenth != job.labels_seen // tenth):
+            if job.hold != wait.kind:
+                self._instruments.holds.labels(wait.kind).inc()
+            held = msgspec.structs.replace(job, state="held", hold=wait.kind, detail=wait.reason, labels_seen=new)
+            telling.advanced(self._journal, self._jobs.save(held), now)
+        return False
+
+    def _start(self, job: Job, champion: str, new: int, now: float) -> None:
+        started = msgspec.structs.replace(
+            job,
+            state="running",
+            version=champion,
+            hold="",
+            detail=f"{new} new labels: training begins",
+            round=job.round + (job.hold == "data"),
+            steps_read=0,
+            started_at=job.started_at or now,
+            owner=self._plan.owner,
+            lease_until=now + self._plan.lease_s,
+        )
+        telling.advanced(self._journal, self._jobs.save(started), now)
+
+    def _supervise(self, job: Job, now: float) -> tuple[Job, CandidateOutcome] | None:
+        if job.owner != self._plan.owner or job.lease_until - now < self._plan.lease_s * 2 / 3:
+            leased = self._jobs.lease(job, self._plan.owner, now, self._plan.lease_s)
+            if leased is None:
+                self._run = None
+                return None
+            job = leased
+        if self._run is None:
+            if now < job.not_before:
+                return None
+            self._write_request(job)
+            self._run = self._launcher.open(self.folder(job), job.attempt)
+            self._opened_s = self._monotonic()
+        ended = self._run.ended()
+        job = self._read_steps(job, now)
+        if not ended:
+            if self._monotonic() - self._opened_s > self._plan.job_timeout_s:
+                self._run.stop(0.0)
+                self._died(job, f"it took longer than {self._plan.job_timeout_s:g} s (setting job_timeout_s) and was killed", now)
+            return None
+        return self._finish(job, now)
+
+    def _read_steps(self, job: Job, now: float) -> Job:
+        assert self._run is not None
+        steps, read = self._run.progress(job.steps_read)
+        if read == job.steps_read:
+            return job
+        for index, step in enumerate(steps):
+            fresh = step.step != job.step
+            job = msgspec.structs.replace(job, step=step.step)
+            if fresh or (index == len(steps) - 1 and self._monotonic() - self._said_s >= _PROGRESS_EVERY_S):
+                self._said_s = self._monotonic()
+                telling.progressed(self._journal, job, _told(step), now)
+            if fresh:
+                self._stage_begins(step.step)
+        return self._jobs.save(msgspec.structs.replace(job, steps_read=read))
+
+    def _stage_begins(self, stage: str | None) -> None:
+        if self._stage is not None:
+            name, since = self._stage
+            self._instruments.stage_seconds.labels(self._instruments.bounded(name)).observe(self._monotonic() - since)
+        self._stage = (stage, self._monotonic()) if stage else None
+
+    def _finish(self, job: Job, now: float) -> tuple[Job, CandidateOutcome] | None:
+        assert self._run is not None
+        try:
+            outcome = self._run.outcome()
+            if outcome is None:
+                self._log.error("training_died", job=job.job_id, attempt=job.attempt, last_words=self._run.last_words())
+                self._died(job, _with_last_line(self._run.death(), self._run.last_words()), now)
+                return None
+            if outcome.verdict == "published":
+                self._check(outcome)
+        except (StoreError, VersionError) as error:
+            self._died(job, str(error), now)
+            return None
+        self._run = None
+        self._stage_begins(None)
+        self._instruments.runs.labels(job.trigger, outcome.verdict).inc()
+        for gate in outcome.gates:
+            self._instruments.gates.labels(self._instruments.bounded(gate.gate), gate.verdict).inc()
+        return self._conclude(job, outcome, now)
+
+    def _conclude(self, job: Job, outcome: CandidateOutcome, now: float) -> tuple[Job, CandidateOutcome] | None:
+        telling.mended(self._journal, f"job {job.job_id} came through: {outcome.verdict}", now)
+        if outcome.verdict == "held":
+            self._instruments.holds.labels("data").inc()
+            held = msgspec.structs.replace(
+                job, state="held", hold="data", detail=outcome.reason, labels_tried=self._labels_tried(job), attempt=1, owner=""
+            )
+            telling.advanced(self._journal, self._jobs.save(held), now)
+            return None
+        if outcome.verdict == "rejected":
+            gates = (f"{gate.gate}: {gate.detail}" for gate in outcome.gates if gate.verdict == "fail")
+            failed = [sentence for sentence in gates if sentence not in outcome.reason]
+            self._end(job, now, "rejected", "; ".join([outcome.reason, *failed]))
+            return None
+        self._instruments.last_success.set(now)
+        done = self._end(msgspec.structs.replace(job, candidate=outcome.version), now, "succeeded", outcome.reason)
+        telling.published(self._journal, done, outcome, now)
+        return done, outcome
+
+    def _died(self, job: Job, detail: str, now: float) -> None:
+        self._run = None
+        self._stage = None
+        if job.attempt >= self._plan.attempts:
+            self._instruments.runs.labels(job.trigger, "failed").inc()
+            done = self._end(job, now, "failed", f"attempt {job.attempt} of {self._plan.attempts}: {detail}")
+            telling.failed(self._journal, done, str(self.folder(job)), now)
+            return
+        again = msgspec.structs.replace(job, attempt=job.attempt + 1, detail=detail, not_before=now + self._plan.retry_delay_s)
+        telling.advanced(self._journal, self._jobs.save(again), now)
+
+    def _end(self, job: Job, now: float, state: str, detail: str) -> Job:
+        done = msgspec.structs.replace(job, state=state, hold="", detail=detail, finished_at=now, owner="", lease_until=0.0)
+        telling.advanced(self._journal, self._jobs.save(done), now)
+        self._instruments.consecutive_failures.set(rejections(self._jobs.all()))
+        return done
+
+    def folder(self, job: Job) -> Path:
+        """Where a job's training request lies and what came of it: one folder a round, so that new labels never meet old checkpoints."""
+        return self._plan.folder / job.job_id / str(job.round)
+
+    def _write_request(self, job: Job) -> None:
+        folder = self.folder(job)
+        if (folder / REQUEST).exists():
+            return
+        request = CandidateRequest(
+            job_id=job.job_id,
+            request_key=job.request_key,
+            model=self._plan.model,
+            parent=job.version,
+            repository=self._repository.url,
+            frame_store=self._plan.frame_store,
+            since=job.since,
+            labels=self._labels.usable(job.excluded),
+            seed=self._plan.seed,
+            threads=self._plan.threads,
+            min_train_per_class=self._plan.min_train_per_class,
+            min_gate=self._plan.min_gate,
+            replay_share=self._plan.replay_share,
+        )
+        Folder(str(folder)).write(REQUEST, msgspec.json.encode(request))
+
+    def _labels_tried(self, job: Job) -> int:
+        request = msgspec.json.decode((self.folder(job) / REQUEST).read_bytes(), type=CandidateRequest)
+        return sum(label.sample == "uniform" and label.captured_at >= request.since for label in request.labels)
+
+    def _check(self, outcome: CandidateOutcome) -> None:
+        """Raises VersionError unless the version stands in the repository as the outcome says."""
+        manifest = self._repository.manifest(self._plan.model, outcome.version)
+        if digest(manifest) != outcome.digest:
+            raise VersionError(
+                f"version {outcome.version} has the digest {digest(manifest)[:12]}…, the outcome says {outcome.digest[:12]}…: not rolled out"
+            )
+
+    def _champion(self) -> str | None:
+        try:
+            return self._repository.channels(self._plan.model).champion
+        except VersionError:
+            return None
+        except KeepsightError as error:
+            raise StoreError(f"the champion cannot be read: {error}") from error
+
+
+def _told(step: Step) -> str:
+    return f"{step.progress:.0%} {step.detail}".strip()
+
+
+def _with_last_line(death: str, last_words: str) -> str:
+    line = last_words.splitlines()[-1].strip()[:_LAST_WORDS] if last_words else ""
+    return f"{death} ({line})" if line else death

@@ -1,0 +1,1 @@
+"""Truths in, frames to label out."""

@@ -1,0 +1,1 @@
+"""What a finished package becomes: a version in the repository."""

@@ -1,0 +1,1 @@
+"""A gated version on its way to champion, or back."""

@@ -1,0 +1,269 @@
+"""Drives a rollout: counts the evidence that arrives, asks states.py for the next step, and moves the channels to what the state means.
+
+A step is decided and saved first, the channels follow by compare-and-set, and only then the step's event is published: killed at any point between,
+the next start sees a state that is not applied yet and applies it. Channels that someone else moved end the rollout: a person's hand goes first.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from contracts.channels import Channels
+from contracts.errors import ChannelConflictError, VersionError
+from contracts.events import Approve, FrameLabelled, FrameScored, GateResult, Reject, Rollback
+from contracts.predictions import Classification, ClassTruth
+from contracts.repository import ModelRepository, changed
+from retrain.job import Job
+from retrain.labels.book import Labels
+from retrain.metrics import Instruments
+from retrain.request import CandidateOutcome
+from retrain.rollout import states, telling
+from retrain.rollout.evidence import Rollouts
+from retrain.rollout.guards import CameraShare, GuardLimits
+from retrain.rollout.states import Approval, Plan, Rollout
+from retrain.state.database import Database
+from retrain.state.journal import Journal
+
+_REPEATS_S = 600.0
+"""How long a publisher may still repeat a frame's event, and how far apart two versions' answers to one frame may arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePlan:
+    """See the settings of the same names."""
+
+    model: str
+    steps: Plan
+    limits: GuardLimits
+    approval: Approval
+    camera_live_s: float
+    rollback_deadline_s: float
+
+
+class Release:
+    """The newest rollout of the model. `load` and `save` bracket each transaction; between them it lives in memory.
+
+    `mark_rolled_back` tells the jobs whose version was taken back.
+    """
+
+    def __init__(
+        self,
+        plan: ReleasePlan,
+        database: Database,
+        mark_rolled_back: Callable[[str], None],
+        labels: Labels,
+        journal: Journal,
+        repository: ModelRepository,
+        instruments: Instruments,
+    ) -> None:
+        self._plan = plan
+        self._database = database
+        self._rollouts = Rollouts(database)
+        self._mark_rolled_back = mark_rolled_back
+        self._labels = labels
+        self._journal = journal
+        self._repository = repository
+        self._instruments = instruments
+        self._rollout: Rollout | None = None
+        self._loaded = b""
+        self._cameras: dict[str, tuple[float, CameraShare]] = {}
+        self._faulty: frozenset[str] = frozenset()
+
+    @property
+    def active(self) -> str | None:
+        """The version whose rollout has not ended."""
+        return self._rollout.version if self._rollout is not None and not self._rollout.ended else None
+
+    @property
+    def unapplied(self) -> bool:
+        """Whether the channels do not stand yet as the newest state means them."""
+        return self._rollout is not None and not self._rollout.applied
+
+    def load(self) -> None:
+        """Read the rollout as saved."""
+        self._rollout = self._rollouts.newest()
+        self._loaded = msgspec.json.encode(self._rollout)
+        self._cameras = {}
+        self._faulty = self._labels.faulty()
+
+    def save(self) -> None:
+        """Write what the transaction's frames changed."""
+        if self._rollout is not None and msgspec.json.encode(self._rollout) != self._loaded:
+            self._rollouts.save(self._rollout)
+        self._rollouts.save_cameras(self._cameras)
+
+    def begin(self, job: Job, outcome: CandidateOutcome, now: float) -> None:
+        """A version was published: its rollout begins."""
+        self._begin(outcome.version, job.version, outcome.gates, job.job_id, now)
+
+    def frame(self, event: FrameScored, now: float) -> None:
+        """A frame was scored. Without a rollout under way it concerns nobody here."""
+        rollout = self._rollout
+        if rollout is None or rollout.ended or not rollout.applied or event.audit:
+            return
+        if not self._database.first_time(event.event_id, now + _REPEATS_S):
+            return
+        self._rollout = states.scored(rollout, event.version, event.variant, event.received_at)
+        seen, share = self._cameras.get(event.camera) or self._rollouts.camera(event.camera)
+        self._cameras[event.camera] = (max(seen, event.received_at), share)
+        if rollout.state not in states.GUARDED or event.camera in self._faulty:
+            return
+        if event.version == rollout.version:
+            rollout.guards.frame(event, event.variant, share, rollout.labels, self._plan.limits)
+        named = isinstance(event.prediction, Classification) and event.prediction.labels
+        if named and event.version in (rollout.version, rollout.parent):
+            self._pair(rollout, event, named[0], now)
+
+    def label(self, event: FrameLabelled) -> None:
+        """A truth arrived: where both versions scored the frame, it tells which was right. Only uniform samples judge without bias."""
+        rollout = self._rollout
+        if rollout is None or rollout.state not in states.GUARDED or event.audit or event.sample != "uniform":
+            return
+        if not isinstance(event.truth, ClassTruth) or event.camera in self._faulty:
+            return
+        said = {one.version: one.prediction for one in event.predictions if isinstance(one.prediction, Classification)}
+        if rollout.version in said and rollout.parent in said:
+            right = {version: said[version].label == event.truth.label for version in said}
+            rollout.guards.label(right[rollout.version], right[rollout.parent])
+
+    def approved(self, event: Approve, now: float) -> None:
+        """A person lets a waiting version begin."""
+        if self._rollout is not None and self._rollout.version == event.version:
+            self._move(states.approve(self._rollout, now, event.by, event.reason), now, "approve", event.by)
+        else:
+            self._journal.note("command_refused", now, command="approve", by=event.by, why=f"no rollout of version {event.version}")
+
+    def rejected(self, event: Reject, now: float) -> None:
+        """A person refuses a version."""
+        if self._rollout is not None and self._rollout.version == event.version:
+            self._move(states.reject(self._rollout, now, event.by, event.reason), now, "reject", event.by)
+        else:
+            self._journal.note("command_refused", now, command="reject", by=event.by, why=f"no rollout of version {event.version}")
+
+    def rolled_back(self, event: Rollback, now: float) -> None:
+        """A person wants the previous version back at once: the newest rollout's parent, else what the channels call previous."""
+        reason = f"{event.by} asked{f': {event.reason}' if event.reason else ''}"
+        try:
+            channels = self._repository.channels(self._plan.model)
+        except VersionError as error:
+            self._journal.note("command_refused", now, command="rollback", by=event.by, why=str(error))
+            return
+        rollout = self._rollout
+        if rollout is None or (rollout.ended and channels.champion != rollout.version):
+            if channels.previous is None:
+                self._journal.note("command_refused", now, command="rollback", by=event.by, why="there is no previous version")
+                return
+            rollout = self._revived(channels, now)
+        self._move(states.roll_back(rollout, now, reason, event.by), now, "rollback", event.by)
+
+    def advance(self, now: float) -> None:
+        """One look at the evidence."""
+        rollout = self._rollout
+        if rollout is None:
+            return
+        self._database.forget_seen(now)
+        self._rollouts.forget_answers(now - _REPEATS_S)
+        if not rollout.ended and rollout.applied:
+            self._rollouts.save_cameras(self._cameras)
+            live = set(self._rollouts.live(now - self._plan.camera_live_s)) - self._faulty
+            after = states.advance(rollout, self._plan.steps, now, live, rollout.guards.alarm(self._plan.limits))
+            if after is not rollout:
+                self._move(after, now)
+        self._export(now)
+
+    def reconcile(self, now: float) -> None:
+        """Outside of the service's transactions: bring the channels to what the state means, and the ledger up to them.
+
+        Raises StoreError or VersionError when the repository does not play along: try again.
+        """
+        try:
+            channels = self._repository.channels(self._plan.model)
+        except VersionError:
+            return  # no champion yet: nothing to move and nothing to enter
+        rollout = self._rollouts.newest()
+        if rollout is not None:
+            channels = self._apply(rollout, channels, now)
+        with self._database.transaction():
+            if channels.sequence > self._journal.ledger.channels_sequence():
+                self._journal.channel_history(self._repository.history(self._plan.model), now)
+
+    def _apply(self, rollout: Rollout, channels: Channels, now: float) -> Channels:
+        wanted = states.channels_of(rollout, self._plan.steps)
+        if rollout.applied and (rollout.ended or wanted is None):
+            return channels
+        if wanted is None:
+            wanted = {}
+        stands = all(getattr(channels, name) == value for name, value in wanted.items())
+        if rollout.applied and stands:
+            return channels
+        if not stands and (rollout.applied or channels.champion not in (rollout.version, rollout.parent)):
+            with self._database.transaction():
+                self.load()
+                self._move(states.abandoned(rollout, channels, now), now)
+                self.save()
+            return channels
+        if not stands:
+            try:
+                reason = f"{rollout.state}: {rollout.reason}"
+                channels = self._repository.set_channels(self._plan.model, changed(channels, now, rollout.by, reason, **wanted))
+            except ChannelConflictError:
+                return self._repository.channels(self._plan.model)  # the next turn decides on what stands then
+        with self._database.transaction():
+            self._rollout = msgspec.structs.replace(rollout, applied=True, entered_at=now)
+            self._rollouts.save(self._rollout)
+        return channels
+
+    def _begin(self, version: str, parent: str, gates: Sequence[GateResult], job_id: str, now: float) -> None:
+        self._rollouts.clear_evidence(version)
+        self._cameras = {}
+        channels = self._repository.channels(self._plan.model)
+        labels = self._repository.manifest(self._plan.model, version).labels
+        self._move(states.begin(version, channels, parent, labels, gates, self._plan.approval, now, job_id), now)
+
+    def _revived(self, channels: Channels, now: float) -> Rollout:
+        """A champion without a rollout of ours, as if its own had just ended."""
+        assert channels.previous is not None
+        self._rollouts.clear_evidence(channels.champion)
+        labels = self._repository.manifest(self._plan.model, channels.champion).labels
+        return Rollout(
+            version=channels.champion,
+            parent=channels.previous,
+            labels=labels,
+            state="stable",
+            entered_at=now,
+            reason="",
+            applied=True,
+        )
+
+    def _move(self, after: Rollout, now: float, command: str = "", by: str = "") -> None:
+        if after is self._rollout:
+            why = f"version {after.version} is in state {after.state}"
+            self._journal.note("command_refused", now, command=command, by=by, why=why)
+            return
+        self._rollout = after
+        telling.advanced(self._journal, after, now)
+        if after.state == "champion":
+            self._instruments.promotions.inc()
+        if after.state in ("rolling_back", "rejected"):
+            self._instruments.rollbacks.labels("guard" if after.by == "retrain" else "person").inc()
+            self._mark_rolled_back(after.job_id)
+
+    def _pair(self, rollout: Rollout, event: FrameScored, label: str, now: float) -> None:
+        other = rollout.parent if event.version == rollout.version else rollout.version
+        counterpart = self._rollouts.answer(event.frame_id, other)
+        if counterpart is not None:
+            rollout.guards.pair(counterpart == label)
+        else:
+            self._rollouts.save_answer(event.frame_id, event.version, label, now)
+
+    def _export(self, now: float) -> None:
+        rollout = self._rollout
+        assert rollout is not None
+        for state in ("awaiting_approval", *states.GUARDED, "rolling_back", *states.ENDED):
+            self._instruments.rollout_state.labels(state).set(rollout.state == state)
+        self._instruments.rollout_share.set(0.0 if rollout.ended else rollout.share)
+        overdue = rollout.state == "rolling_back" and now - rollout.entered_at > self._plan.rollback_deadline_s
+        self._instruments.rollback_overdue.set(overdue)
+        for guard, ratio in rollout.guards.ratios(self._plan.limits).items():
+            self._instruments.guard_ratio.labels(guard).set(0.0 if rollout.ended else ratio)

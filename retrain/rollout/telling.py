@@ -1,0 +1,31 @@
+"""A rollout in words: what the other services, the ledger and the log learn of each of its steps."""
+
+from contracts.events import RolloutAdvanced
+from contracts.ids import new_id
+from retrain.rollout.states import Rollout
+from retrain.state.journal import Journal
+
+
+def advanced(journal: Journal, rollout: Rollout, now: float) -> None:
+    """A rollout took a step."""
+    journal.say(
+        RolloutAdvanced(
+            event_id=new_id(now),
+            occurred_at=now,
+            model=journal.model,
+            version=rollout.version,
+            parent=rollout.parent,
+            state=rollout.state,
+            share=rollout.share,
+            reason=rollout.reason,
+        )
+    )
+    journal.note(
+        "rollout_advanced",
+        now,
+        version=rollout.version,
+        state=rollout.state,
+        share=rollout.share,
+        by=rollout.by,
+        why=rollout.reason,
+    )

@@ -1,0 +1,72 @@
+"""The ledger: every decision, "no" included, and every change of the channels, each row chained to the one before by its SHA-256.
+
+It answers who did what, why, and which version served when; altering or removing a row breaks every hash after it. Channel changes are taken over
+from the repository's own history, so that those made by others (a bootstrap, a person) and those made just before a kill stand here too.
+"""
+
+import hashlib
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from contracts.channels import Channels
+from retrain.state.database import Database
+
+GENESIS: Final = "0" * 64
+CHANNELS: Final = "channels"
+
+
+class Row(NamedTuple):
+    """A row as written: its place in the chain, Unix seconds, the kind of decision and its facts."""
+
+    sequence: int
+    at: float
+    kind: str
+    body: dict[str, Any]
+    hash: str
+
+
+class Ledger:
+    """Append-only rows in the service's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._sql = database.sql
+
+    def append(self, kind: str, now: float, **facts: Any) -> None:
+        """Write a row. Called inside the transaction that does what it says."""
+        last = self._sql.execute("SELECT sequence, hash FROM ledger ORDER BY sequence DESC LIMIT 1").fetchone()
+        sequence, previous = (last[0] + 1, last[1]) if last else (1, GENESIS)
+        body = msgspec.json.encode(facts, order="sorted").decode()
+        row = (sequence, now, kind, body, chained(previous, sequence, now, kind, body))
+        self._sql.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?)", row)
+
+    def take_over(self, history: list[Channels], now: float) -> None:
+        """Enter the channel states that are not entered yet, with what each changed from and to."""
+        known = self.channels_sequence()
+        for before, after in zip([None, *history], history, strict=False):
+            if after.sequence > known:
+                self.append(CHANNELS, now, before=before, after=after)
+
+    def channels_sequence(self) -> int:
+        """The newest channel state entered; 0: none."""
+        query = "SELECT max(json_extract(body, '$.after.sequence')) FROM ledger WHERE kind = ?"
+        return int(self._sql.execute(query, (CHANNELS,)).fetchone()[0] or 0)
+
+    def rows(self) -> list[Row]:
+        """All rows, oldest first."""
+        rows = self._sql.execute("SELECT sequence, at, kind, body, hash FROM ledger ORDER BY sequence")
+        return [Row(sequence, at, kind, msgspec.json.decode(body), digest) for sequence, at, kind, body, digest in rows]
+
+    def broken_at(self) -> int | None:
+        """The first row whose hash does not follow from the rows before it; None when the chain holds."""
+        previous, expected = GENESIS, 1
+        for sequence, at, kind, body, digest in self._sql.execute("SELECT * FROM ledger ORDER BY sequence"):
+            if sequence != expected or digest != chained(previous, sequence, at, kind, body):
+                return int(sequence)
+            previous, expected = digest, expected + 1
+        return None
+
+
+def chained(previous: str, sequence: int, at: float, kind: str, body: str) -> str:
+    """The hash of a row: SHA-256 over the previous hash and the row's own fields."""
+    return hashlib.sha256(msgspec.json.encode([previous, sequence, at, kind, body])).hexdigest()

@@ -1,0 +1,1 @@
+"""The training processes: candidate, bootstrap, import-model."""

@@ -1,0 +1,111 @@
+"""Makes a candidate of a request: the champion's own embedding, a head fitted anew on new labels and replayed old ones, judged by every gate.
+
+    python -m retrain.trainer.candidate JOB_FOLDER      reads request.json, writes outcome.json last; one JSON line a step on standard output
+
+Everything dear is kept in the folder under a key of its inputs (embeddings, stressed embeddings) and the rest is deterministic, so that a process
+killed at any instant is started again with the same folder and ends with the same outcome. Old frames are embedded by no one: the champion's views of
+its dataset lie beside it.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import torch
+
+from contracts.errors import KeepsightError, VersionError
+from contracts.events import GateResult
+from contracts.files import Folder
+from contracts.manifest import digest
+from contracts.repository import ModelRepository
+from retrain.data.frames import Excluded
+from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest
+from retrain.steps import Steps
+from retrain.trainer.rework import Material, Rework, TooLittleError, gather, refit
+from retrain.trainer.submission import publish
+from retrain.trainer.trial import judge
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Returns 0 when outcome.json was written, 2 when something around the candidate failed (said on standard error)."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write(f"{__doc__}\n")
+        return 0 if arguments in (["-h"], ["--help"]) else 2
+    torch.set_num_threads(1)
+    try:
+        run(Path(arguments[0]), Steps(), time.time())
+    except KeepsightError as error:
+        sys.stderr.write(f"keepsight: {error}\n")
+        return 2
+    return 0
+
+
+def run(folder: Path, say: Steps, now: float) -> CandidateOutcome:
+    """The outcome of the request in `folder`, written there. Raises KeepsightError when a store or the parent version cannot be read."""
+    request = read_request(folder)
+    try:
+        outcome = _make(request, Folder(str(folder)), say, now)
+    except TooLittleError as held:
+        outcome = CandidateOutcome(verdict="held", reason=str(held))
+    Folder(str(folder)).write(OUTCOME, msgspec.json.format(msgspec.json.encode(outcome), indent=1))
+    say(outcome.verdict, 1.0, outcome.reason)
+    return outcome
+
+
+def read_request(folder: Path) -> CandidateRequest:
+    """The request in a job's folder. Raises VersionError when there is none that can be read."""
+    try:
+        return msgspec.json.decode((folder / REQUEST).read_bytes(), type=CandidateRequest)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise VersionError(f"{folder / REQUEST} is no request for a candidate: {error}") from error
+
+
+def _make(request: CandidateRequest, folder: Folder, say: Steps, now: float) -> CandidateOutcome:
+    excluded = Excluded()
+    repository = ModelRepository(request.repository)
+    say("reading the champion", 0.0, f"{request.model} version {request.parent}")
+    parent = repository.read(request.model, request.parent)
+    say("reading frames", 0.02, f"{len(request.labels)} labelled frames")
+    material = gather(request, parent, folder, excluded, lambda done: say("embedding frames", 0.05 + 0.4 * done, str(excluded)))
+    say("training the head", 0.45, material.told())
+    rework = refit(request, parent, material)
+    say("judging", 0.6, f"l2 {rework.fitted.l2:g}, balanced accuracy out of fold {rework.fitted.score:.3f}")
+    results = judge(request, parent, material, rework, folder, lambda gate, done: say("judging", 0.6 + 0.3 * done, gate))
+    return _decide(request, repository, material, rework, results, folder, say, now)
+
+
+def _decide(
+    request: CandidateRequest,
+    repository: ModelRepository,
+    material: Material,
+    rework: Rework,
+    results: tuple[GateResult, ...],
+    folder: Folder,
+    say: Steps,
+    now: float,
+) -> CandidateOutcome:
+    """Publish if every gate passed; refuse if one failed; wait for more labels if one could not tell."""
+    failed = [result for result in results if result.verdict == "fail"]
+    unsure = [result for result in results if result.verdict == "inconclusive"]
+    counts = material.counts()
+    if failed or unsure:
+        reason = "; ".join(f"{result.gate}: {result.detail}" for result in (failed or unsure))
+        return CandidateOutcome(verdict="rejected" if failed else "held", reason=reason, gates=results, trained_from=counts)
+    say("publishing", 0.92)
+    manifest = publish(request, repository, material, rework, folder, now)
+    benchmark = manifest.benchmark
+    assert benchmark is not None  # publish always gives one
+    reason = (
+        f"all {len(results)} gates passed; accuracy on the new domain {benchmark.accuracy.value:.3f}, balanced "
+        f"{benchmark.balanced_accuracy.value:.3f}; {material.told()}; {material.excluded}"
+    )
+    return CandidateOutcome(
+        verdict="published", reason=reason, version=manifest.version, digest=digest(manifest), gates=results, trained_from=counts
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

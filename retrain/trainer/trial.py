@@ -1,0 +1,161 @@
+"""A candidate's trial: gathers the figures that each gate needs, cheap ones first, and asks the gates."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.errors import VersionError
+from contracts.events import GateResult
+from contracts.files import Folder, sha256
+from contracts.frames import Pixels, see
+from contracts.manifest import Manifest
+from contracts.repository import Version
+from retrain.data.dataset import Datasets, conflicting, near_duplicates
+from retrain.gates import checks, latency
+from retrain.gates.paired import Judged
+from retrain.gates.stress import corrupted
+from retrain.models import graph
+from retrain.models.export import BATCHES, onnx_logits, parity_frames
+from retrain.models.session import CHUNK, Session
+from retrain.request import CandidateRequest
+from retrain.trainer.rework import Material, Rework, champion_probabilities
+
+STRESSED = 24
+"""Sealed frames of each domain that are corrupted: with 7 corruptions each, 336 runs of the graph, some six CPU seconds."""
+Report = Callable[[str, float], None]
+
+
+def judge(
+    request: CandidateRequest, parent: Version, material: Material, rework: Rework, folder: Folder, report: Report
+) -> tuple[GateResult, ...]:
+    """Every gate's result, in order. After a failure in data, artefact or parity nothing else is worth judging."""
+    manifest = parent.manifest
+    new, old = _judged(parent, material, rework, new=True), _judged(parent, material, rework, new=False)
+    everywhere = material.new
+    labels, positive = manifest.labels, manifest.positive
+    first: dict[str, Callable[[], GateResult]] = {
+        "data": lambda: _data(request, material),
+        "artefact": lambda: checks.artefact(problems(rework.model, manifest)),
+        "export parity": lambda: _parity(request, parent, material, rework),
+    }
+    then: dict[str, Callable[[], GateResult]] = {
+        "gain": lambda: checks.gain(new),
+        "recall": lambda: checks.recall(
+            material.truth[everywhere], rework.probabilities[everywhere], labels, positive, manifest.benchmark
+        ),
+        "overall": lambda: checks.overall(new, old),
+        "forgetting": lambda: checks.forgetting(old),
+        "negative flips": lambda: checks.flips(old),
+        "slices": lambda: checks.slices(new, old, labels),
+        "calibration": lambda: checks.calibration(new, old, request.seed),
+        "stress": lambda: _stress(request, parent, material, rework, folder),
+        "latency": lambda: _latency(request, parent, material, rework),
+    }
+    results: list[GateResult] = []
+    for part in (first, then):
+        for gate, ask in part.items():
+            report(gate, len(results) / (len(first) + len(then)))
+            results.append(checks.guarded(gate, ask))
+        if any(result.verdict == "fail" for result in results):
+            break
+    return tuple(results)
+
+
+def problems(model: bytes, manifest: Manifest) -> list[str]:
+    """What is wrong with a graph that should serve under this manifest's names: empty when nothing is."""
+    try:
+        found = graph.read(model, "the candidate's graph")
+    except VersionError as error:
+        return [str(error)]
+    wrong = []
+    inputs = graph.data_inputs(found)
+    if [value.name for value in inputs] != [manifest.input.name]:
+        wrong.append(f"inputs are {[value.name for value in inputs]}, expected {[manifest.input.name]}")
+    outputs = {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in found.graph.output}
+    if manifest.embedding not in outputs or outputs.get(manifest.scores, [0])[-1] != len(manifest.labels):
+        wrong.append(
+            f"outputs are {outputs}, expected {manifest.scores} of {len(manifest.labels)} classes and {manifest.embedding}"
+        )
+    return wrong
+
+
+def _judged(parent: Version, material: Material, rework: Rework, new: bool) -> Judged:
+    """The sealed frames of a domain as both models see them."""
+    index = material.sealed(new)
+    return Judged(
+        material.truth[index],
+        champion_probabilities(parent, material.seen.scores[index]),
+        rework.probabilities[index],
+        tuple(material.dataset.items[i].camera for i in index),
+    )
+
+
+def _data(request: CandidateRequest, material: Material) -> GateResult:
+    learning, items = material.learning(), material.dataset.items
+    counts = {label: int((material.truth[learning] == k).sum()) for k, label in enumerate(material.dataset.labels)}
+    fresh = material.new
+    rows = np.flatnonzero(fresh)
+    close = near_duplicates(material.seen.rows(rows))
+    leaks = sum(bool(learning[rows[i]]) != bool(learning[rows[j]]) for i, j in close)
+    torn = conflicting([item.sha256 for item in items], [item.label for item in items])
+    return checks.data(counts, len(material.sealed(new=True)), request.min_train_per_class, request.min_gate, leaks, len(torn))
+
+
+def _pixels(request: CandidateRequest, material: Material, index: NDArray[np.int64]) -> list[Pixels]:
+    """Prepared frames of some items: the added ones from memory, the others from the dataset."""
+    added = {frame.sha256: frame.content for frame in material.added}
+    datasets = Datasets(request.frame_store, request.model)
+    names = [material.dataset.items[i].sha256 for i in index]
+    contents = [added[name] if name in added else datasets.frame(name) for name in names]
+    return [see(content, material.session.spec) for content in contents]
+
+
+def _session(parent: Version, model: bytes) -> Session:
+    return Session(model, parent.manifest.input, parent.manifest.embedding, parent.manifest.scores)
+
+
+def _parity(request: CandidateRequest, parent: Version, material: Material, rework: Rework) -> GateResult:
+    """The graph as exported against torch: its head applied by torch to the champion's embedding, which must come out unchanged."""
+    import torch
+
+    rows = np.flatnonzero(material.new)
+    index = rows[parity_frames(len(rows))]
+    frames = _pixels(request, material, index)
+    head = rework.fitted.head
+    embedding = torch.from_numpy(material.session.run(frames)[0])
+    by_torch = (
+        torch.nn.functional.linear(embedding, torch.from_numpy(head.weight), torch.from_numpy(head.bias)).numpy().astype(np.float64)
+    )
+    return checks.parity(np.tile(by_torch, (len(BATCHES), 1)), onnx_logits(_session(parent, rework.model), frames), BATCHES)
+
+
+def _stress(request: CandidateRequest, parent: Version, material: Material, rework: Rework, folder: Folder) -> GateResult:
+    """Champion and candidate share the embedding, so that one pass over the corrupted frames judges both."""
+    index = np.concatenate([_spread(material.sealed(new)) for new in (True, False)])
+    names = [material.dataset.items[i].sha256 for i in index]
+    key = f"stress-{sha256(f'{material.session.key} {request.seed} {names}'.encode())}.npz"
+    pairs = corrupted(_pixels(request, material, index), request.seed)
+    try:
+        with np.load(io.BytesIO(folder.read(key)), allow_pickle=False) as kept:
+            embedding, scores = kept["embedding"], kept["scores"]
+    except (FileNotFoundError, ValueError, OSError, EOFError, KeyError):
+        parts = [material.session.run([image for _, image in pairs[at : at + CHUNK]]) for at in range(0, len(pairs), CHUNK)]
+        embedding, scores = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        stream = io.BytesIO()
+        np.savez(stream, embedding=embedding, scores=scores)
+        folder.write(key, stream.getvalue(), durable=False)
+    each = len(pairs) // len(index)
+    cameras = tuple(material.dataset.items[i].camera for i in index for _ in range(each))
+    judged = Judged(np.repeat(material.truth[index], each), champion_probabilities(parent, scores), rework.of(embedding), cameras)
+    return checks.stress(judged, tuple(name for name, _ in pairs))
+
+
+def _spread(index: NDArray[np.int64]) -> NDArray[np.int64]:
+    return index[parity_frames(len(index), STRESSED)] if len(index) else index
+
+
+def _latency(request: CandidateRequest, parent: Version, material: Material, rework: Rework) -> GateResult:
+    frames = _pixels(request, material, material.sealed(new=True)[:4])
+    return checks.latency(*latency.measured(_session(parent, parent.model), _session(parent, rework.model), frames))

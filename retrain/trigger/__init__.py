@@ -1,0 +1,1 @@
+"""Whether a training job may start, and why not: pure policy."""

@@ -1,0 +1,117 @@
+"""Whether a training job may start now: the pure policy between a request and the machine time that it would cost.
+
+`hold` says why a waiting job must wait, `moot` why it need not be done at all. Every answer is a sentence for a person and a kind for a metric; the
+service asks again as time passes and labels arrive. On simulated quiet days the cooldown alone still retrains: it is the monitor's persistence that
+keeps quiet days quiet, and this policy that keeps a noisy one from training twice.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from retrain.job import Job
+
+HoldKind = Literal["no_champion", "job_active", "rollout_active", "cooldown", "budget", "camera_fault", "labels", "data"]
+_WEEK_S: Final = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often and on how much a model may be retrained; see the settings of the same names."""
+
+    cooldown_s: float
+    rejected_cooldown_s: float
+    rejected_cooldown_max_s: float
+    runs_per_week: int
+    labels_wanted: int
+    labels_more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the decision sees. `new_labels` counts the job's own usable labels; `rollout` is the version being rolled out."""
+
+    now: float
+    champion: str | None
+    jobs: Sequence[Job]
+    rollout: str | None
+    new_labels: int
+    faulty: frozenset[str]
+
+
+class Hold(NamedTuple):
+    """Why a job waits."""
+
+    kind: HoldKind
+    reason: str
+
+
+def request_key(*parts: str) -> str:
+    """The key of an episode: repeats of the same parts join one job."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+
+def moot(job: Job, champion: str | None) -> str | None:
+    """Why a waiting job is no longer wanted; None while it is."""
+    if champion and job.version and job.version != champion:
+        return f"the request speaks of version {job.version}; the champion is {champion} by now"
+    return None
+
+
+def hold(job: Job, limits: Limits, situation: Situation) -> Hold | None:
+    """Why a waiting job may not start now; None when it may. A person's request passes the cooldown and the budget."""
+    others = [one for one in situation.jobs if one.job_id != job.job_id]
+    if situation.champion is None:
+        return Hold("no_champion", "the model has no champion yet: import or bootstrap a version first")
+    if active := next((one for one in others if one.state == "running"), None):
+        return Hold("job_active", f"job {active.job_id} is training: one at a time")
+    if situation.rollout is not None:
+        return Hold("rollout_active", f"version {situation.rollout} is being rolled out: its end is awaited")
+    if job.trigger != "operator" and job.started_at is None:
+        if wait := _cooldown(others, limits, situation.now):
+            return wait
+        started = [one for one in others if one.started_at is not None and one.started_at > situation.now - _WEEK_S]
+        if len(started) >= limits.runs_per_week:
+            return Hold("budget", f"{len(started)} runs in the last week, {limits.runs_per_week} are allowed")
+    barred = situation.faulty | frozenset(job.excluded)
+    if job.cameras and barred.issuperset(job.cameras):
+        return Hold("camera_fault", f"every camera of the request has an open fault: {', '.join(sorted(job.cameras))}")
+    if job.hold == "data" and situation.new_labels < job.labels_tried + limits.labels_more:
+        return Hold("data", job.detail)
+    if situation.new_labels < limits.labels_wanted:
+        return Hold("labels", f"waiting for labels: {situation.new_labels} of {limits.labels_wanted}")
+    return None
+
+
+def rejections(jobs: Sequence[Job]) -> int:
+    """Runs in a row, up to now, whose candidate was refused, failed or was rolled back."""
+    count = 0
+    for job in sorted(_finished_runs(jobs), key=_end, reverse=True):
+        if job.state == "succeeded" and not job.rolled_back:
+            break
+        count += 1
+    return count
+
+
+def _cooldown(others: Sequence[Job], limits: Limits, now: float) -> Hold | None:
+    runs = _finished_runs(others)
+    if not runs:
+        return None
+    refused = rejections(others)
+    wait_s = limits.cooldown_s
+    if refused:
+        wait_s = min(limits.rejected_cooldown_s * 2 ** (refused - 1), limits.rejected_cooldown_max_s)
+    left_s = max(_end(job) for job in runs) + wait_s - now
+    if left_s <= 0:
+        return None
+    after = f"{refused} refused candidate{'s' if refused > 1 else ''} in a row" if refused else "the last run"
+    return Hold("cooldown", f"cooldown of {wait_s:g} s after {after}: {left_s:.0f} s left")
+
+
+def _finished_runs(jobs: Sequence[Job]) -> list[Job]:
+    return [job for job in jobs if job.finished_at is not None and job.started_at is not None and not job.cancelled]
+
+
+def _end(job: Job) -> float:
+    return job.finished_at or 0.0
