@@ -21,6 +21,7 @@ from serving.models.probabilities import to_probabilities
 from serving.models.providers import Place, Reason
 from serving.models.runners import Floats
 from serving.models.runtime import Opened, Runtime
+from serving.telemetry.fared import Fared
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Served:
         self.provider = opened.runners[0].provider
         self.places: Mapping[Place, Reason] = opened.choice.reasons
         """Of each place where it could run: that it runs there, or why not."""
+        self.fared = Fared()
         self.golden_frames = len(version.golden) if version.golden else 0
         self._baseline = version.baseline
         self._runners = opened.runners

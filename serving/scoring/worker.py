@@ -162,9 +162,12 @@ class Worker:
             if not self._failing:
                 desk.log.error("inference_failed", version=served.version, error=str(error), frames=len(views))
             self._failing = True
+            served.fared.count(failed=len(views))
             detail = f"version {served.version} failed on this frame; the server's log says why"
             return [ProblemError("inference-failed", detail, version=served.version)] * len(views)
         desk.instruments.infer_s.observe(time.perf_counter() - start)
+        invalid = scored.count(None)
+        served.fared.count(answered=len(views) - invalid, invalid=invalid)
         return [scores or self._invalid(served.version) for scores in scored]
 
     def _invalid(self, version: str) -> ProblemError:

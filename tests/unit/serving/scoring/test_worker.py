@@ -156,7 +156,9 @@ def test_outputs_that_are_not_finite_are_answered_500_and_never_logged(
 
     monkeypatch.setattr(Served, "run", broken)
     frames = [parts.frame(content, number=number) for number, content in enumerate(FRAMES[:3])]
+    before = many.fared.counts
     bench.worker.answer(frames)
+    assert many.fared.counts == (before.answered + 1, before.failed, before.invalid + 2)
     for frame in frames[:2]:
         outcome = bench.outcomes[frame.frame_id]
         assert isinstance(outcome, ProblemError)
@@ -169,7 +171,9 @@ def test_a_model_that_fails_is_each_frames_answer(tmp_path: Path, many: Served, 
     bench = Bench(tmp_path, parts.lineup(many))
     monkeypatch.setattr(Served, "run", lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory")))
     frames = [parts.frame(content, number=number) for number, content in enumerate(FRAMES[:2])]
+    before = many.fared.counts
     bench.worker.answer(frames)
+    assert many.fared.counts == (before.answered, before.failed + 2, before.invalid)
     assert {outcome.kind for outcome in bench.outcomes.values() if isinstance(outcome, ProblemError)} == {"inference-failed"}
     assert len(bench.outcomes) == 2
     assert bench.events() == []
@@ -239,6 +243,7 @@ def test_the_shadow_scores_what_was_answered_and_joins_the_card(tmp_path: Path, 
         assert card
         assert [(said.version, said.variant) for said in card.predictions] == [("1", "champion"), ("2", "shadow")]
     assert parts.value(bench.instruments, "shadow_frames_total", outcome="scored") == 3
+    assert shadow.fared.counts == (3, 0, 0)
 
 
 def test_the_thread_outlives_a_batch_that_fails(tmp_path: Path, many: Served, monkeypatch: pytest.MonkeyPatch) -> None:
