@@ -6,13 +6,13 @@ Unknown fields are tolerated on read. Evolution: fields are only added, with def
 
 from base64 import b64encode
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from contracts.errors import KeepsightError
 from contracts.ids import new_id
-from contracts.incidents import Evidence, Incident
+from contracts.incidents import Cause, DriftType, Evidence, Incident
 from contracts.ports import Outgoing, Record, TopicSpec
 from contracts.predictions import Prediction, Scored, Truth, Variant
 from contracts.statistics import ImageStatistics
@@ -111,6 +111,8 @@ class FrameLabelled(Event, frozen=True, tag="FrameLabelled"):
     stored: str | None = None
     sample: Sample | None = None
     audit: bool = False
+    source: str = ""
+    """Which way it came: `endpoint`, `console`, or the file that it was imported from (`coco:export.json`)."""
 
 
 class IncidentOpened(Event, frozen=True, tag="IncidentOpened"):
@@ -150,6 +152,13 @@ class RetrainRequested(Event, frozen=True, tag="RetrainRequested"):
     """Cameras with an open fault: none of their frames may be trained on."""
     evidence: tuple[Evidence, ...] = ()
     requested_by: str = "monitor"
+    cause: Cause | None = None
+    """What the monitor holds responsible."""
+    drift_type: DriftType | None = None
+    recurs: str = ""
+    """The version that was champion when the same was seen before: it may serve better than a new one."""
+    harm: float | None = None
+    """Frame loss above what is tolerated, 0 to 1: what waiting costs."""
 
 
 JobState = Literal["queued", "held", "running", "succeeded", "rejected", "failed"]
@@ -167,6 +176,20 @@ class JobAdvanced(Event, frozen=True, tag="JobAdvanced"):
     attempt: int = 1
     """From 1; a job whose process died is tried again."""
     version: str = ""
+    progress: float = 0.0
+    """Of the attempt, 0 to 1, while `running`."""
+    hold: str = ""
+    """What it waits for, while `held`."""
+    trigger: str = ""
+    """What asked for it: `monitor`, `operator` or `calendar`."""
+    technique: str = ""
+    """How the candidate was trained, once that is chosen."""
+    metrics: dict[str, float] = {}
+    """Figures of the step, such as its loss."""
+    page: str = ""
+    """Where the verdict's page lies."""
+    ledger: str = ""
+    """SHA-256 of the ledger's last row: a ledger that was rewritten since has another row there."""
 
 
 class GateResult(msgspec.Struct, frozen=True):
@@ -189,6 +212,8 @@ class ModelPublished(Event, frozen=True, tag="ModelPublished"):
     """SHA-256 of the model file."""
     request_key: str = ""
     gates: tuple[GateResult, ...] = ()
+    page: str = ""
+    """Where the verdict's page lies."""
 
 
 RolloutState = Literal[
@@ -205,6 +230,36 @@ class RolloutAdvanced(Event, frozen=True, tag="RolloutAdvanced"):
     share: float
     """Of the cameras, 0 to 1."""
     reason: str
+    digest: str = ""
+    """SHA-256 of the version's model file."""
+    parent_digest: str = ""
+    """SHA-256 of the parent's model file."""
+    ledger: str = ""
+    """SHA-256 of the ledger's last row: a ledger that was rewritten since has another row there."""
+
+
+class WantedFrame(msgspec.Struct, frozen=True):
+    """A stored frame whose truth would teach or measure most."""
+
+    frame_id: str
+    camera: str
+    path: str
+    """In the frame store."""
+    why: Literal["uncertain", "diverse", "drifted", "uniform", "suspect"]
+    """`uniform` measures without bias; of a `suspect` the label is doubted."""
+    suggested: str = ""
+    """What the champion says, or the class that a suspect more likely shows."""
+
+
+class LabelsWanted(Event, frozen=True, tag="LabelsWanted"):
+    """The frames that a person should label next, the most wanted first. It replaces the list before."""
+
+    request_key: str = ""
+    """The episode whose job waits for them."""
+    frames: Annotated[tuple[WantedFrame, ...], msgspec.Meta(max_length=200)] = ()
+
+
+Role = Literal["champion", "candidate", "shadow", "previous"]
 
 
 class VersionServed(msgspec.Struct, frozen=True):
@@ -213,7 +268,7 @@ class VersionServed(msgspec.Struct, frozen=True):
     version: str
     digest: str
     """SHA-256 of the model file."""
-    role: Literal["champion", "candidate", "shadow", "previous"]
+    role: Role
     """The first of these that it has; `previous` answers nobody and waits for a rollback."""
     provider: str
     """Of ONNX Runtime, for instance `CPUExecutionProvider`."""
@@ -262,6 +317,32 @@ class Rollback(Event, frozen=True, tag="Rollback"):
     reason: str = ""
 
 
+class Promote(Event, frozen=True, tag="Promote"):
+    """A person wants a version to become champion: by the steps of a rollout, or at once."""
+
+    version: str
+    by: str
+    reason: str
+    force: bool = False
+    """At once: without shadow and canary, still watched."""
+
+
+class OverrideCounts(Event, frozen=True, tag="OverrideCounts"):
+    """A person lets a job train although a class has too few labelled frames."""
+
+    job_id: str
+    by: str
+    reason: str
+
+
+class ReviewLabel(Event, frozen=True, tag="ReviewLabel"):
+    """A person looked again at a label that was doubted. Of one that is `wrong` the truth follows as another FrameLabelled."""
+
+    frame_id: str
+    by: str
+    verdict: Literal["right", "wrong", "unsure"]
+
+
 class Acknowledge(Event, frozen=True, tag="Acknowledge"):
     """A person has seen an incident."""
 
@@ -306,10 +387,14 @@ AnyEvent = (
     | JobAdvanced
     | ModelPublished
     | RolloutAdvanced
+    | LabelsWanted
     | ServingReported
     | Approve
     | Reject
     | Rollback
+    | Promote
+    | OverrideCounts
+    | ReviewLabel
     | Acknowledge
     | MarkFalseAlarm
     | RequestRetrain
@@ -332,7 +417,7 @@ def place_of(event: AnyEvent) -> tuple[str, str]:
             return LABELS, f"{event.model}/{event.camera}"
         case IncidentOpened() | IncidentUpdated() | IncidentClosed():
             return INCIDENTS, f"{event.model}/{event.incident.incident_id}"
-        case RetrainRequested() | JobAdvanced() | ModelPublished() | RolloutAdvanced():
+        case RetrainRequested() | JobAdvanced() | ModelPublished() | RolloutAdvanced() | LabelsWanted():
             return RETRAIN, event.model
         case ServingReported():
             return SERVING, f"{event.model}/{event.replica}"

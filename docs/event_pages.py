@@ -84,8 +84,20 @@ def field_rows(kind: type[msgspec.Struct], without: Sequence[str] = ()) -> Itera
     hints = typing.get_type_hints(kind)
     for field in msgspec.structs.fields(kind):
         if field.name not in without:
-            default = "must be given" if field.required else f"`{json.dumps(msgspec.to_builtins(field.default))}`"
-            yield f"`{field.name}`", type_text(hints[field.name]), default, DOCSTRINGS.get(kind.__name__, {}).get(field.name, "")
+            yield (
+                f"`{field.name}`",
+                type_text(hints[field.name]),
+                default_text(field),
+                DOCSTRINGS.get(kind.__name__, {}).get(field.name, ""),
+            )
+
+
+def default_text(field: msgspec.structs.FieldInfo) -> str:
+    """What a field is when a record leaves it out, as JSON."""
+    if field.required:
+        return "must be given"
+    default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    return f"`{json.dumps(msgspec.to_builtins(default))}`"
 
 
 def type_text(kind: Any) -> str:
