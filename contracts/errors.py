@@ -3,6 +3,7 @@
 KeepsightError
 ├── SettingsError          a settings file or variable is wrong; the process does not start
 ├── KeyRefusedError        a request's key is missing, unknown or for something else (401, 403); `.kind` is a problem type
+├── TruthRefusedError      a label does not fit its frame, or is no class of the model; `.kind` is a problem type
 ├── FrameError             the sender's frame is at fault (4xx); `.reason` is a closed set, a metric label and a problem type
 ├── VersionError           a model version is missing, half-written, altered or cannot be used
 ├── ChannelConflictError   channels.json changed since it was read: read again and decide again
@@ -43,6 +44,14 @@ class KeyRefusedError(KeepsightError):
     def __init__(self, kind: Literal["missing-key", "unknown-key", "wrong-scope"], message: str, needed: str = "") -> None:
         super().__init__(message)
         self.kind, self.needed = kind, needed
+
+
+class TruthRefusedError(KeepsightError):
+    """What somebody says is true of a frame cannot be: of the wrong kind, or of a class that no version in service knows."""
+
+    def __init__(self, kind: Literal["wrong-truth", "unknown-class"], message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class FrameError(KeepsightError):

@@ -4,6 +4,7 @@ import os
 import random
 import re
 import secrets
+from hashlib import blake2b
 from typing import Final
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -16,8 +17,15 @@ def new_id(now_s: float) -> str:
     """A UUIDv7 at `now_s` (Unix seconds): ids of different milliseconds sort by time, others are random."""
     stamp = int(now_s * 1000) & ((1 << 48) - 1)
     value = (stamp << 80) | (0x7 << 76) | (_RANDOM.getrandbits(12) << 64) | (0b10 << 62) | _RANDOM.getrandbits(62)
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return _written(value)
+
+
+def derived_id(frame_id: str, *parts: str) -> str:
+    """A UUIDv7 with the time of `frame_id` (a UUIDv7) and 74 bits of the hash of `parts` for its random part: the same for the same arguments."""
+    digest = int.from_bytes(blake2b("\x00".join((frame_id, *parts)).encode(), digest_size=16).digest())
+    stamp = int(frame_id.replace("-", "")[:12], 16)
+    value = (stamp << 80) | (0x7 << 76) | ((digest >> 62 & 0xFFF) << 64) | (0b10 << 62) | (digest & ((1 << 62) - 1))
+    return _written(value)
 
 
 def time_of(frame_id: str) -> float:
@@ -39,3 +47,8 @@ def checked_name(what: str, name: str) -> str:
             f"{what} {name!r} is not a name: use 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"
         )
     return name
+
+
+def _written(value: int) -> str:
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -9,22 +9,19 @@ from typing import Annotated, Final
 
 import msgspec
 
-from contracts.errors import RecordTooLargeError, StoreError
+from contracts.errors import RecordTooLargeError, StoreError, TruthRefusedError
 from contracts.events import FrameLabelled
 from contracts.frame_store import StoredFrame
-from contracts.predictions import Box, BoxesTruth, ClassTruth, Detections, Truth
+from contracts.labelling import MAX_BOXES, MAX_NAME, labelled, truth_of
+from contracts.predictions import Box
 from serving.delivery.journal import Journal
 from serving.problems import ProblemError
-from serving.scoring.event_ids import derived_id
 from serving.scoring.keeper import Keeper
 from serving.telemetry.instruments import Instruments
 
 MAX_LABELS: Final = 1000
 """In one request."""
-MAX_BOXES: Final = 2000
-"""In one frame: with their labels some 200 KB of an event, of which a Kafka broker takes 1 MB by default."""
-MAX_NAME: Final = 128
-"""Characters of a frame's id, and of who labelled."""
+SOURCE: Final = "endpoint"
 
 
 class LabelPost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,21 +87,12 @@ class Labels:
         return [card for card in cards if card is not None]
 
     def _event(self, post: LabelPost, card: StoredFrame, known: tuple[str, ...]) -> FrameLabelled:
-        truth = truth_of(post, card, known)
-        return FrameLabelled(
-            event_id=derived_id(post.frame_id, "label", msgspec.json.encode(truth).decode()),
-            occurred_at=self._clock(),
-            model=card.model,
-            frame_id=card.frame_id,
-            camera=card.camera,
-            site=card.site,
-            captured_at=card.captured_at,
-            truth=truth,
-            predictions=card.predictions,
-            labelled_by=post.labelled_by,
-            stored=card.path,
-            sample=card.sample,
-        )
+        try:
+            truth = truth_of(card, post.label, post.boxes, known)
+        except TruthRefusedError as error:
+            more = {"known": list(known)} if error.kind == "unknown-class" else {}
+            raise ProblemError(error.kind, str(error), frame_id=post.frame_id, **more) from None
+        return labelled(card, truth, post.labelled_by, SOURCE, self._clock())
 
 
 def parse(body: bytes) -> list[LabelPost]:
@@ -121,21 +109,3 @@ def parse(body: bytes) -> list[LabelPost]:
     if not 0 < len(posts) <= MAX_LABELS:
         raise ProblemError("bad-json", f"the list has {len(posts)} labels; send 1 to {MAX_LABELS} in a request")
     return posts
-
-
-def truth_of(post: LabelPost, card: StoredFrame, known: tuple[str, ...]) -> Truth:
-    """The truth in a post, of the kind that the frame's predictions are. Raises ProblemError naming what is allowed."""
-    detects = isinstance(card.predictions[0].prediction, Detections)
-    if (post.boxes is None) is detects or (post.label is None) is not detects:
-        wanted = "`boxes`, a list that may be empty" if detects else "`label`, one of the model's classes"
-        raise ProblemError("wrong-truth", f"frame {post.frame_id} needs {wanted}, and nothing else", frame_id=post.frame_id)
-    said = [box.label for box in post.boxes or ()] if detects else [post.label]
-    for label in said:
-        if label not in known:
-            raise ProblemError(
-                "unknown-class",
-                f"{label!r} is no class of the versions in service; known: {', '.join(known)}",
-                frame_id=post.frame_id,
-                known=list(known),
-            )
-    return BoxesTruth(post.boxes or ()) if detects else ClassTruth(str(post.label))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.ids import checked_name, is_id, new_id, time_of
+from contracts.ids import checked_name, derived_id, is_id, new_id, time_of
 
 MOMENTS = st.floats(0, 4_000_000_000)
 
@@ -73,3 +73,11 @@ def test_names(name: str) -> None:
 def test_names_that_are_none(name: str) -> None:
     with pytest.raises(ValueError, match=r"camera .* is not a name: use 1 to 64 letters"):
         checked_name("camera", name)
+
+
+def test_a_derived_id_is_of_its_frames_time_and_of_what_is_said() -> None:
+    frame_id = "0199aaaa-0000-7000-8000-000000000001"
+    assert derived_id(frame_id, "label", "x") == "0199aaaa-0000-7658-a4e9-820cd9b0cf65"
+    assert time_of(derived_id(frame_id, "label", "x")) == time_of(frame_id)
+    said = {derived_id(frame_id, *parts) for parts in (("label", "x"), ("label", "y"), ("labelx",), ("label", "", "x"))}
+    assert len(said | {derived_id(new_id(1.0), "label", "x")}) == 5

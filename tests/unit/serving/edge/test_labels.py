@@ -13,7 +13,7 @@ from contracts.logs import Logger
 from contracts.predictions import Box, BoxesTruth, ClassTruth, Detections, Prediction, Scored, classification
 from serving.delivery.journal import Journal
 from serving.delivery.spool import Spool
-from serving.edge.labels import MAX_LABELS, LabelPost, Labels, parse, truth_of
+from serving.edge.labels import MAX_LABELS, Labels, parse
 from serving.problems import ProblemError
 from serving.scoring.keeper import Keeper
 from tests.unit.serving import parts
@@ -115,25 +115,16 @@ def test_what_is_not_a_label_is_told_where(body: bytes, message: str) -> None:
     assert message in refused.value.detail
 
 
-def test_a_detectors_truth_is_boxes() -> None:
-    card = _card(Detections((Box("cat", 0, 0, 5, 5, 0.8),)))
-    boxes = (Box("dog", 1, 2, 3, 4),)
-    assert truth_of(LabelPost("f", boxes=boxes), card, KNOWN) == BoxesTruth(boxes)
-    assert truth_of(LabelPost("f", boxes=()), card, KNOWN) == BoxesTruth(())
-    for post, kind in [
-        (LabelPost("f", label="dog"), "wrong-truth"),
-        (LabelPost("f"), "wrong-truth"),
-        (LabelPost("f", label="dog", boxes=boxes), "wrong-truth"),
-        (LabelPost("f", boxes=(Box("cow", 1, 2, 3, 4),)), "unknown-class"),
-    ]:
-        with pytest.raises(ProblemError) as refused:
-            truth_of(post, card, KNOWN)
-        assert refused.value.kind == kind
-
-
-def test_a_classifiers_truth_is_a_label() -> None:
-    assert truth_of(LabelPost("f", label="dog"), _card(), KNOWN) == ClassTruth("dog")
-    for post in (LabelPost("f"), LabelPost("f", boxes=()), LabelPost("f", label="dog", boxes=())):
-        with pytest.raises(ProblemError) as refused:
-            truth_of(post, _card(), KNOWN)
-        assert refused.value.kind == "wrong-truth"
+def test_a_truth_that_does_not_fit_its_frame_is_told(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    classified, detected = _card(), _card(Detections((Box("cat", 0, 0, 5, 5, 0.8),)))
+    for card in (classified, detected):
+        house.keeper.keep(card, b"frame")
+    box = {"label": "dog", "x1": 1, "y1": 2, "x2": 3, "y2": 4}
+    problem = _refused(house, {"frame_id": classified.frame_id, "boxes": [box]})
+    assert (problem.kind, problem.more) == ("wrong-truth", {"frame_id": classified.frame_id})
+    problem = _refused(house, {"frame_id": detected.frame_id, "boxes": [{**box, "label": "cow"}]})
+    assert (problem.kind, problem.more) == ("unknown-class", {"frame_id": detected.frame_id, "known": ["cat", "dog"]})
+    house.labels.take(json.dumps([{"frame_id": detected.frame_id, "boxes": [box]}]).encode())
+    (event,) = house.events()
+    assert (event.truth, event.source) == (BoxesTruth((Box("dog", 1, 2, 3, 4),)), "endpoint")
