@@ -5,7 +5,7 @@ same truth twice gives the same event.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -90,7 +90,7 @@ class Labels:
         try:
             truth = truth_of(card, post.label, post.boxes, known)
         except TruthRefusedError as error:
-            more = {"known": list(known)} if error.kind == "unknown-class" else {}
+            more: dict[str, Any] = {"known": list(known)} if error.kind == "unknown-class" else {}
             raise ProblemError(error.kind, str(error), frame_id=post.frame_id, **more) from None
         return labelled(card, truth, post.labelled_by, SOURCE, self._clock())
 
