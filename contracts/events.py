@@ -281,7 +281,7 @@ class VersionServed(msgspec.Struct, frozen=True):
 
 
 class ServingReported(Event, frozen=True, tag="ServingReported"):
-    """Which versions a server answers with: said when that changes, every 15 seconds, and once when it leaves."""
+    """Which versions a server answers with: said when that changes, every 15 seconds (a setting), and once when it leaves."""
 
     replica: str
     """The server: `host:port`."""

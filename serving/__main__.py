@@ -24,6 +24,7 @@ from contracts.settings import exit_with, load
 from serving.app import Edge, application
 from serving.delivery.journal import Journal
 from serving.delivery.publisher import Publisher
+from serving.delivery.report import Reporter
 from serving.delivery.spool import Spool
 from serving.edge.frames import FrameEdge, Limits
 from serving.edge.labels import Labels
@@ -54,9 +55,12 @@ _KEEPER_ENDS_S = 10.0
 
 
 class Service:
-    """The parts of one serving process. The spool is locked and the log's URL checked here, so that what is wrong is said at once."""
+    """The parts of one serving process; its reports name it `replica`.
 
-    def __init__(self, settings: ServingSettings, log: Logger) -> None:
+    The spool is locked and the log's URL checked here, so that what is wrong is said at once.
+    """
+
+    def __init__(self, settings: ServingSettings, replica: str, log: Logger) -> None:
         self._settings, self._log = settings, log
         self.leaving = threading.Event()
         self.instruments = Instruments(CollectorRegistry())
@@ -68,6 +72,7 @@ class Service:
         self._spool = Spool(settings.state / "serving" / "spool", settings.spool_max_bytes)
         self._publisher = Publisher(self._spool, self._bus, self.instruments, log)
         self._journal = Journal(self._spool, "serving", self.instruments, log)
+        self._reporter = Reporter(self._journal, settings.model, replica, settings.report_interval_s)
         store = FrameStore(settings.frame_store)
         self._keeper = Keeper(
             store, settings.model, settings.frame_store_max_bytes, settings.frame_store_max_days, self.instruments, log
@@ -78,6 +83,7 @@ class Service:
             partial(open_served, runtime=Runtime(_how(settings))),
             self.instruments,
             log,
+            report=self._reporter.say,
             shadow=settings.shadow,
             max_bytes=settings.max_model_bytes,
         )
@@ -150,6 +156,7 @@ class Service:
         self._queue.close()
         still_running = [worker for worker in self._workers if not worker.join(_WORKERS_END_S)]
         self._registry.stop()
+        self._reporter.leave(*self._registry.standing())
         unstored = self._keeper.stop(_KEEPER_ENDS_S)
         drained = self._publisher.stop(self._settings.drain_s)
         left = self._spool.pending_bytes
@@ -222,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         allow_connections(settings.max_connections)
         listener = listen(settings.host, settings.port, "serving")
         health = None if settings.health_port is None else listen(settings.health_host, settings.health_port, "serving")
-        service = Service(settings, log)
+        service = Service(settings, f"{socket.gethostname()}:{listener.getsockname()[1]}", log)
     except KeepsightError as error:
         return exit_with(error)
     bounds = Bounds(

@@ -166,6 +166,12 @@ class ServingSettings(ServiceSettings):
         description="Bytes of events kept on disk (under `state`) while the log is away; beyond it events are dropped and counted.",
     )
     poll_interval_s: float = Field(0.5, gt=0, le=60, description="How often the model's channels are looked at.")
+    report_interval_s: float = Field(
+        15.0,
+        gt=0,
+        le=20,
+        description="How often the versions in service and how they fare are told on the log; a change at once. A version that fails is taken back this late.",
+    )
     shadow: bool = Field(True, description="Score frames with the channels' shadow version too, after the answer.")
     shadow_queue_limit: int = Field(
         256, ge=1, description="Frames that may wait for the shadow version; more are dropped from it and counted."

@@ -15,6 +15,7 @@ import msgspec
 
 from contracts.channels import Channels
 from contracts.errors import KeepsightError, StoreError
+from contracts.events import Role, VersionServed
 from contracts.logs import Logger
 from contracts.predictions import Variant
 from contracts.repository import MAX_BYTES, ModelRepository, Version
@@ -24,6 +25,7 @@ from serving.telemetry.instruments import Instruments
 
 _RETRY_S: Final = 5.0
 """How long until a load is tried again that may succeed without the channels changing: the store failed, or nothing serves yet."""
+_ROLES: Final[tuple[Role, ...]] = ("champion", "candidate", "shadow", "previous")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,15 @@ def without(channels: Channels, failed: set[str]) -> Channels | None:
     return msgspec.structs.replace(channels, shadow=None) if channels.shadow in failed else channels
 
 
+Report = Callable[[int, tuple[VersionServed, ...]], None]
+"""Takes what `Registry.standing` gives."""
+
+
 class Registry:
-    """`load` makes a version ready; it takes seconds (TensorRT: minutes) and runs on `loader`. `clock` is monotonic seconds."""
+    """`load` makes a version ready; it takes seconds (TensorRT: minutes) and runs on `loader`. `clock` is monotonic seconds.
+
+    `report` is told what stands in service after each look at the channels.
+    """
 
     def __init__(
         self,
@@ -73,12 +82,14 @@ class Registry:
         load: Callable[[Version], Served],
         instruments: Instruments,
         log: Logger,
+        report: Report = lambda _, __: None,
         shadow: bool = True,
         max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
         loader: Executor | None = None,
     ) -> None:
         self._repository, self._model, self._load, self._shadow = repository, model, load, shadow
+        self._report = report
         self._instruments, self._log, self._max_bytes, self._clock = instruments, log, max_bytes, clock
         self._loader = loader or ThreadPoolExecutor(1, "loader")
         self._loading: tuple[str, Future[Served]] | None = None
@@ -126,10 +137,24 @@ class Registry:
             return
         self._follow(channels)
 
+    def standing(self) -> tuple[int, tuple[VersionServed, ...]]:
+        """The sequence of the channels in service (0: none yet), and the versions held for them, each in the first of its roles."""
+        if (lineup := self.lineup) is None:
+            return 0, ()
+        channels, roles = lineup.channels, {}
+        for role in _ROLES:
+            roles.setdefault(getattr(channels, role), role)
+        held = {version: self._held[version] for version in roles if version in self._held}
+        return channels.sequence, tuple(
+            VersionServed(version, served.digest, roles[version], served.provider, *served.fared.counts)
+            for version, served in held.items()
+        )
+
     def _run(self, interval_s: float) -> None:
         while not self._stopped:
             try:
                 self.poll()
+                self._report(*self.standing())
             except Exception as error:  # the thread that follows the channels must not die of one surprise
                 self._failed("registry_failed", error, trace=True)
             self._wake.wait(interval_s)

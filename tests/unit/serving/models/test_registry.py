@@ -95,6 +95,66 @@ def house(tmp_path: Path) -> House:
     return found
 
 
+def roles(house: House) -> tuple[int, dict[str, str]]:
+    sequence, versions = house.registry.standing()
+    assert all(one.digest == ModelRepository(house.url).read("small", one.version).digest for one in versions)
+    return sequence, {one.version: one.role for one in versions}
+
+
+def test_what_stands_in_service_is_told_with_its_roles(house: House) -> None:
+    assert house.registry.standing() == (0, ())
+    set_channels(house.url, champion="1")
+    house.serving()
+    set_channels(house.url, candidate="2", share=0.5, shadow="2", previous="3")
+    house.serving()
+    assert roles(house) == (2, {"1": "champion", "2": "candidate"})  # what was never loaded is no way back yet
+    set_channels(house.url, champion="2", candidate=None, share=0.0, shadow="1", previous="1")
+    house.serving()
+    assert roles(house) == (3, {"2": "champion", "1": "shadow"})
+    set_channels(house.url, shadow=None)
+    house.serving()
+    assert roles(house) == (4, {"2": "champion", "1": "previous"})
+    house.broken["3"] = VersionError("altered")
+    set_channels(house.url, champion="3", previous="2")
+    house.serving()
+    assert roles(house) == (4, {"2": "champion", "1": "previous"})  # refused: it stands where it stood
+
+
+def test_the_counts_of_a_version_are_told_and_begin_anew_with_each_load(house: House) -> None:
+    set_channels(house.url, champion="1", candidate="2", share=0.5)
+    house.serving()
+    lineup = house.registry.lineup
+    assert lineup
+    lineup.versions["2"].fared.count(answered=3, failed=2, invalid=1)
+    _, (champion, candidate) = house.registry.standing()
+    assert (champion.answered, champion.failed, champion.invalid) == (0, 0, 0)
+    assert (candidate.answered, candidate.failed, candidate.invalid) == (3, 2, 1)
+    set_channels(house.url, candidate=None, share=0.0)
+    house.serving()
+    set_channels(house.url, candidate="2", share=0.5)
+    house.serving()
+    assert house.registry.standing()[1][1].answered == 0
+
+
+def test_each_look_at_the_channels_is_reported(house: House) -> None:
+    told: list[int] = []
+    seen = threading.Event()
+
+    def report(sequence: int, _: object) -> None:
+        told.append(sequence)
+        if sequence == 1 and len(told) > 2:
+            seen.set()
+
+    house.registry = Registry(
+        ModelRepository(house.url), "small", house._load, house.instruments, Logger("test"), report=report, loader=house.loader
+    )
+    house.registry.start(0.01)
+    set_channels(house.url, champion="1")
+    assert seen.wait(60)
+    house.registry.stop()
+    assert told == sorted(told)
+
+
 def test_without_channels_it_says_why_and_looks_again(house: House) -> None:
     assert house.serving() is None
     assert "import or bootstrap it first" in house.registry.trouble
