@@ -15,6 +15,15 @@ STAGE_SECONDS: Final = Spec(
     (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400),
 )
 IN_PROGRESS: Final = Spec("keepsight_retrain_in_progress", "gauge", "1 while a training process runs.")
+PROGRESS: Final = Spec(
+    "keepsight_retrain_progress", "gauge", "How far the running training process is (0 to 1); 0 while none runs."
+)
+FIGURES: Final = Spec(
+    "keepsight_retrain_figure",
+    "gauge",
+    "Figures of the newest training process's steps, the last of each, such as a loss or the share of time that it waited for frames.",
+    ("figure",),
+)
 CONSECUTIVE_FAILURES: Final = Spec(
     "keepsight_retrain_consecutive_failures", "gauge", "Runs in a row that failed, were refused by a gate, or were rolled back."
 )
@@ -55,6 +64,8 @@ ALL: tuple[Spec, ...] = (
     RUNS,
     STAGE_SECONDS,
     IN_PROGRESS,
+    PROGRESS,
+    FIGURES,
     CONSECUTIVE_FAILURES,
     LAST_SUCCESS,
     GATES,

@@ -24,7 +24,7 @@ from retrain.jobs.intake import Intake
 from retrain.jobs.supervision import Training, TrainingPlan
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
-from retrain.launch.local import CANDIDATE, Launcher
+from retrain.launch.local import CANDIDATE, LocalLauncher
 from retrain.metrics import Instruments
 from retrain.rollout.drive import Release, ReleasePlan
 from retrain.service import RetrainService
@@ -108,7 +108,7 @@ def wired(
             "ledger_broken", row=broken, why="this row or one before it was altered or removed; the rows before it still hold"
         )
     plan = training_plan(settings)
-    training = Training(plan, jobs, labels, journal, repository, Launcher(command, settings.threads), instruments, log)
+    training = Training(plan, jobs, labels, journal, repository, LocalLauncher(command, settings.threads), instruments, log)
     releasing = ReleasePlan(
         model=settings.model,
         steps=settings.plan(),

@@ -5,6 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 from contracts.events import JobState
+from contracts.incidents import Cause, DriftType
 
 Trigger = Literal["monitor", "operator", "calendar"]
 WAITING: Final = ("queued", "held")
@@ -37,7 +38,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     labels_tried: int = 0
     """New labels that the last held round had."""
     steps_read: int = 0
-    """Bytes of the training process's step lines that were turned into events."""
+    """Up to where the training process's steps were turned into events, as its launcher counts."""
     not_before: float = 0.0
     """When a failed attempt may be repeated."""
     started_at: float | None = None
@@ -48,8 +49,33 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     rolled_back: bool = False
     owner: str = ""
     lease_until: float = 0.0
+    fence: int = 0
+    """Raised at each start and take-over: what was started under an older one is not published."""
+    cause: Cause | None = None
+    drift_type: DriftType | None = None
+    recurs: str = ""
+    """The version that was champion when the same was seen before."""
+    override: str = ""
+    """Who let it train with too few labels of a class, and why."""
+    device_s: float = 0.0
+    """Seconds that its training processes ran, times devices: what the budget counts."""
+    folder: str = ""
+    """URL of the folder of its newest round."""
 
     @property
     def over(self) -> bool:
         """Whether it came to an end."""
         return self.state in OVER
+
+
+class StepRow(msgspec.Struct, frozen=True):
+    """A step of a job's training process: the digests of what went in and came out, and when (Unix seconds)."""
+
+    job_id: str
+    step: str
+    input: str
+    output: str
+    attempt: int
+    fence: int
+    began_at: float
+    ended_at: float | None = None

@@ -8,7 +8,7 @@ from contracts import metrics_retrain as declared
 from contracts.metrics import counter, gauge, histogram
 
 _NAME_BUDGET: Final = 40
-"""Stages and gates are named by the training code; a name beyond this many is counted as `other`, so that a bug there cannot flood Prometheus."""
+"""Stages, gates and figures are named by the training code; a name beyond this many is counted as `other`, so that a bug there cannot flood Prometheus."""
 
 
 class Instruments:
@@ -18,6 +18,8 @@ class Instruments:
         self.runs = counter(declared.RUNS, registry)
         self.stage_seconds = histogram(declared.STAGE_SECONDS, registry)
         self.in_progress = gauge(declared.IN_PROGRESS, registry)
+        self.progress = gauge(declared.PROGRESS, registry)
+        self.figures = gauge(declared.FIGURES, registry)
         self.consecutive_failures = gauge(declared.CONSECUTIVE_FAILURES, registry)
         self.last_success = gauge(declared.LAST_SUCCESS, registry)
         self.gates = counter(declared.GATES, registry)
@@ -39,7 +41,7 @@ class Instruments:
         self._names: set[str] = set()
 
     def bounded(self, name: str) -> str:
-        """A stage's or gate's name as a label value, from a set that cannot grow without end."""
+        """A stage's, gate's or figure's name as a label value, from a set that cannot grow without end."""
         if name not in self._names and len(self._names) >= _NAME_BUDGET:
             return "other"
         self._names.add(name)

@@ -1,6 +1,8 @@
 """What the retrain service asks of a training process, and what it answers: two JSON files in the job's folder, so that a killed job resumes.
 
 python -m retrain.trainer.candidate JOB_FOLDER      reads request.json, writes outcome.json last; one JSON line per step on standard output
+
+Fields are only added, with defaults: a job's folder may be older than the release that goes on with it.
 """
 
 from typing import Final, Literal
@@ -8,9 +10,17 @@ from typing import Final, Literal
 import msgspec
 
 from contracts.events import GateResult, Sample
+from contracts.incidents import Cause, DriftType
+from contracts.predictions import ClassTruth, Task, Truth
 
 REQUEST: Final = "request.json"
 OUTCOME: Final = "outcome.json"
+
+Set = Literal["train", "validation", "gate"]
+"""Who learns, who tunes and who judges."""
+GatePolicy = Literal["strict", "small_sets"]
+"""`strict`: the design's limits, inconclusive where too few frames can show them. `small_sets`: limits widened by what some hundred labels can show."""
+Device = Literal["auto", "cpu", "cuda"]
 
 
 class LabelledFrame(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,9 +31,15 @@ class LabelledFrame(msgspec.Struct, frozen=True, kw_only=True):
     site: str
     captured_at: float
     path: str
-    label: str
+    label: str = ""
+    """The class, as it was said before there were boxes: `truth` follows from it where only it is given."""
     labelled_by: str = ""
     sample: Sample = "uniform"
+    truth: Truth = ClassTruth("")
+
+    def __post_init__(self) -> None:
+        if self.label and self.truth == ClassTruth(""):
+            msgspec.structs.force_setattr(self, "truth", ClassTruth(self.label))
 
 
 class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +61,53 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Fewer new labelled frames in the gate set leave the gain inconclusive."""
     replay_share: float = 0.25
     """Least share of replayed old frames in the training set."""
+    fence: int = 0
+    """The job's when it was started: what a process with an older one leaves is not published."""
+    task: Task = "classification"
+    cause: Cause | None = None
+    drift_type: DriftType | None = None
+    techniques: tuple[str, ...] = ()
+    """Those to try; empty: the rule decides."""
+    recipe: str = ""
+    """The network to train; empty: the champion's own."""
+    device: Device = "auto"
+    devices: int = 1
+    budget_s: float = 3600.0
+    """Seconds that all training together may take."""
+    recordings: dict[str, Set] = {}
+    """The set of every recording that was dealt before: it never moves."""
+    policy: GatePolicy = "small_sets"
+    gate_uses: int = 0
+    """Verdicts that the gate recordings have given before: each one wears them a little."""
+    augment: str = ""
+    """The augmentation pipeline as TOML; empty: the default one."""
+
+
+class TrialRow(msgspec.Struct, frozen=True):
+    """A technique as it was tried: its score on new and old frames (0 to 1), their harmonic mean, and what it cost."""
+
+    recipe: str
+    technique: str
+    new: float
+    old: float
+    harmonic: float
+    seconds: float
+    device_s: float
+    peak_mib: float
+    latency_ms: float
+    chosen: bool
+    why: str
+
+
+class Suspect(msgspec.Struct, frozen=True):
+    """A label that the others contradict: a person should look again."""
+
+    frame_id: str
+    label: str
+    likely: str
+    """The class that it more likely shows."""
+    probability: float
+    """Of `label`, out of fold."""
 
 
 class CandidateOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,11 +119,22 @@ class CandidateOutcome(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
     gates: tuple[GateResult, ...] = ()
     trained_from: dict[str, int] = {}
+    package: dict[str, str] = {}
+    """The files of a finished version in the job's folder, each with its SHA-256."""
+    page: str = ""
+    """Where the verdict's page lies."""
+    table: tuple[TrialRow, ...] = ()
+    assigned: dict[str, Set] = {}
+    """The set of every recording, those dealt in this run too."""
+    suspects: tuple[Suspect, ...] = ()
+    device_s: float = 0.0
+    """Seconds of training times devices."""
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A line on standard output: the step begun, how far it is (0 to 1) and what a person would like to know."""
+    """A line on standard output: the step begun, how far the whole is (0 to 1), what a person would like to know, and the step's figures."""
 
     step: str
     progress: float
     detail: str = ""
+    metrics: dict[str, float] = {}

@@ -1,20 +1,66 @@
-"""Progress of a training process: one JSON line a step on standard output, which the service turns into a bar and a ledger entry."""
+"""The steps of a training process: each says how far it is, and is done once however often the process is killed.
+
+A line a step on standard output, as JSON, becomes a bar and a ledger entry in the service. What a step made lies in the job's folder under the digest
+of its inputs:
+
+    steps/<name>-<sha16 of name and inputs>/<file>...    what it made
+    steps/<name>-<sha16 of name and inputs>/done.json    the SHA-256 of each file, written last: a step without it was not finished
+"""
 
 import sys
-from typing import TextIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TextIO
 
 import msgspec
 
+from contracts.files import Folder, sha256
+from contracts.ids import checked_name
 from retrain.request import Step
+
+STEPS: Final = "steps"
+DONE: Final = "done.json"
+_DIGITS: Final = 16
 
 
 class Steps:
-    """Writes Step lines. Progress runs from 0 to 1 over the whole process."""
+    """Writes Step lines, and keeps what steps made in `folder` (without one, nothing is kept). Progress runs from 0 to 1 over the whole process."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, folder: Folder | None = None) -> None:
         self._stream = stream or sys.stdout
+        self._folder = folder
 
-    def __call__(self, step: str, progress: float, detail: str = "") -> None:
+    def __call__(self, step: str, progress: float, detail: str = "", **metrics: float) -> None:
         """Say that a step began, or how far it is."""
-        self._stream.write(msgspec.json.encode(Step(step, round(progress, 4), detail)).decode() + "\n")
+        line = Step(step, round(progress, 4), detail, {name: float(value) for name, value in metrics.items()})
+        self._stream.write(msgspec.json.encode(line).decode() + "\n")
         self._stream.flush()
+
+    def once(self, name: str, inputs: Sequence[str], make: Callable[[], Mapping[str, bytes]]) -> Mapping[str, bytes]:
+        """The files that a step makes, by name: read where it was finished on the same `inputs` (digests), else made, written and finished.
+
+        `make` must be deterministic in `inputs`. Files that are missing or altered are made again. Raises StoreError when the folder fails.
+        """
+        if self._folder is None:
+            return dict(sorted(make().items()))
+        where = f"{STEPS}/{checked_name('step', name)}-{sha256(msgspec.json.encode([name, *inputs]))[:_DIGITS]}"
+        kept = self._kept(self._folder, where)
+        return kept if kept is not None else self._finished(self._folder, where, make())
+
+    def _kept(self, folder: Folder, where: str) -> Mapping[str, bytes] | None:
+        """What a finished step left, whole and unaltered; None: it must be done (again)."""
+        try:
+            digests = msgspec.json.decode(folder.read(f"{where}/{DONE}"), type=dict[str, str])
+            files = {name: folder.read(f"{where}/{name}") for name in sorted(digests)}
+        except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        return files if all(sha256(content) == digests[name] for name, content in files.items()) else None
+
+    def _finished(self, folder: Folder, where: str, made: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        files = {checked_name("file of a step", name): made[name] for name in sorted(made)}
+        if DONE in files:
+            raise ValueError(f"{DONE} is the step's own file: name the result otherwise")
+        folder.remove(f"{where}/{DONE}")
+        for name, content in files.items():
+            folder.write(f"{where}/{name}", content, durable=False)
+        folder.write(f"{where}/{DONE}", msgspec.json.encode({name: sha256(content) for name, content in files.items()}))
+        return files

@@ -18,8 +18,8 @@ from contracts.errors import StoreError
 from contracts.files import Folder, sha256
 from contracts.ids import checked_name
 from contracts.manifest import InputSpec
-from retrain.data.split import Set
 from retrain.models.session import Views, pack, unpack
+from retrain.request import Set
 
 NEAR_HASH: Final = 4
 """Perceptual hashes of near-duplicates differ in at most this many of 64 bits."""

@@ -9,6 +9,7 @@ from contracts.errors import FrameError, StoreError
 from contracts.files import sha256
 from contracts.frame_store import FrameStore
 from contracts.frames import decode
+from contracts.predictions import ClassTruth
 from retrain.data.dataset import conflicting
 from retrain.data.split import recordings
 from retrain.request import LabelledFrame
@@ -61,6 +62,9 @@ def labelled(frames: Sequence[LabelledFrame], store: FrameStore, excluded: Exclu
     groups = recordings([f"{one.site}/{one.camera}" for one in ordered], [one.captured_at for one in ordered])
     found = []
     for one, group in zip(ordered, groups, strict=True):
+        if not isinstance(one.truth, ClassTruth):
+            excluded.add("labelled with boxes, and the model names classes", one.frame_id)
+            continue
         try:
             content = store.read(one.path)
         except (FileNotFoundError, StoreError):
@@ -71,7 +75,15 @@ def labelled(frames: Sequence[LabelledFrame], store: FrameStore, excluded: Exclu
         )
         found.append(
             Frame(
-                one.frame_id, content, sha256(content), one.label, place, one.camera, one.captured_at, one.frame_id, one.labelled_by
+                one.frame_id,
+                content,
+                sha256(content),
+                one.truth.label,
+                place,
+                one.camera,
+                one.captured_at,
+                one.frame_id,
+                one.labelled_by,
             )
         )
     return found

@@ -5,12 +5,13 @@ frame enters a dataset, and never moves after.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Set = Literal["train", "validation", "gate"]
+from retrain.request import Set
+
 SETS: Final[tuple[Set, ...]] = ("train", "validation", "gate")
 BOOTSTRAP_SHARES: Final[Mapping[Set, float]] = {"train": 0.6, "validation": 0.2, "gate": 0.2}
 CANDIDATE_SHARES: Final[Mapping[Set, float]] = {"train": 0.5, "validation": 0.2, "gate": 0.3}

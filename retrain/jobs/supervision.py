@@ -20,11 +20,11 @@ from retrain.job import Job
 from retrain.jobs import telling
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
-from retrain.launch.local import Launcher, Run
+from retrain.launch.launcher import Launcher, Run
 from retrain.metrics import Instruments
 from retrain.request import REQUEST, CandidateOutcome, CandidateRequest, Step
 from retrain.state.journal import Journal
-from retrain.trigger.policy import Limits, Situation, hold, moot, rejections
+from retrain.trigger.policy import Limits, Situation, hold, moot, rejections, request_key
 
 _PROGRESS_EVERY_S = 1.0
 _LAST_WORDS = 400
@@ -84,6 +84,8 @@ class Training:
         """One look at the jobs. Returns the job and its outcome when it published a version, whose rollout is then to begin."""
         running = self._jobs.running()
         self._instruments.in_progress.set(running is not None)
+        if running is None:
+            self._instruments.progress.set(0.0)
         if running is not None:
             return self._supervise(running, now)
         waiting = self._jobs.waiting()
@@ -148,7 +150,7 @@ class Training:
             if now < job.not_before:
                 return None
             self._write_request(job)
-            self._run = self._launcher.open(self.folder(job), job.attempt)
+            self._run = self._launcher.open(str(self.folder(job)), self._name(job), job.attempt)
             self._opened_s = self._monotonic()
         ended = self._run.ended()
         job = self._read_steps(job, now)
@@ -169,9 +171,12 @@ class Training:
             job = msgspec.structs.replace(job, step=step.step)
             if fresh or (index == len(steps) - 1 and self._monotonic() - self._said_s >= _PROGRESS_EVERY_S):
                 self._said_s = self._monotonic()
-                telling.progressed(self._journal, job, _told(step), now)
+                telling.progressed(self._journal, job, _told(step), now, step)
             if fresh:
                 self._stage_begins(step.step)
+            self._instruments.progress.set(step.progress)
+            for figure, value in step.metrics.items():
+                self._instruments.figures.labels(self._instruments.bounded(figure)).set(value)
         return self._jobs.save(msgspec.structs.replace(job, steps_read=read))
 
     def _stage_begins(self, stage: str | None) -> None:
@@ -186,7 +191,7 @@ class Training:
             outcome = self._run.outcome()
             if outcome is None:
                 self._log.error("training_died", job=job.job_id, attempt=job.attempt, last_words=self._run.last_words())
-                self._died(job, _with_last_line(self._run.death(), self._run.last_words()), now)
+                self._died(job, _with_last_line(self._run.death().detail, self._run.last_words()), now)
                 return None
             if outcome.verdict == "published":
                 self._check(outcome)
@@ -239,6 +244,10 @@ class Training:
     def folder(self, job: Job) -> Path:
         """Where a job's training request lies and what came of it: one folder a round, so that new labels never meet old checkpoints."""
         return self._plan.folder / job.job_id / str(job.round)
+
+    def _name(self, job: Job) -> str:
+        """What an attempt is called wherever it runs, so that it is found there again."""
+        return f"keepsight-{self._plan.model}-{request_key(job.job_id, str(job.round), str(job.attempt))[:12]}"
 
     def _write_request(self, job: Job) -> None:
         folder = self.folder(job)

@@ -8,7 +8,7 @@ from contracts.events import IncidentClosed, IncidentOpened, JobAdvanced, ModelP
 from contracts.ids import new_id
 from contracts.incidents import Incident
 from retrain.job import Job
-from retrain.request import CandidateOutcome
+from retrain.request import CandidateOutcome, Step
 from retrain.state.journal import Journal
 
 _FAILED: Final = "failed_incident"
@@ -16,7 +16,6 @@ _FAILED: Final = "failed_incident"
 
 def advanced(journal: Journal, job: Job, now: float) -> None:
     """A job moved on, or waits and says why."""
-    progressed(journal, job, job.detail, now)
     journal.note(
         "job_advanced",
         now,
@@ -27,10 +26,11 @@ def advanced(journal: Journal, job: Job, now: float) -> None:
         hold=job.hold,
         why=job.detail,
     )
+    progressed(journal, job, job.detail, now)
 
 
-def progressed(journal: Journal, job: Job, detail: str, now: float) -> None:
-    """A running job's step: an event only."""
+def progressed(journal: Journal, job: Job, detail: str, now: float, step: Step | None = None) -> None:
+    """A running job's step, or where it stands: an event only."""
     journal.say(
         JobAdvanced(
             event_id=new_id(now),
@@ -43,6 +43,11 @@ def progressed(journal: Journal, job: Job, detail: str, now: float) -> None:
             detail=detail,
             attempt=job.attempt,
             version=job.candidate,
+            progress=step.progress if step is not None else 0.0,
+            hold=job.hold,
+            trigger=job.trigger,
+            metrics=step.metrics if step is not None else {},
+            ledger=journal.ledger.head(),
         )
     )
 

@@ -36,6 +36,7 @@ class Labels:
             captured_at=event.captured_at,
             path=event.stored,
             label=label,
+            truth=event.truth,
             labelled_by=event.labelled_by,
             sample=event.sample,
         )

@@ -1,4 +1,4 @@
-"""The training process: started in the job's folder, watched, ended; and found again after the service itself was killed.
+"""The training process on this host: started in the job's folder, watched, ended; and found again after the service itself was killed.
 
 The child's standard output and error are files in the folder, so that it outlives a killed service and the next one reads on where the last stopped.
 It holds an exclusive lock (flock) on the folder through an inherited descriptor: while the lock is held it lives, and no second child can start.
@@ -14,11 +14,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from contracts.errors import StoreError
+from retrain.launch.launcher import Death, Progress
 from retrain.request import OUTCOME, CandidateOutcome, Step
 
 CANDIDATE: Final = (sys.executable, "-m", "retrain.trainer.candidate")
@@ -38,15 +39,8 @@ class Child(msgspec.Struct, frozen=True):
     attempt: int
 
 
-class Progress(NamedTuple):
-    """Step lines since the last look, and how many bytes of the file they reach."""
-
-    steps: list[Step]
-    read: int
-
-
 @dataclass(slots=True)
-class Run:
+class LocalRun:
     """A training process, ours or found. `process` is None for one that another life of the service started."""
 
     folder: Path
@@ -83,14 +77,15 @@ class Run:
         except msgspec.MsgspecError as error:
             raise StoreError(f"{self.folder / OUTCOME} is not an outcome we can read: {error}") from error
 
-    def death(self) -> str:
-        """How a process that left no outcome ended, for a person."""
+    def death(self) -> Death:
+        """How a process that left no outcome ended."""
         status = self.process.returncode if self.process else None
         if status is None:
-            return "its process ended while the service was away"
+            return Death("vanished", "its process ended while the service was away")
         if status < 0:
-            return f"its process was killed by signal {-status} (9 without anybody's doing: out of memory, see the kernel's log)"
-        return f"its process ended with status {status}; what it said last stands in the log of keepsight-retrain"
+            told = f"its process was killed by signal {-status} (9 without anybody's doing: out of memory, see the kernel's log)"
+            return Death("killed", told)
+        return Death("failed", f"its process ended with status {status}; what it said last stands in the log of keepsight-retrain")
 
     def last_words(self) -> str:
         """The end of its standard error."""
@@ -124,22 +119,23 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Launcher:
-    """Starts training processes: `command` with the job's folder as its last argument and `threads` for its numerical libraries."""
+class LocalLauncher:
+    """Starts training processes on this host: `command` with the job's folder as its last argument and `threads` for its numerical libraries."""
 
     command: Sequence[str] = CANDIDATE
     threads: int = 1
 
-    def open(self, folder: Path, attempt: int) -> Run:
-        """The process of this attempt: the one that runs, the one that ended while we were away, or a new one."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / _LOCK).open("ab") as lock:
+    def open(self, folder: str, name: str, attempt: int) -> LocalRun:
+        """As in launcher.py. The folder's lock tells whether its process lives, so `name` is not needed."""
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        with (place / _LOCK).open("ab") as lock:
             if not _take(lock.fileno()):
-                return Run(folder)
-            child = _child(folder)
-            if (folder / OUTCOME).exists() or (child is not None and child.attempt == attempt):
-                return Run(folder, gone=True)
-            return Run(folder, self._start(folder, attempt, lock.fileno()))
+                return LocalRun(place)
+            child = _child(place)
+            if (place / OUTCOME).exists() or (child is not None and child.attempt == attempt):
+                return LocalRun(place, gone=True)
+            return LocalRun(place, self._start(place, attempt, lock.fileno()))
 
     def _start(self, folder: Path, attempt: int, lock: int) -> subprocess.Popen[bytes]:
         (folder / _CHILD).unlink(missing_ok=True)  # never a dead attempt's number beside a living process

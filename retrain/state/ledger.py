@@ -40,6 +40,11 @@ class Ledger:
         row = (sequence, now, kind, body, chained(previous, sequence, now, kind, body))
         self._sql.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?)", row)
 
+    def head(self) -> str:
+        """The hash of the last row; empty before the first."""
+        row = self._sql.execute("SELECT hash FROM ledger ORDER BY sequence DESC LIMIT 1").fetchone()
+        return str(row[0]) if row else ""
+
     def take_over(self, history: list[Channels], now: float) -> None:
         """Enter the channel states that are not entered yet, with what each changed from and to."""
         known = self.channels_sequence()

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 
 from contracts.files import sha256
 from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.ids import new_id
+from contracts.predictions import BoxesTruth
 from retrain.data.frames import Excluded, Frame, labelled, usable
 from retrain.request import LabelledFrame
 
@@ -60,8 +62,12 @@ def test_requested_frames_come_from_the_store_in_order_of_time(tmp_path: Path) -
         if number != 2:
             store.put(card, picture(number))
         asked.append(LabelledFrame(frame_id=frame_id, camera="c", site="s", captured_at=captured, path=path, label="a"))
+    boxed = msgspec.structs.replace(asked[0], frame_id="boxed", label="", truth=BoxesTruth(()))
     excluded = Excluded()
-    found = labelled(asked, store, excluded)
+    found = labelled([*asked, boxed], store, excluded)
     assert [one.captured_at - 1.7e9 for one in found] == [1.0, 3.0]
     assert found[0].group == found[1].group
-    assert excluded.reasons == {"no longer in the frame store": [asked[2].frame_id]}
+    assert excluded.reasons == {
+        "no longer in the frame store": [asked[2].frame_id],
+        "labelled with boxes, and the model names classes": ["boxed"],
+    }

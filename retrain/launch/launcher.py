@@ -1,0 +1,48 @@
+"""What the service needs of whoever runs training processes: on this host (local.py), in a cluster, or under torchrun."""
+
+from typing import Literal, NamedTuple, Protocol
+
+from retrain.request import CandidateOutcome, Step
+
+
+class Death(NamedTuple):
+    """How a process that left no outcome ended, in kind and for a person. `disrupted`: its host was taken away, not its own doing."""
+
+    kind: Literal["failed", "killed", "out_of_memory", "disrupted", "vanished", "timed_out"]
+    detail: str
+
+
+class Progress(NamedTuple):
+    """Steps since the last look, and the place up to which they were read: whatever the launcher counts in, 0 at first."""
+
+    steps: list[Step]
+    read: int
+
+
+class Run(Protocol):
+    """A training process, ours or found."""
+
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+
+    def progress(self, read: int) -> Progress:
+        """The steps after place `read`."""
+
+    def outcome(self) -> CandidateOutcome | None:
+        """What it answered, once it ended; None when it died before. Raises StoreError when that cannot be read."""
+
+    def death(self) -> Death:
+        """How a process that left no outcome ended."""
+
+    def last_words(self) -> str:
+        """The end of its standard error."""
+
+    def stop(self, grace_s: float) -> None:
+        """End it in order, after `grace_s` by force. The folder stays, and the job can go on from it."""
+
+
+class Launcher(Protocol):
+    """Starts training processes, each in its job's folder."""
+
+    def open(self, folder: str, name: str, attempt: int) -> Run:
+        """The process `name` of this attempt: the one that runs, the one that ended while we were away, or a new one. Never a second one."""

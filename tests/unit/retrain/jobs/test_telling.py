@@ -1,0 +1,45 @@
+"""What a job's steps tell: an event with where it stands, and the ledger's head, which a ledger rewritten later no longer has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from contracts.events import AnyEvent, JobAdvanced
+from contracts.logs import Logger
+from retrain.job import Job
+from retrain.jobs import telling
+from retrain.request import Step
+from retrain.state.database import Database
+from retrain.state.journal import Journal
+
+JOB = Job(
+    job_id="j", request_key="k", trigger="calendar", version="1", reason="", since=0.0, created_at=0.0, state="held", hold="budget",
+)  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    database = Database(tmp_path / "state.sqlite3", "test")
+    yield Journal(database, "small", Logger("test"))
+    database.close()
+
+
+def said(journal: Journal) -> list[JobAdvanced]:
+    found = [msgspec.json.decode(record.value, type=AnyEvent) for record in journal.database.outbox()[1]]
+    return [event for event in found if isinstance(event, JobAdvanced)]
+
+
+def test_a_held_job_says_what_for_and_anchors_its_own_row(journal: Journal) -> None:
+    telling.advanced(journal, JOB, 1.0)
+    (event,) = said(journal)
+    assert (event.state, event.hold, event.trigger, event.progress) == ("held", "budget", "calendar", 0.0)
+    assert event.ledger == journal.ledger.rows()[-1].hash
+
+
+def test_a_step_says_how_far_it_is_and_its_figures(journal: Journal) -> None:
+    running = msgspec.structs.replace(JOB, state="running", hold="", step="train")
+    telling.progressed(journal, running, "50% epoch 3", 1.0, Step("train", 0.5, "epoch 3", {"loss": 0.25}))
+    (event,) = said(journal)
+    assert (event.progress, event.metrics, event.hold, event.ledger) == (0.5, {"loss": 0.25}, "", "")
