@@ -42,7 +42,11 @@ class InputSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a version comes from. `trained_from` counts frames by their set; `dataset` is the digest of the list of files and labels."""
+    """Where a version comes from. `trained_from` counts frames by their set; `dataset` is the digest of the list of files and labels.
+
+    `recipe` names the network that was trained, `gates` is the SHA-256 of the verdict that it passed, and `overrides` are the rules that a person
+    suspended for it, each with name and reason.
+    """
 
     origin: Literal["bootstrap", "retrain", "import"]
     parent: str = ""
@@ -53,6 +57,9 @@ class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: str = ""
     seed: int = 0
     notes: str = ""
+    recipe: str = ""
+    gates: str = ""
+    overrides: tuple[str, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

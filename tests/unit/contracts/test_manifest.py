@@ -8,7 +8,7 @@ import pytest
 
 from contracts import manifest as manifests
 from contracts.errors import VersionError
-from contracts.manifest import FileEntry, InputSpec, Manifest
+from contracts.manifest import FileEntry, InputSpec, Lineage, Manifest
 from contracts.quality import quality
 from tests.unit.contracts.versions import small_manifest
 
@@ -72,6 +72,12 @@ def test_the_input_takes_any_sensible_size() -> None:
     for side in (1, 224, 8192):
         spec = {"name": "image", "height": side, "width": side, "fit": "letterbox"}
         assert manifests.decode(changed(input=spec), "here").input == InputSpec("image", side, side, "letterbox")
+
+
+def test_a_lineage_of_an_earlier_release_is_read() -> None:
+    assert manifests.decode(changed(lineage={"origin": "import"}), "here").lineage == Lineage("import")
+    told = {"origin": "retrain", "recipe": "efficientnet-lite0", "gates": "ab" * 32, "overrides": ["ada: too few of class crack, known"]}
+    assert manifests.decode(changed(lineage=told), "here").lineage.overrides == ("ada: too few of class crack, known",)
 
 
 def test_a_version_from_before_there_was_a_choice_is_decoded_in_full() -> None:
