@@ -1,81 +1,46 @@
-"""What cameras do to frames, on purpose: seven corruptions at three severities, seeded, on frames as prepared for the model.
+"""Gate: bears what cameras do to frames no worse than the champion."""
 
-After Hendrycks and Dietterich 2019 (ImageNet-C), reduced to what happens to a fixed camera. The gate asks whether a candidate bears them no worse than
-the champion, not whether either bears them well.
-"""
-
-from collections.abc import Callable
 from typing import Final
 
-import cv2
 import numpy as np
 
-from contracts.frames import Pixels
+from contracts.events import GateResult
+from retrain.gates.evidence import Judged
+from retrain.gates.paired import Z_99_ONE_SIDED, Z_POWER_80, rounded_up
+from retrain.gates.policy import Policy
+from retrain.gates.verdict import Verdict
 
-Corruption = Callable[[Pixels, int, np.random.Generator], Pixels]
-SEVERITIES: Final = (0, 1, 2)
-
-
-def _dark(image: Pixels, severity: int, _: np.random.Generator) -> Pixels:
-    return _clipped(image.astype(np.float32) * (0.7, 0.5, 0.3)[severity])
-
-
-def _bright(image: Pixels, severity: int, _: np.random.Generator) -> Pixels:
-    return _clipped(image.astype(np.float32) * (1.3, 1.6, 2.0)[severity])
+LIMIT: Final = 1.05
 
 
-def _blur(image: Pixels, severity: int, _: np.random.Generator) -> Pixels:
-    sigma = (0.004, 0.008, 0.015)[severity] * max(image.shape[:2])
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.uint8)
+def stress(judged: Judged, corruption: tuple[str, ...], policy: Policy) -> GateResult:
+    """Mean over corruptions of candidate error over champion error at most LIMIT (Hendrycks and Dietterich 2019, relative corruption error).
 
-
-def _noise(image: Pixels, severity: int, random: np.random.Generator) -> Pixels:
-    return _clipped(image + random.normal(0.0, (5.0, 10.0, 20.0)[severity], image.shape).astype(np.float32))
-
-
-def _fog(image: Pixels, severity: int, _: np.random.Generator) -> Pixels:
-    density = (0.2, 0.35, 0.5)[severity]
-    return _clipped(image * (1.0 - density) + 200.0 * density)
-
-
-def _jpeg(image: Pixels, severity: int, _: np.random.Generator) -> Pixels:
-    content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, (60, 35, 15)[severity]])[1]
-    return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), dtype=np.uint8)
-
-
-def _occlusion(image: Pixels, severity: int, random: np.random.Generator) -> Pixels:
-    height, width = image.shape[:2]
-    side = (0.15, 0.25, 0.4)[severity]
-    h, w = max(1, round(height * side)), max(1, round(width * side))
-    top, left = random.integers(height - h + 1), random.integers(width - w + 1)
-    covered = image.copy()
-    covered[top : top + h, left : left + w] = 0
-    return covered
-
-
-def _clipped(values: object) -> Pixels:
-    return np.asarray(np.clip(np.rint(np.asarray(values)), 0, 255), dtype=np.uint8)
-
-
-CORRUPTIONS: Final[dict[str, Corruption]] = {
-    "dark": _dark,
-    "bright": _bright,
-    "blur": _blur,
-    "noise": _noise,
-    "fog": _fog,
-    "jpeg": _jpeg,
-    "occlusion": _occlusion,
-}
-
-
-def corrupted(images: list[Pixels], seed: int) -> list[tuple[str, Pixels]]:
-    """Every image under every corruption, (name, image) image by image; the severity goes round from image to image. Same seed, same pixels.
-
-    One severity an image: what decides how surely two models can be told apart is the number of images, not of their variants.
+    `corruption` names each judged frame's corruption; the variants of one image stand together, each image under all of them. Fails only when the loss,
+    image by image, is beyond chance as well (one-sided 99 %): variants of one image fail together, and say little more than one. Above LIMIT but not
+    beyond chance it is inconclusive, with `small_sets` a pass.
     """
-    random = np.random.default_rng(seed)
-    return [
-        (name, apply(image, SEVERITIES[number % len(SEVERITIES)], random))
-        for number, image in enumerate(images)
-        for name, apply in CORRUPTIONS.items()
-    ]
+    names = np.array(corruption)
+    each = len(dict.fromkeys(corruption))
+    wrong = np.stack([~judged.champion_right, ~judged.candidate_right]).astype(np.float64)
+    ratios = {}
+    for name in dict.fromkeys(corruption):
+        champion, candidate = wrong[:, names == name].mean(axis=1)
+        ratios[name] = float((candidate + 0.01) / (champion + 0.01))  # one in a hundred: a champion without an error has no ratio
+    mean, worst = float(np.mean(list(ratios.values()))), max(ratios, key=lambda name: ratios[name])
+    by_image = (wrong[1] - wrong[0]).reshape(-1, each).mean(axis=1)
+    spread = float(by_image.std(ddof=1))
+    low = float(by_image.mean() - Z_99_ONE_SIDED * spread / np.sqrt(len(by_image)))
+    detail = (
+        f"mean relative corruption error over {each} corruptions of {len(by_image)} images; the worst is {worst} with {ratios[worst]:.2f}; "
+        f"error moves by {by_image.mean():+.3f}, 99 % lower bound {low:+.3f}"
+    )
+    verdict: Verdict = "pass"
+    if mean > LIMIT and low > 0:
+        verdict = "fail"
+    elif mean > LIMIT and policy.three_valued:
+        verdict = "inconclusive"
+        allowed = (LIMIT - 1.0) * (float(wrong[0].mean()) + 0.01)
+        needed = rounded_up(((Z_99_ONE_SIDED + Z_POWER_80) * spread / allowed) ** 2)
+        detail += f"; about {needed:,} images would tell a rise of {LIMIT - 1:.0%}"
+    return GateResult("stress", verdict, mean, LIMIT, detail)

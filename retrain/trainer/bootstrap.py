@@ -28,7 +28,7 @@ from retrain.data.baseline import baseline_of
 from retrain.data.dataset import Dataset, Datasets, Item, near_duplicates
 from retrain.data.frames import Excluded, Frame, usable
 from retrain.data.split import BOOTSTRAP_SHARES, SETS, deal, joined
-from retrain.gates import checks
+from retrain.gates.parity import parity
 from retrain.models import backbones, graph
 from retrain.models.calibrate import softmax
 from retrain.models.export import BATCHES, onnx_logits, parity_frames
@@ -210,7 +210,7 @@ def _check_parity(network: backbones.Backbone, trained: Trained, spec: InputSpec
     pixels = [see(frames[i].content, spec) for i in parity_frames(len(frames))]
     by_torch = trained.fitted.head.logits(network.embed(pixels))
     by_onnx = onnx_logits(Session(trained.model, spec, graph.EMBEDDING, graph.SCORES), pixels)
-    result = checks.parity(np.tile(by_torch, (len(BATCHES), 1)), by_onnx, BATCHES)
+    result = parity(np.tile(by_torch, (len(BATCHES), 1)), by_onnx, BATCHES)
     if result.verdict != "pass":
         raise VersionError(
             f"the exported graph is not the trained model ({result.detail}: {result.value:.2g}): nothing is published"

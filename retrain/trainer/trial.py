@@ -12,10 +12,26 @@ from contracts.files import Folder, sha256
 from contracts.frames import Pixels, see
 from contracts.manifest import Manifest
 from contracts.repository import Version
+from contracts.statistics import NUMERIC
 from retrain.data.dataset import Datasets, conflicting, near_duplicates
-from retrain.gates import checks, latency
-from retrain.gates.paired import Judged
-from retrain.gates.stress import corrupted
+from retrain.gates.artefact import artefact
+from retrain.gates.calibration import calibration
+from retrain.gates.corruptions import corrupted
+from retrain.gates.cost import latency
+from retrain.gates.data import data
+from retrain.gates.evidence import Judged
+from retrain.gates.facets import light_of, viewpoint_of
+from retrain.gates.flips import flips
+from retrain.gates.forgetting import forgetting
+from retrain.gates.gain import gain
+from retrain.gates.latency import measured
+from retrain.gates.overall import overall
+from retrain.gates.parity import parity
+from retrain.gates.policy import POLICIES
+from retrain.gates.recall import recall
+from retrain.gates.slices import slices
+from retrain.gates.stress import stress
+from retrain.gates.verdict import guarded
 from retrain.models import graph
 from retrain.models.export import BATCHES, onnx_logits, parity_frames
 from retrain.models.session import CHUNK, Session
@@ -34,22 +50,22 @@ def judge(
     manifest = parent.manifest
     new, old = _judged(parent, material, rework, new=True), _judged(parent, material, rework, new=False)
     everywhere = material.new
-    labels, positive = manifest.labels, manifest.positive
+    labels, positive, policy = manifest.labels, manifest.positive, POLICIES[request.policy]
     first: dict[str, Callable[[], GateResult]] = {
         "data": lambda: _data(request, material),
-        "artefact": lambda: checks.artefact(problems(rework.model, manifest)),
+        "artefact": lambda: artefact(problems(rework.model, manifest)),
         "export parity": lambda: _parity(request, parent, material, rework),
     }
     then: dict[str, Callable[[], GateResult]] = {
-        "gain": lambda: checks.gain(new),
-        "recall": lambda: checks.recall(
+        "gain": lambda: gain(new, policy, request.gate_uses),
+        "recall": lambda: recall(
             material.truth[everywhere], rework.probabilities[everywhere], labels, positive, manifest.benchmark
         ),
-        "overall": lambda: checks.overall(new, old),
-        "forgetting": lambda: checks.forgetting(old),
-        "negative flips": lambda: checks.flips(old),
-        "slices": lambda: checks.slices(new, old, labels),
-        "calibration": lambda: checks.calibration(new, old, request.seed),
+        "overall": lambda: overall(new, old, policy),
+        "forgetting": lambda: forgetting(old, labels, policy),
+        "negative flips": lambda: flips(old, policy),
+        "slices": lambda: slices(new, old, labels, policy),
+        "calibration": lambda: calibration(new, old, request.seed, policy),
         "stress": lambda: _stress(request, parent, material, rework, folder),
         "latency": lambda: _latency(request, parent, material, rework),
     }
@@ -57,7 +73,7 @@ def judge(
     for part in (first, then):
         for gate, ask in part.items():
             report(gate, len(results) / (len(first) + len(then)))
-            results.append(checks.guarded(gate, ask))
+            results.append(guarded(gate, ask))
         if any(result.verdict == "fail" for result in results):
             break
     return tuple(results)
@@ -83,12 +99,17 @@ def problems(model: bytes, manifest: Manifest) -> list[str]:
 
 def _judged(parent: Version, material: Material, rework: Rework, new: bool) -> Judged:
     """The sealed frames of a domain as both models see them."""
-    index = material.sealed(new)
+    index, items, seen = material.sealed(new), material.dataset.items, material.seen
+    groups = tuple(items[i].group for i in index)
+    luma = seen.statistics[:, NUMERIC.index("luma_mean")]
     return Judged(
         material.truth[index],
-        champion_probabilities(parent, material.seen.scores[index]),
+        champion_probabilities(parent, seen.scores[index]),
         rework.probabilities[index],
-        tuple(material.dataset.items[i].camera for i in index),
+        tuple(items[i].camera for i in index),
+        groups,
+        light_of(luma[index], luma[material.learning() & ~material.new]),
+        viewpoint_of(seen.embedding[index], groups),
     )
 
 
@@ -100,7 +121,9 @@ def _data(request: CandidateRequest, material: Material) -> GateResult:
     close = near_duplicates(material.seen.rows(rows))
     leaks = sum(bool(learning[rows[i]]) != bool(learning[rows[j]]) for i, j in close)
     torn = conflicting([item.sha256 for item in items], [item.label for item in items])
-    return checks.data(counts, len(material.sealed(new=True)), request.min_train_per_class, request.min_gate, leaks, len(torn))
+    judged = material.truth[material.sealed(new=True)]
+    sealed = {label: int((judged == k).sum()) for k, label in enumerate(material.dataset.labels)}
+    return data(counts, sealed, request.min_train_per_class, request.min_gate, leaks, len(torn), POLICIES[request.policy])
 
 
 def _pixels(request: CandidateRequest, material: Material, index: NDArray[np.int64]) -> list[Pixels]:
@@ -128,7 +151,7 @@ def _parity(request: CandidateRequest, parent: Version, material: Material, rewo
     by_torch = (
         torch.nn.functional.linear(embedding, torch.from_numpy(head.weight), torch.from_numpy(head.bias)).numpy().astype(np.float64)
     )
-    return checks.parity(np.tile(by_torch, (len(BATCHES), 1)), onnx_logits(_session(parent, rework.model), frames), BATCHES)
+    return parity(np.tile(by_torch, (len(BATCHES), 1)), onnx_logits(_session(parent, rework.model), frames), BATCHES)
 
 
 def _stress(request: CandidateRequest, parent: Version, material: Material, rework: Rework, folder: Folder) -> GateResult:
@@ -147,9 +170,14 @@ def _stress(request: CandidateRequest, parent: Version, material: Material, rewo
         np.savez(stream, embedding=embedding, scores=scores)
         folder.write(key, stream.getvalue(), durable=False)
     each = len(pairs) // len(index)
-    cameras = tuple(material.dataset.items[i].camera for i in index for _ in range(each))
-    judged = Judged(np.repeat(material.truth[index], each), champion_probabilities(parent, scores), rework.of(embedding), cameras)
-    return checks.stress(judged, tuple(name for name, _ in pairs))
+    cameras, groups = (
+        tuple(name for name in names for _ in range(each))
+        for names in ([material.dataset.items[i].camera for i in index], [material.dataset.items[i].group for i in index])
+    )
+    judged = Judged(
+        np.repeat(material.truth[index], each), champion_probabilities(parent, scores), rework.of(embedding), cameras, groups
+    )
+    return stress(judged, tuple(name for name, _ in pairs), POLICIES[request.policy])
 
 
 def _spread(index: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -158,4 +186,4 @@ def _spread(index: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _latency(request: CandidateRequest, parent: Version, material: Material, rework: Rework) -> GateResult:
     frames = _pixels(request, material, material.sealed(new=True)[:4])
-    return checks.latency(*latency.measured(_session(parent, parent.model), _session(parent, rework.model), frames))
+    return latency(*measured(_session(parent, parent.model), _session(parent, rework.model), frames))
