@@ -31,6 +31,11 @@ TABLES: Final = {
             labelled_at DOUBLE PRECISION NOT NULL, body BLOB NOT NULL);
         CREATE INDEX labels_captured ON labels (captured_at);
         CREATE INDEX labels_sampled ON labels (sample, captured_at, camera)""",
+    "pool": """
+        CREATE TABLE pool (
+            frame_id TEXT PRIMARY KEY, camera TEXT NOT NULL, day BIGINT NOT NULL, captured_at DOUBLE PRECISION NOT NULL, sample TEXT NOT NULL,
+            dealt BIGINT NOT NULL, body BLOB NOT NULL);
+        CREATE INDEX pool_captured ON pool (captured_at)""",
     "faults": """
         CREATE TABLE faults (
             incident_id TEXT, camera TEXT, since DOUBLE PRECISION NOT NULL, until DOUBLE PRECISION, PRIMARY KEY (incident_id, camera));
