@@ -5,8 +5,8 @@ the monitor calibrates its thresholds on the rows out of fold.
 """
 
 import io
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ Floats = NDArray[np.float32]
 class Baseline:
     """Reference frames of a version; N rows in recording order, K classes, D embedding dimensions, A axes (at most AXES).
 
-    `truth` is the index of the true class, -1 where unknown; `group` numbers recordings: rows of one group are neighbours in time and space.
+    `truth` is the index of the true class, -1 where unknown; `group` numbers recordings: rows of one group are neighbours in time and space. A
+    detector's frames have `answers` instead of probabilities, and no true class.
     """
 
     labels: tuple[str, ...]
@@ -36,13 +37,15 @@ class Baseline:
     embedding: Floats
     """[N, A]: the embeddings on the axes."""
     probabilities: Floats
-    """[N, K] after temperature."""
+    """[N, K] after temperature; [N, 0] of a detector."""
     truth: NDArray[np.int32]
     group: NDArray[np.int32]
     centre: Floats
     """[D]: the mean of the reference embeddings."""
     axes: Floats
     """[A, D]: principal axes, scaled so that the reference has unit variance on each."""
+    answers: Floats | None = None
+    """[N, K + 2] of a detector: what its boxes are watched by (see contracts/box_statistics.py). None of a classifier."""
 
     def project(self, embeddings: Floats) -> Floats:
         """Embeddings [n, D] on the axes: [n, A]. One definition for the reference and for live frames."""
@@ -68,6 +71,7 @@ def principal_axes(embeddings: Floats, axes: int = AXES) -> tuple[Floats, Floats
 def encode(baseline: Baseline) -> bytes:
     """The bytes of baseline.npz. No pickle inside."""
     stream = io.BytesIO()
+    answers: dict[str, Any] = {} if baseline.answers is None else {"answers": baseline.answers.astype(np.float32)}
     np.savez_compressed(
         stream,
         schema=np.int32(1),
@@ -80,6 +84,7 @@ def encode(baseline: Baseline) -> bytes:
         group=baseline.group.astype(np.int32),
         centre=baseline.centre.astype(np.float32),
         axes=baseline.axes.astype(np.float32),
+        **answers,
     )
     return stream.getvalue()
 
@@ -93,6 +98,8 @@ def decode(content: bytes, where: str) -> Baseline:
             tuple(str(label) for label in found["labels"]),
             *(found[name] for name in ("statistics", "embedding", "probabilities", "truth", "group", "centre", "axes")),
         )
+        if "answers" in found:
+            baseline = replace(baseline, answers=found["answers"])
     except Exception as error:  # see arrays: ten kinds
         raise VersionError(f"{where}/baseline.npz cannot be read: {error!r}") from error
     if names != NUMERIC:
@@ -106,14 +113,16 @@ def decode(content: bytes, where: str) -> Baseline:
 def _check(baseline: Baseline, where: str) -> None:
     n, k = baseline.statistics.shape[:1], len(baseline.labels)
     a, d = baseline.axes.shape[:1], baseline.centre.shape[:1]
+    detects = baseline.answers is not None
     shapes = {
         "statistics": (*n, len(NUMERIC)),
         "embedding": (*n, *a),
-        "probabilities": (*n, k),
+        "probabilities": (*n, 0 if detects else k),
         "truth": n,
         "group": n,
         "centre": d,
         "axes": (*a, *d),
+        **({"answers": (*n, k + 2)} if detects else {}),
     }
     for name, wanted in shapes.items():
         array = getattr(baseline, name)
@@ -121,5 +130,5 @@ def _check(baseline: Baseline, where: str) -> None:
             raise VersionError(f"{where}/baseline.npz: {name} has shape {array.shape}, expected {wanted}")
         if array.dtype.kind not in "if" or not np.isfinite(array).all():
             raise VersionError(f"{where}/baseline.npz: {name} has values that are not finite numbers")
-    if len(baseline) and not -1 <= baseline.truth.min() <= baseline.truth.max() < k:
-        raise VersionError(f"{where}/baseline.npz: truth has a class outside -1 to {k - 1}")
+    if len(baseline) and not -1 <= baseline.truth.min() <= baseline.truth.max() < (0 if detects else k):
+        raise VersionError(f"{where}/baseline.npz: truth has a class outside -1 to {-1 if detects else k - 1}")

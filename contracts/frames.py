@@ -50,7 +50,7 @@ def reduction(header: Header, spec: InputSpec) -> int:
     """1, 2, 4 or 8: by how much a JPEG is reduced while it is decoded for a model, which leaves no side smaller than the model needs it."""
     if spec.decode == "full" or header.codec != "jpeg":
         return 1
-    width, height = _fitted(header.width, header.height, spec)
+    width, height = fitted(header.width, header.height, spec)
     return next((by for by in (8, 4, 2) if header.width >= by * width and header.height >= by * height), 1)
 
 
@@ -91,14 +91,14 @@ def prepare(image: Pixels, spec: InputSpec) -> Pixels:
     resize = _resize if spec.decode == "full" else _halve_and_resize
     if spec.fit == "stretch":
         return resize(image, spec.width, spec.height)
-    width, height = _fitted(image.shape[1], image.shape[0], spec)
+    width, height = fitted(image.shape[1], image.shape[0], spec)
     canvas = np.full((spec.height, spec.width, 3), 114, np.uint8)  # the grey that YOLO-family models are trained with
     top, left = (spec.height - height) // 2, (spec.width - width) // 2
     canvas[top : top + height, left : left + width] = resize(image, width, height)
     return canvas
 
 
-def _fitted(width: int, height: int, spec: InputSpec) -> tuple[int, int]:
+def fitted(width: int, height: int, spec: InputSpec) -> tuple[int, int]:
     """The width and height that a picture of this size has in the model's input."""
     if spec.fit == "stretch":
         return spec.width, spec.height

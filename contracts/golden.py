@@ -14,17 +14,21 @@ from numpy.typing import NDArray
 from contracts.arrays import arrays
 from contracts.errors import VersionError
 
-_NAMES: Final = ("pixels", "probabilities", "embedding")
+_NAMES: Final = ("pixels", "probabilities", "embedding", "boxes")
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """G frames: `pixels` uint8 [G, height, width, 3], `probabilities` [G, K] after temperature, `embedding` [G, A] on the baseline's axes."""
+    """G frames: `pixels` uint8 [G, height, width, 3], `probabilities` [G, K] after temperature, `embedding` [G, A] on the baseline's axes.
+
+    Of a detector K is 0, and `boxes` [G, M, 6] are what its graph answered (see contracts/detections.py); of a classifier there are none.
+    """
 
     pixels: NDArray[np.uint8]
     probabilities: Floats
     embedding: Floats
+    boxes: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -33,7 +37,7 @@ class Golden:
 def encode(golden: Golden) -> bytes:
     """The bytes of golden.npz. No pickle inside."""
     stream = io.BytesIO()
-    np.savez_compressed(stream, **{name: getattr(golden, name) for name in _NAMES})
+    np.savez_compressed(stream, **{name: array for name in _NAMES if (array := getattr(golden, name)) is not None})
     return stream.getvalue()
 
 
@@ -41,19 +45,19 @@ def decode(content: bytes, where: str) -> Golden:
     """Read golden.npz. Raises VersionError naming `where` and what is wrong."""
     try:
         found = arrays(content)
-        pixels, probabilities, embedding = (found[name] for name in _NAMES)
+        pixels, probabilities, embedding = (found[name] for name in _NAMES[:3])
+        boxes = found.get("boxes")
     except Exception as error:  # see arrays: ten kinds
         raise VersionError(f"{where}/golden.npz cannot be read: {error!r}") from error
+    floats = [(probabilities, 2), (embedding, 2), *([(boxes, 3)] if boxes is not None else [])]
     fits = pixels.dtype == np.uint8 and pixels.ndim == 4 and len(pixels) >= 1
-    floats = all(
-        one.dtype == np.float32 and one.shape[:1] == pixels.shape[:1] and one.ndim == 2 for one in (probabilities, embedding)
-    )
-    if not (fits and floats and np.isfinite(probabilities).all() and np.isfinite(embedding).all()):
+    fits &= all(one.dtype == np.float32 and one.shape[:1] == pixels.shape[:1] and one.ndim == ndim for one, ndim in floats)
+    if not (fits and all(np.isfinite(one).all() for one, _ in floats)):
         raise VersionError(
-            f"{where}/golden.npz holds {_told(pixels)}, {_told(probabilities)} and {_told(embedding)}; expected uint8 [G, height, width, 3], "
-            "float32 [G, K] and float32 [G, A], all finite"
+            f"{where}/golden.npz holds {', '.join(_told(one) for one, _ in [(pixels, 4), *floats])}; expected uint8 [G, height, width, 3], "
+            "float32 [G, K], float32 [G, A] and, of a detector, float32 [G, M, 6], all finite"
         )
-    return Golden(pixels, probabilities, embedding)
+    return Golden(pixels, probabilities, embedding, boxes)
 
 
 def _told(array: Any) -> str:

@@ -7,6 +7,7 @@ import msgspec
 from contracts.errors import VersionError
 from contracts.predictions import Task
 from contracts.quality import Quality
+from contracts.quality_detection import DetectionQuality
 
 MANIFEST: Final = "manifest.json"
 MODEL: Final = "model.onnx"
@@ -67,6 +68,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     `temperature` divides the logits before softmax; scores_are says whether the graph answers logits or probabilities. `positive` names the class
     whose recall and precision count, when there is one. `benchmark` is the quality on the sealed gate set: what live quality is judged against.
+
+    A detector has `boxes` (its output, see contracts/detections.py) instead of `scores`, its scores are probabilities at temperature 1, and its benchmark
+    is `detection`. Boxes with a score of at least `threshold` are what it says: those are acted on.
     """
 
     model: str
@@ -75,15 +79,23 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     task: Task
     labels: tuple[str, ...]
     input: InputSpec
-    scores: str
+    scores: str = ""
+    boxes: str = ""
     embedding: str
-    scores_are: Literal["logits", "probabilities"]
+    scores_are: Literal["logits", "probabilities"] = "probabilities"
     temperature: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     positive: str | None = None
     benchmark: Quality | None = None
+    detection: DetectionQuality | None = None
+    threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.5
     lineage: Lineage
     files: dict[str, FileEntry]
     schema: int = 1
+
+    @property
+    def answers(self) -> str:
+        """The output that holds the answers: `scores` or `boxes`."""
+        return self.boxes if self.task == "detection" else self.scores
 
 
 def digest(manifest: Manifest) -> str:
@@ -106,6 +118,27 @@ def decode(content: bytes, where: str) -> Manifest:
         raise VersionError(f"{where}/{MANIFEST}: labels are {list(manifest.labels)}; give at least one, each once")
     if manifest.positive is not None and manifest.positive not in manifest.labels:
         raise VersionError(f"{where}/{MANIFEST}: positive {manifest.positive!r} is none of the labels {list(manifest.labels)}")
+    if (fault := _of_another_task(manifest)) is not None:
+        raise VersionError(f"{where}/{MANIFEST}: {fault}")
     if MODEL not in manifest.files or BASELINE not in manifest.files:
         raise VersionError(f"{where}/{MANIFEST}: files are {sorted(manifest.files)}; {MODEL} and {BASELINE} must be among them")
     return manifest
+
+
+def _of_another_task(manifest: Manifest) -> str | None:
+    """What does not go with the manifest's task; None when all does."""
+    if manifest.task == "classification":
+        wrong = {"boxes": bool(manifest.boxes), "detection": manifest.detection is not None}
+        missing = not manifest.scores
+    else:
+        wrong = {
+            "scores": bool(manifest.scores),
+            "scores_are": manifest.scores_are == "logits",
+            "temperature": manifest.temperature != 1,
+            "positive": manifest.positive is not None,
+            "benchmark": manifest.benchmark is not None,
+        }
+        missing = not manifest.boxes
+    if missing:
+        return f"the task is {manifest.task!r}; name the output in `{'scores' if manifest.task == 'classification' else 'boxes'}`"
+    return next((f"the task is {manifest.task!r}, which has no {name!r}" for name, given in wrong.items() if given), None)

@@ -78,6 +78,8 @@ class ModelRepository:
         )
         if tuple(manifest.labels) != tuple(baseline.labels):
             raise VersionError(f"{where}: the manifest's labels {manifest.labels} are not the baseline's {baseline.labels}")
+        if (manifest.task == "detection") is (baseline.answers is None):
+            raise VersionError(f"{where}: the task is {manifest.task!r}, and its baseline is that of another")
         if manifest.version in _RESERVED:
             raise VersionError(
                 f"{where}: {manifest.version!r} is where the channels lie; versions are numbers, publish under the next"

@@ -9,6 +9,7 @@ from contracts.events import FrameLabelled
 from contracts.incidents import Cause, Estimate, Evidence
 from contracts.manifest import Manifest
 from contracts.predictions import BoxesTruth, Classification, ClassTruth, Detections, Scored
+from contracts.quality_detection import match
 from monitor.camera import Camera
 from monitor.incidents import wording
 from monitor.incidents.account import MOST_EVIDENCE
@@ -20,7 +21,6 @@ from monitor.memory import Memory
 from monitor.policy import Policy
 from monitor.quality import segments
 from monitor.quality.cross_check import CrossCheck
-from monitor.quality.detections import match
 from monitor.quality.labelled import OTHER, UNUSED
 from monitor.quality.labels import Answer, LabelChannel, channel, count
 from monitor.quality.segments import CLASSES_OF_A_CAMERA
@@ -59,7 +59,7 @@ class LabelDesk:
                 counts[UNJOINED] = counts.get(UNJOINED, 0) + 1
             return
         reason = _unused(label, said, camera)
-        answer = None if reason else _answer(label, said)
+        answer = None if reason else _answer(label, said, manifest)
         of_version = self._memory.channel(said.version, lambda: channel(manifest, self._policy))
         before = camera.labelled.see(label.frame_id, _number(answer, manifest))
         if before is not None:
@@ -202,14 +202,14 @@ def _unused(label: FrameLabelled, said: Scored, camera: Camera) -> str:
     return ""
 
 
-def _answer(label: FrameLabelled, said: Scored) -> Answer:
+def _answer(label: FrameLabelled, said: Scored, manifest: Manifest) -> Answer:
     if isinstance(label.truth, ClassTruth) and isinstance(said.prediction, Classification):
         truth, answer = label.truth.label, said.prediction.label
         return Answer(float(truth != answer), truth, answer)
     assert isinstance(label.truth, BoxesTruth)  # _unused saw to it
     assert isinstance(said.prediction, Detections)
     matches = match(label.truth.boxes, said.prediction.boxes)
-    return Answer(matches.loss, matches=matches)
+    return Answer(matches.loss(manifest.threshold), matches=matches)
 
 
 def _number(answer: Answer | None, manifest: Manifest) -> int:

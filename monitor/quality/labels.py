@@ -13,10 +13,11 @@ from typing import Final, NamedTuple
 import msgspec
 
 from contracts.manifest import Manifest
+from contracts.quality_detection import Matches
 from monitor.detectors.e_detector import HEAD_START, EDetector, detector
 from monitor.policy import Policy
 from monitor.quality.cross_check import ErrorStream
-from monitor.quality.detections import Matches, Window
+from monitor.quality.detections import Window
 from monitor.quality.tally import Tally
 
 CLASSES_WEIGHT: Final = 0.1
@@ -136,7 +137,7 @@ def count(tally: Tally, answer: Answer, most: int | None = None) -> None:
 def channel(manifest: Manifest, policy: Policy) -> LabelChannel:
     """The channel of a version, before its first label. p0 is the benchmark error's upper bound and the tolerance, overall, per class and per camera.
 
-    A detector's manifest has no benchmark of its frames: p0 is then `label_frame_loss` of the settings, and without that labels are counted only.
+    A detector's error is its frames' loss: p0 is `label_frame_loss` of the settings, else from the benchmark as above; with neither labels are counted only.
     """
     benchmark, head_start = manifest.benchmark, HEAD_START * policy.label_arl
 
@@ -144,7 +145,10 @@ def channel(manifest: Manifest, policy: Policy) -> LabelChannel:
         return min(0.99, 1 - low + tolerance)
 
     if manifest.task == "detection" or benchmark is None:
+        known = manifest.detection
         p0 = policy.label_frame_loss if manifest.task == "detection" else 0.0
+        if not p0 and known:
+            p0 = tolerated(1 - known.frame_loss.high, policy.label_tolerance)
         if not p0:
             return LabelChannel(manifest.version)
         whole = detector(min(0.99, p0), head_start)

@@ -10,9 +10,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.detections import COLUMNS, FLOOR, MOST_ROWS
 from contracts.errors import VersionError
 from contracts.golden import Golden
 from contracts.manifest import Manifest
+from contracts.predictions import Box
+from contracts.quality_detection import overlap
 from contracts.repository import Version
 from serving.models.probabilities import to_probabilities
 from serving.models.providers import Precision
@@ -30,16 +33,22 @@ class Tolerance:
 
 TOLERANCES: Final[dict[Precision, Tolerance]] = {"full": Tolerance(0.01, 0.02), "half": Tolerance(0.03, 0.05)}
 """Measured on EfficientNet-lite0 in 16 bits: probabilities off by at most 0.012, the embedding by 0.003."""
+SCORE_OFF: Final = 0.02
+"""How far the score of a golden frame's box may lie from the recorded one."""
+LEAST_IOU: Final = 0.95
+"""How far a golden frame's box and the recorded one must overlap."""
 
 
 def check_input(manifest: Manifest, session: Any) -> bool:
     """Hold the graph's names, type and shape to the manifest. Returns whether it takes one frame at a time only. Raises VersionError."""
-    inputs, outputs = {one.name: one for one in session.get_inputs()}, [one.name for one in session.get_outputs()]
+    inputs, outputs = {one.name: one for one in session.get_inputs()}, {one.name: one.shape for one in session.get_outputs()}
     if set(inputs) != {manifest.input.name}:
         raise VersionError(f"its manifest names the input {manifest.input.name!r}, its graph takes {sorted(inputs)}")
-    for name in (manifest.scores, manifest.embedding):
+    for name in (manifest.answers, manifest.embedding):
         if name not in outputs:
-            raise VersionError(f"its manifest names the output {name!r}, its graph gives {outputs}")
+            raise VersionError(f"its manifest names the output {name!r}, its graph gives {sorted(outputs)}")
+    if manifest.task == "detection":
+        _check_boxes(manifest.boxes, outputs[manifest.boxes])
     found = inputs[manifest.input.name]
     wanted = [manifest.input.height, manifest.input.width, 3]
     fits = len(found.shape) == 4 and all(
@@ -52,26 +61,36 @@ def check_input(manifest: Manifest, session: Any) -> bool:
     return bool(found.shape[0] == 1)
 
 
-def warm_up(version: Version, runner: Runner) -> None:
-    """Run noise of a fixed seed in every batch size, and see that the outputs have the right shapes and are finite. Raises VersionError."""
-    manifest, widths = version.manifest, (len(version.manifest.labels), len(version.baseline.centre))
-    spec = manifest.input
+def warm_up(version: Version, runner: Runner) -> tuple[int, ...]:
+    """Run noise of a fixed seed in every batch size, and see that the outputs have the right shapes and are finite. Raises VersionError.
+
+    Returns the shape of the answer to one frame.
+    """
+    manifest, spec = version.manifest, version.manifest.input
     for size in reversed(runner.sizes):  # the largest first: memory grows once
         pixels = np.random.default_rng(0).integers(0, 256, (size, spec.height, spec.width, 3), dtype=np.uint8)
         for _ in range(runner.warm_up_runs):
-            scores, embedding = runner.run(pixels)
-        if scores.shape != (size, widths[0]) or embedding.shape != (size, widths[1]):
+            answers, embedding = runner.run(pixels)
+        wide = answers.shape[1:] if manifest.task == "detection" else (len(manifest.labels),)
+        wanted = ((size, *wide), (size, len(version.baseline.centre)))
+        if (answers.shape, embedding.shape) != wanted:
             raise VersionError(
-                f"its graph answers scores {scores.shape} and embedding {embedding.shape} for {size} frames, expected {(size, widths[0])} "
-                f"and {(size, widths[1])}"
+                f"its graph answers {manifest.answers} {answers.shape} and embedding {embedding.shape} for {size} frames, expected {wanted[0]} "
+                f"and {wanted[1]}"
             )
-        if not (np.isfinite(embedding).all() and np.isfinite(to_probabilities(scores, manifest)).all()):
+        judged = answers if manifest.task == "detection" else to_probabilities(answers, manifest)
+        if not (np.isfinite(embedding).all() and np.isfinite(judged).all()):
             raise VersionError("its outputs are not finite numbers in the warm-up")
+    return tuple(wide)
 
 
 def check_golden(version: Version, runner: Runner, precision: Precision) -> None:
     """Raise VersionError where the version answers its golden frames otherwise than it did where it was made. None recorded: nothing to check."""
     golden = version.golden
+    if version.manifest.task == "detection" and precision == "half":
+        raise VersionError(
+            "it is a detector, and nobody measured what half precision does to boxes: set [serving] precision to full"
+        )
     if golden is None:
         if precision == "half":
             raise VersionError(
@@ -79,30 +98,93 @@ def check_golden(version: Version, runner: Runner, precision: Precision) -> None
             )
         return
     _check_shapes(version, golden)
-    scores, embedding = runner.run(golden.pixels)
-    fault = differs(golden, to_probabilities(scores, version.manifest), version.baseline.project(embedding), TOLERANCES[precision])
+    answers, embedding = runner.run(golden.pixels)
+    tolerance = TOLERANCES[precision]
+    if golden.boxes is not None:
+        fault = boxes_differ(golden.boxes, answers)
+    else:
+        fault = probabilities_differ(golden.probabilities, to_probabilities(answers, version.manifest), tolerance.probability)
+    fault = fault or embedding_differs(golden.embedding, version.baseline.project(embedding), tolerance.embedding)
     if fault is not None:
         raise VersionError(f"it does not answer its golden frames as it did where it was made (precision {precision}): {fault}")
 
 
-def differs(golden: Golden, probabilities: NDArray[np.float64], embedding: Floats, tolerance: Tolerance) -> str | None:
-    """How answers differ from the recorded ones beyond the tolerance; None when they do not. NaN differs.
+def probabilities_differ(recorded: Floats, found: NDArray[np.float64], tolerance: float) -> str | None:
+    """How probabilities [G, K] differ from the recorded ones beyond the tolerance; None when they do not. NaN differs.
 
     A class that led by more than twice the tolerance leads still, so the first class needs no test of its own.
     """
-    gap = np.abs(probabilities - golden.probabilities).max(axis=1)
-    if not (gap <= tolerance.probability).all():
-        worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
-        return f"a probability of frame {worst} is off by {gap[worst]:.3g}, {tolerance.probability:g} are allowed"
-    apart = float(np.sqrt(np.mean(np.square(embedding - golden.embedding)))) if golden.embedding.size else 0.0
-    if not apart <= tolerance.embedding:
-        return f"the embedding is off by {apart:.3g} standard deviations of the reference, {tolerance.embedding:g} are allowed"
+    gap = np.abs(found - recorded).max(axis=1)
+    if (gap <= tolerance).all():
+        return None
+    worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
+    return f"a probability of frame {worst} is off by {gap[worst]:.3g}, {tolerance:g} are allowed"
+
+
+def boxes_differ(recorded: Floats, found: Floats) -> str | None:
+    """How boxes [G, M, 6] differ from the recorded ones; None when each has its like on the other side: class, score and place (see SCORE_OFF, LEAST_IOU).
+
+    Rows whose score lies no more than SCORE_OFF above the floor, or above that of the last of M, may be missing on the other side.
+    """
+    for frame, (before, now) in enumerate(zip(recorded, found, strict=True)):
+        for rows, others, what in ((before, now, "is missing"), (now, before, "was not there")):
+            alone = _without_like(rows, others)
+            if alone is not None:
+                return f"of frame {frame} a box of the class {alone[5]:g} and the score {alone[4]:.3g} {what}"
     return None
+
+
+def embedding_differs(recorded: Floats, found: Floats, tolerance: float) -> str | None:
+    """How an embedding [G, A] differs from the recorded one beyond the tolerance; None when it does not. NaN differs."""
+    apart = float(np.sqrt(np.mean(np.square(found - recorded)))) if recorded.size else 0.0
+    return (
+        None
+        if apart <= tolerance
+        else f"the embedding is off by {apart:.3g} standard deviations of the reference, {tolerance:g} are allowed"
+    )
+
+
+def _without_like(rows: Floats, others: Floats) -> Floats | None:
+    """The first of the rows [M, 6] that must have its like among the others, best first, and has none left; None when all have."""
+    if not (np.isfinite(rows).all() and np.isfinite(others).all()):
+        return np.full(COLUMNS, np.nan, np.float32)
+    free = list(others)
+    for row in rows[np.argsort(-rows[:, 4], kind="stable")]:
+        if row[4] <= max(FLOOR, rows[:, 4].min()) + SCORE_OFF:
+            return None
+        like = [
+            k
+            for k, other in enumerate(free)
+            if row[5] == other[5] and abs(row[4] - other[4]) <= SCORE_OFF and _iou(row, other) >= LEAST_IOU
+        ]
+        if not like:
+            return np.asarray(row, np.float32)
+        del free[max(like, key=lambda k: _iou(row, free[k]))]
+    return None
+
+
+def _iou(one: Floats, other: Floats) -> float:
+    return overlap(Box("", *one[:4].tolist()), Box("", *other[:4].tolist()))
+
+
+def _check_boxes(name: str, shape: list[Any]) -> None:
+    if len(shape) != 3 or shape[2] != COLUMNS or not isinstance(shape[1], int) or not 1 <= shape[1] <= MOST_ROWS:
+        raise VersionError(
+            f"its graph gives {name!r} as {shape}, expected [N, M, {COLUMNS}] with a fixed M of at most {MOST_ROWS}: left, top, right, bottom, score, class"
+        )
 
 
 def _check_shapes(version: Version, golden: Golden) -> None:
     spec, labels, axes = version.manifest.input, len(version.manifest.labels), len(version.baseline.axes)
-    found = (golden.pixels.shape[1:], golden.probabilities.shape[1], golden.embedding.shape[1])
-    wanted = ((spec.height, spec.width, 3), labels, axes)
+    found = (golden.pixels.shape[1:], golden.probabilities.shape[1], golden.embedding.shape[1], _width(golden))
+    detects = version.manifest.task == "detection"
+    wanted = ((spec.height, spec.width, 3), 0 if detects else labels, axes, COLUMNS if detects else 0)
     if found != wanted:
-        raise VersionError(f"its golden frames are {found[0]} with {found[1]} classes and {found[2]} axes, expected {wanted}")
+        raise VersionError(
+            f"its golden frames are {found[0]} with {found[1]} classes, {found[2]} axes and {found[3]} columns of boxes, expected {wanted}"
+        )
+
+
+def _width(golden: Golden) -> int:
+    """Columns of a detector's boxes, 0 where there are none."""
+    return 0 if golden.boxes is None else golden.boxes.shape[2]

@@ -17,7 +17,7 @@ from serving.models.providers import NAMES
 Floats = NDArray[np.float32]
 Frames = NDArray[np.uint8]
 Answers = tuple[Floats, Floats]
-"""The graph's scores [n, K] and embedding [n, D]."""
+"""The graph's scores [n, K] or boxes [n, M, 6], and embedding [n, D]."""
 _OUTSIDE_GRAPHS: Final = "-1"
 """The graph id under which CUDA captures nothing."""
 _RUNS_TO_CAPTURE: Final = 3
@@ -32,7 +32,7 @@ class Runner(Protocol):
     warm_up_runs: int
 
     def run(self, frames: Frames) -> Answers:
-        """Scores and embedding of frames uint8 [n, height, width, 3], n >= 1 and no larger bound."""
+        """Answers to frames uint8 [n, height, width, 3], n >= 1 and no larger bound."""
 
 
 class PlainRunner:
@@ -42,7 +42,7 @@ class PlainRunner:
         self.provider: str = session.get_providers()[0]
         self.sizes: tuple[int, ...] = (1,)
         self.warm_up_runs = 1
-        self._session, self._input, self._outputs = session, manifest.input.name, [manifest.scores, manifest.embedding]
+        self._session, self._input, self._outputs = session, manifest.input.name, [manifest.answers, manifest.embedding]
 
     def run(self, frames: Frames) -> Answers:
         """See Runner."""
@@ -76,7 +76,7 @@ class BoundRunner:
 
     def _one(self) -> dict[str, NDArray[Any]]:
         """The outputs for one frame: their shapes after the batch dimension, which a graph may leave open, and their types."""
-        spec, names = self._manifest.input, [self._manifest.scores, self._manifest.embedding]
+        spec, names = self._manifest.input, [self._manifest.answers, self._manifest.embedding]
         options = ort.RunOptions()
         if self._graphs:
             options.add_run_config_entry("gpu_graph_id", _OUTSIDE_GRAPHS)

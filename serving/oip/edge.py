@@ -112,8 +112,8 @@ class OipEdge:
         versions = versions_of(self._lineup(), self._name, version)
         served, _ = versions[version or next(iter(versions))]
         if what == "config":
-            return model.config(self._name, served.manifest, served.axes, self._inference.max_frames)
-        return model.metadata(self._name, [version] if version else list(versions), served.manifest, served.axes)
+            return model.config(self._name, served, self._inference.max_frames)
+        return model.metadata(self._name, [version] if version else list(versions), served)
 
     def _stats(self, version: str) -> dict[str, Any]:
         versions = versions_of(self._lineup(), self._name, version)

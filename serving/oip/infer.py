@@ -109,7 +109,7 @@ class Inference:
             request = Request(()) if length == 0 else wire.parse(body, length)
             words.update(self._words(request.parameters) | words)
             pictures = model.encoded([body], self._bounds) if length == 0 else model.pictures(request, self._bounds)
-            asked, binary = model.outputs(request), model.flag(request.parameters, "binary_data_output", length == 0)
+            binary = model.flag(request.parameters, "binary_data_output", length == 0)
             admitted = self._frames.admit(_named(words), key, received_at, start, counted=bool(camera))
             if not camera:
                 self._frames.release(held.pop())
@@ -120,6 +120,7 @@ class Inference:
                 held.append(admitted.camera_name)
             self._frames.check_deadline(admitted, start)
             pinned = self._pinned(version, admitted.camera_name)
+            asked = model.outputs(request, pinned[0].manifest.task)
             ids = frame_ids(words.get("frame_ids", ""), len(pictures), admitted.camera_name, received_at)
             frames = [
                 self._frames.frame(replace(admitted, frame_id=one), received_at, start, header, content, traced)
@@ -137,7 +138,7 @@ class Inference:
         version = taken.served.version
         head = {"model_name": self._name, "model_version": version, **({"id": taken.id} if taken.id else {})}
         scores = [frame.scores for frame in taken.frames if frame.scores]
-        return wire.reply(head, model.tensors(taken.asked, taken.binary, answers, scores, taken.served.manifest.labels))
+        return wire.reply(head, model.tensors(taken.asked, taken.binary, answers, scores, taken.served))
 
     def _words(self, parameters: Parameters | None) -> dict[str, str]:
         """What the request's parameters say, as a query would; Triton's `timeout` (microseconds) is the deadline where no other is given."""

@@ -2,8 +2,9 @@
 
 The names are the same for every model and version, so that a swap changes nothing for clients. In goes `image` (BYTES [n, 1] or [n]: encoded pictures) or
 `pixels` (UINT8 [n, height, width, 3]: RGB of any size, fitted to the model as a picture is). Out come `probabilities` (FP32 [n, K], in the order of the
-labels), `label` (BYTES [n, 1]), `embedding` (FP32 [n, A], on the axes of the version's baseline, as in the log), and what labelling needs: `frame_id` and
-`sample` (BYTES [n, 1]; "" where the frame was not sampled).
+labels) and `label` (BYTES [n, 1]) of a classifier, `boxes` (FP32 [n, M, 6]: left, top, right, bottom in pixels of the frame as sent, score, the label's
+index; best first, then rows of zeros) of a detector; of both `embedding` (FP32 [n, A], on the axes of the version's baseline, as in the log), and what
+labelling needs: `frame_id` and `sample` (BYTES [n, 1]; "" where the frame was not sampled).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,11 +14,12 @@ from typing import Any, Final
 import numpy as np
 
 from contracts import frames as framing
+from contracts.detections import COLUMNS, MOST_BOXES
 from contracts.errors import FrameError
 from contracts.frames import Header
-from contracts.manifest import Manifest
+from contracts.predictions import Detections, Prediction, Task
 from serving import problems
-from serving.models.served import Scores
+from serving.models.served import Scores, Served
 from serving.oip import wire
 from serving.oip.wire import Input, Output, Parameters, Request, Tensor
 from serving.problems import ProblemError
@@ -26,7 +28,13 @@ from serving.queueing.frame import Answer
 IMAGE: Final = "image"
 PIXELS: Final = "pixels"
 INPUTS: Final = {IMAGE: "BYTES", PIXELS: "UINT8"}
-OUTPUTS: Final = {"probabilities": "FP32", "label": "BYTES", "embedding": "FP32", "frame_id": "BYTES", "sample": "BYTES"}
+_OF_BOTH: Final = {"embedding": "FP32", "frame_id": "BYTES", "sample": "BYTES"}
+OUTPUTS: Final[dict[Task, dict[str, str]]] = {
+    "classification": {"probabilities": "FP32", "label": "BYTES", **_OF_BOTH},
+    "detection": {"boxes": "FP32", **_OF_BOTH},
+}
+_RANKED: Final = ("probabilities", "embedding")
+"""Outputs that the classification extension can be asked of."""
 Picture = tuple[Header, bytes | memoryview]
 """A frame's header with its content: an encoded picture, or the pixels where its codec is `rgb`."""
 
@@ -68,15 +76,15 @@ def numbered(problem: ProblemError, number: int, count: int) -> ProblemError:
     return ProblemError(problem.kind, f"frame {number} of {count}: {problem.detail}", problem.retry_after_s, **problem.more)
 
 
-def outputs(request: Request) -> list[Output]:
+def outputs(request: Request, task: Task) -> list[Output]:
     """The outputs that are asked for: those named, each once, or all. Raises ProblemError."""
     asked = {one.name: one for one in request.outputs or ()}
-    if unknown := [name for name in asked if name not in OUTPUTS]:
-        raise _wrong(f"unexpected inference output {unknown[0][:64]!r}; the outputs are {', '.join(OUTPUTS)}")
+    if unknown := [name for name in asked if name not in OUTPUTS[task]]:
+        raise _wrong(f"unexpected inference output {unknown[0][:64]!r}; the outputs are {', '.join(OUTPUTS[task])}")
     for one in asked.values():
         _classes(one)
         flag(one.parameters, "binary_data", False)
-    return list(asked.values()) or [Output(name) for name in OUTPUTS]
+    return list(asked.values()) or [Output(name) for name in OUTPUTS[task]]
 
 
 def flag(parameters: Parameters | None, name: str, otherwise: bool) -> bool:
@@ -88,11 +96,13 @@ def flag(parameters: Parameters | None, name: str, otherwise: bool) -> bool:
 
 
 def tensors(
-    asked: Iterable[Output], binary: bool, answers: Sequence[Answer], scores: Sequence[Scores], labels: Sequence[str]
+    asked: Iterable[Output], binary: bool, answers: Sequence[Answer], scores: Sequence[Scores], served: Served
 ) -> list[Tensor]:
     """The outputs of a request's frames, `answers` and `scores` in the order of its frames; `binary` where an output does not say itself."""
+    labels = served.manifest.labels
     made: dict[str, Callable[[], Any]] = {
         "probabilities": lambda: np.array([one.probabilities for one in scores], np.float32),
+        "boxes": lambda: _boxes([one.prediction for one in answers], labels, _shapes(served)["boxes"]),
         "label": lambda: _column([labels[int(np.argmax(one.probabilities))] for one in scores]),
         "embedding": lambda: np.array([one.embedding for one in scores], np.float32),
         "frame_id": lambda: _column([one.frame_id for one in answers]),
@@ -107,44 +117,55 @@ def tensors(
     return found
 
 
-def metadata(model: str, versions: Sequence[str], manifest: Manifest, axes: int) -> dict[str, Any]:
+def metadata(model: str, versions: Sequence[str], served: Served) -> dict[str, Any]:
     """What GET v2/models/NAME answers."""
-    inputs = [(IMAGE, [-1, 1]), (PIXELS, [-1, -1, -1, 3])]
+    manifest, inputs = served.manifest, [(IMAGE, [-1, 1]), (PIXELS, [-1, -1, -1, 3])]
     return {
         "name": model,
         "versions": versions,
         "platform": "onnxruntime_onnx",
         "inputs": [{"name": name, "datatype": INPUTS[name], "shape": shape} for name, shape in inputs],
         "outputs": [
-            {"name": name, "datatype": OUTPUTS[name], "shape": [-1, width]} for name, width in _widths(manifest, axes).items()
+            {"name": name, "datatype": OUTPUTS[manifest.task][name], "shape": [-1, *shape]}
+            for name, shape in _shapes(served).items()
         ],
         "parameters": {
             "labels": list(manifest.labels),
             "pixels_without_resizing": [manifest.input.height, manifest.input.width, 3],
+            **({"threshold": manifest.threshold} if manifest.task == "detection" else {}),
         },
     }
 
 
-def config(model: str, manifest: Manifest, axes: int, max_frames: int) -> dict[str, Any]:
+def config(model: str, served: Served, max_frames: int) -> dict[str, Any]:
     """What GET v2/models/NAME/config answers: a Triton model configuration, as far as it says something here."""
     kinds = {"BYTES": "TYPE_STRING", "UINT8": "TYPE_UINT8", "FP32": "TYPE_FP32"}
-    inputs = [(IMAGE, [1]), (PIXELS, [-1, -1, 3])]
+    inputs, outputs = [(IMAGE, [1]), (PIXELS, [-1, -1, 3])], OUTPUTS[served.manifest.task]
     return {
         "name": model,
         "platform": "onnxruntime_onnx",
         "backend": "onnxruntime",
-        "version_policy": {"specific": {"versions": [manifest.version]}},
+        "version_policy": {"specific": {"versions": [served.version]}},
         "max_batch_size": max_frames,
         "input": [{"name": name, "data_type": kinds[INPUTS[name]], "dims": dims, "optional": True} for name, dims in inputs],
-        "output": [
-            {"name": name, "data_type": kinds[OUTPUTS[name]], "dims": [width]} for name, width in _widths(manifest, axes).items()
-        ],
+        "output": [{"name": name, "data_type": kinds[outputs[name]], "dims": shape} for name, shape in _shapes(served).items()],
     }
 
 
-def _widths(manifest: Manifest, axes: int) -> dict[str, int]:
-    wide = {"probabilities": len(manifest.labels), "embedding": axes}
-    return {name: wide.get(name, 1) for name in OUTPUTS}
+def _shapes(served: Served) -> dict[str, list[int]]:
+    """The outputs' shapes for one frame."""
+    known = {"embedding": [served.axes], "probabilities": list(served.shape), "boxes": [min(served.shape[0], MOST_BOXES), COLUMNS]}
+    return {name: known.get(name, [1]) for name in OUTPUTS[served.manifest.task]}
+
+
+def _boxes(predictions: Sequence[Prediction], labels: Sequence[str], shape: Sequence[int]) -> Any:
+    """The boxes of frames as rows, [n, M, 6]."""
+    rows = np.zeros((len(predictions), *shape), np.float32)
+    for found, prediction in zip(rows, predictions, strict=True):
+        if isinstance(prediction, Detections) and prediction.boxes:
+            boxes = prediction.boxes
+            found[: len(boxes)] = [(box.x1, box.y1, box.x2, box.y2, box.score, labels.index(box.label)) for box in boxes]
+    return rows
 
 
 def _only(inputs: Sequence[Input]) -> Input:
@@ -187,8 +208,10 @@ def _said(shape: Sequence[int]) -> str:
 def _classes(one: Output) -> int:
     """How many classes the classification extension is asked for; 0 where it is not. Raises ProblemError."""
     said = (one.parameters or {}).get("classification", 0)
-    if type(said) is not int or said < 0 or (said and OUTPUTS[one.name] != "FP32"):
-        raise _wrong(f"output {one.name!r}: classification is {str(said)[:32]!r}; it is a number of classes, of an FP32 output")
+    if type(said) is not int or said < 0 or (said and one.name not in _RANKED):
+        raise _wrong(
+            f"output {one.name!r}: classification is {str(said)[:32]!r}; it is a number of classes, of {' or '.join(_RANKED)}"
+        )
     return said
 
 

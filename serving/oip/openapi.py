@@ -15,6 +15,7 @@ INFER_PROBLEMS: Final = (
 )  # fmt: skip
 _JSON: Final[Json] = {"application/json": {}}
 _PARAMETERS: Final[Json] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+_OUTPUTS: Final = " / ".join(f"of {task}: {', '.join(names)}" for task, names in OUTPUTS.items())
 _TENSOR: Final[Json] = {
     "type": "object",
     "required": ["name", "shape", "datatype"],
@@ -38,7 +39,7 @@ SCHEMAS: Final[Json] = {
                 "description": "camera, captured_at, deadline_ms or timeout, frame_id; binary_data_output.",
             },
             "inputs": {"type": "array", "items": _TENSOR, "description": f"One of {', '.join(INPUTS)}."},
-            "outputs": {"type": "array", "description": f"Of {', '.join(OUTPUTS)}; left out: all.", "items": {"type": "object"}},
+            "outputs": {"type": "array", "description": f"{_OUTPUTS}; left out: all.", "items": {"type": "object"}},
         },
     },
     "OipResponse": {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts import frames
-from contracts.frames import Pixels
+from contracts.frames import Header, Pixels
 from contracts.manifest import InputSpec
 from contracts.predictions import Variant
 from contracts.statistics import ImageStatistics
@@ -20,9 +20,10 @@ from serving.queueing.frame import Frame
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A frame as one version takes it: `pixels` are uint8 [height, width, 3] of the version's input."""
+    """A frame as one version takes it: `pixels` are uint8 [height, width, 3] of the version's input, `header` is the frame's as sent."""
 
     served: Served
+    header: Header
     pixels: Pixels
     statistics: ImageStatistics
 
@@ -55,7 +56,7 @@ class Eye:
         image = frames.decode(frame.content, frame.header, frames.reduction(frame.header, spec))
         decoded_at = time.perf_counter()
         pixels = frames.prepare(image, spec)
-        view = View(served, pixels, self._measure(frame, pixels))
+        view = View(served, frame.header, pixels, self._measure(frame, pixels))
         beside = lineup.shadow
         shadow = _view_beside(view, beside, frame, image) if beside is not None and beside is not served else None
         return Seen(frame, variant, view, shadow, decoded_at)
@@ -75,12 +76,12 @@ def _view_beside(view: View, served: Served, frame: Frame, image: Pixels) -> Vie
     """The same pixels where both versions take the same, otherwise fitted and measured anew, and decoded anew where they ask for another size."""
     spec, others = served.manifest.input, view.served.manifest.input
     if _pixels_of(spec) == _pixels_of(others):
-        return View(served, view.pixels, view.statistics)
+        return View(served, view.header, view.pixels, view.statistics)
     if (reduced_by := frames.reduction(frame.header, spec)) != frames.reduction(frame.header, others):
         image = frames.decode(frame.content, frame.header, reduced_by)
     pixels = frames.prepare(image, spec)
     difference = view.statistics.frame_difference
-    return View(served, pixels, msgspec.structs.replace(frames.measure(pixels)[0], frame_difference=difference))
+    return View(served, view.header, pixels, msgspec.structs.replace(frames.measure(pixels)[0], frame_difference=difference))
 
 
 def _pixels_of(spec: InputSpec) -> tuple[int, int, str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 from contracts.errors import FrameError
 from contracts.events import FrameScored, Sample
 from contracts.logs import Logger
-from contracts.predictions import Classification
+from contracts.predictions import Prediction
 from serving import problems
 from serving.delivery.journal import Journal
 from serving.models.registry import Lineup
@@ -156,7 +156,7 @@ class Worker:
         desk.instruments.batch_size.observe(len(views))
         try:
             pixels = views[0].pixels[None] if len(views) == 1 else np.stack([view.pixels for view in views])
-            scored = served.score(pixels, self._number)
+            scored = served.score(pixels, [view.header for view in views], self._number)
             self._failing = False
         except Exception as error:  # ONNX Runtime raises a family of its own, without a common base
             if not self._failing:
@@ -175,7 +175,7 @@ class Worker:
         detail = f"version {version} answered with values that are not finite; nothing was logged of this frame"
         return ProblemError("invalid-output", detail, version=version)
 
-    def _sample(self, frame: Frame, prediction: Classification) -> Sample | None:
+    def _sample(self, frame: Frame, prediction: Prediction) -> Sample | None:
         if frame.camera.audit or not self._desk.keeper.has_room(len(frame.content)):
             return None
         return self._desk.sampler.choose(frame.camera_name, prediction.confidence)

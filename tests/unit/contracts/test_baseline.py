@@ -21,16 +21,46 @@ ENCODED = baselines.encode(WHOLE)
 
 
 def same(one: Baseline, other: Baseline) -> bool:
-    return one.labels == other.labels and all(
-        np.array_equal(getattr(one, field.name), getattr(other, field.name))
-        and getattr(one, field.name).dtype == getattr(other, field.name).dtype
-        for field in fields(Baseline)
-        if field.name != "labels"
-    )
+    return (
+        one.labels == other.labels
+        and all(
+            np.array_equal(getattr(one, field.name), getattr(other, field.name))
+            and getattr(one, field.name).dtype == getattr(other, field.name).dtype
+            for field in fields(Baseline)
+            if field.name not in ("labels", "answers")
+        )
+        and np.array_equal(one.answers, other.answers)
+    )  # type: ignore[arg-type]  # None is equal to None
 
 
 def test_round_trip() -> None:
     assert same(baselines.decode(ENCODED, "here"), WHOLE)
+
+
+DETECTOR = replace(
+    WHOLE,
+    probabilities=WHOLE.probabilities[:, :0],
+    truth=np.full(len(WHOLE), -1, np.int32),
+    answers=np.ones((len(WHOLE), 4), np.float32),
+)
+
+
+def test_a_detectors_round_trip() -> None:
+    assert same(baselines.decode(baselines.encode(DETECTOR), "here"), DETECTOR)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (replace(DETECTOR, probabilities=WHOLE.probabilities), "probabilities has shape"),
+        (replace(DETECTOR, answers=np.ones((len(WHOLE), 3), np.float32)), "answers has shape"),
+        (replace(DETECTOR, answers=np.full((len(WHOLE), 4), np.nan, np.float32)), "answers has values that are not finite"),
+        (replace(DETECTOR, truth=np.zeros(len(WHOLE), np.int32)), "truth has a class outside -1 to -1"),
+    ],
+)
+def test_a_detectors_baseline_that_makes_no_sense_is_refused(bad: Baseline, message: str) -> None:
+    with pytest.raises(VersionError, match=message):
+        baselines.decode(baselines.encode(bad), "here")
 
 
 def test_the_same_baseline_has_the_same_bytes() -> None:

@@ -21,6 +21,16 @@ def test_what_goes_in_comes_out() -> None:
         assert np.array_equal(getattr(found, name), getattr(GOLDEN, name))
 
 
+def test_a_detectors_boxes_are_kept_and_a_classifiers_file_has_none() -> None:
+    boxes = np.ones((3, 20, 6), np.float32)
+    found = goldens.decode(goldens.encode(Golden(PIXELS, np.zeros((3, 0), np.float32), GOLDEN.embedding, boxes)), "here")
+    assert found.boxes is not None
+    assert np.array_equal(found.boxes, boxes)
+    assert found.probabilities.shape == (3, 0)
+    with np.load(io.BytesIO(goldens.encode(GOLDEN))) as data:
+        assert set(data.files) == {"pixels", "probabilities", "embedding"}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -30,6 +40,9 @@ def test_what_goes_in_comes_out() -> None:
         {"probabilities": np.full((3, 2), np.nan, np.float32)},
         {"probabilities": np.full((3, 2), 0.5)},
         {"embedding": np.ones((3, 4, 1), np.float32)},
+        {"boxes": np.ones((3, 6), np.float32)},
+        {"boxes": np.ones((2, 20, 6), np.float32)},
+        {"boxes": np.full((3, 20, 6), np.inf, np.float32)},
     ],
 )
 def test_arrays_that_are_no_golden_frames(change: dict[str, Any]) -> None:

@@ -9,10 +9,17 @@ import pytest
 from contracts import manifest as manifests
 from contracts.errors import VersionError
 from contracts.manifest import FileEntry, InputSpec, Lineage, Manifest
+from contracts.predictions import Box
 from contracts.quality import quality
+from contracts.quality_detection import quality as quality_of_boxes
 from tests.unit.contracts.versions import small_manifest
 
 FILES = {"model.onnx": FileEntry("ab" * 32, 10), "baseline.npz": FileEntry("cd" * 32, 20)}
+
+
+DETECTOR = {
+    "task": "detection", "boxes": "boxes", "scores": "", "scores_are": "probabilities", "positive": None, "benchmark": None,
+}  # fmt: skip
 
 
 def whole() -> Manifest:
@@ -33,6 +40,14 @@ def test_it_is_readable_and_stable() -> None:
     assert text == manifests.encode(manifests.decode(text.encode(), "here")).decode()
     assert text.startswith('{\n "benchmark"')
     assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_a_detector_answers_with_boxes_and_has_a_benchmark_of_its_own() -> None:
+    box = Box("good", 0, 0, 5, 5)
+    judged = quality_of_boxes([[box], []], [[box], []], [0, 1])
+    read = manifests.decode(changed(**DETECTOR, detection=msgspec.to_builtins(judged)), "here")
+    assert (read.answers, read.detection, read.threshold) == ("boxes", judged, 0.5)
+    assert whole().answers == "scores"
 
 
 def test_the_digest_is_the_models() -> None:
@@ -61,6 +76,14 @@ def test_the_digest_is_the_models() -> None:
         (changed(files={}), "model.onnx and baseline.npz must be among them"),
         (changed(files={"model.onnx": {"sha256": "ab", "bytes": 1}}), "baseline.npz must be among them"),
         (changed(created_at="yesterday"), "created_at"),
+        (changed(scores=""), "the task is 'classification'; name the output in `scores`"),
+        (changed(boxes="boxes"), "the task is 'classification', which has no 'boxes'"),
+        (changed(task="detection"), "the task is 'detection'; name the output in `boxes`"),
+        (changed(task="detection", boxes="boxes"), "the task is 'detection', which has no 'scores'"),
+        (changed(**DETECTOR, temperature=2), "the task is 'detection', which has no 'temperature'"),
+        (changed(**{**DETECTOR, "scores_are": "logits"}), "which has no 'scores_are'"),
+        (changed(**{**DETECTOR, "positive": "defect"}), "which has no 'positive'"),
+        (changed(**DETECTOR, threshold=1), "threshold"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(content: bytes, message: str) -> None:
@@ -76,7 +99,12 @@ def test_the_input_takes_any_sensible_size() -> None:
 
 def test_a_lineage_of_an_earlier_release_is_read() -> None:
     assert manifests.decode(changed(lineage={"origin": "import"}), "here").lineage == Lineage("import")
-    told = {"origin": "retrain", "recipe": "efficientnet-lite0", "gates": "ab" * 32, "overrides": ["ada: too few of class crack, known"]}
+    told = {
+        "origin": "retrain",
+        "recipe": "efficientnet-lite0",
+        "gates": "ab" * 32,
+        "overrides": ["ada: too few of class crack, known"],
+    }
     assert manifests.decode(changed(lineage=told), "here").lineage.overrides == ("ada: too few of class crack, known",)
 
 

@@ -66,12 +66,14 @@ def test_numpy_probabilities_become_plain_floats() -> None:
     assert msgspec.json.decode(msgspec.json.encode(kept), type=Prediction) == kept
 
 
-def test_detections_speak_of_their_best_box() -> None:
+def test_detections_are_as_sure_as_their_least_sure_box() -> None:
+    assert Detections((Box("car", 0, 0, 5, 5, 0.95), Box("van", 1, 1, 2, 2, 0.4))).confidence == pytest.approx(0.2)
+    assert Detections((Box("car", 0, 0, 5, 5, 0.95), Box("van", 1, 1, 2, 2, 0.1))).confidence == pytest.approx(0.8)
     found = Detections((Box("car", 0, 0, 5, 5, 0.5), Box("van", 1, 1, 2, 2, 0.25)))
-    assert found.confidence == 0.5
+    assert found.confidence == 0
     assert found.entropy == pytest.approx((shannon([0.5, 0.5]) + shannon([0.25, 0.75])) / 2)
 
 
 def test_nothing_found_is_an_answer() -> None:
-    assert (Detections(()).confidence, Detections(()).entropy) == (0, 0)
+    assert (Detections(()).confidence, Detections(()).entropy) == (1, 0)
     assert Detections((Box("car", 0, 0, 1, 1, 1.0),)).entropy == 0

@@ -1,112 +1,21 @@
-"""Boxes against true boxes: the same average precision as COCO's own evaluation, a bounded window, a loss in [0, 1]."""
+"""A detector's newest labelled frames: a bounded window whose interval holds the value."""
 
 import msgspec
-import numpy as np
-import pytest
-from faster_coco_eval import COCO, COCOeval_faster
 
 from contracts.predictions import Box
+from contracts.quality_detection import match
 from monitor.quality import detections
-from monitor.quality.detections import Found, Matches, Window, match, mean_average_precision, overlap
-
-LABELS = ("bolt", "nut", "washer")
-
-
-def frames(n: int, seed: int) -> list[tuple[list[Box], list[Box]]]:
-    """Frames with true boxes and boxes said: moved ones, missed ones, invented ones, of other classes, with scores that tie."""
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(n):
-        truth, said = [], []
-        for _ in range(int(rng.integers(0, 6))):
-            x, y, w, h = rng.uniform((0, 0, 8, 8), (80, 80, 40, 40)).tolist()
-            label = LABELS[int(rng.integers(3))]
-            truth.append(Box(label, x, y, x + w, y + h))
-            for _ in range(int(rng.integers(0, 3))):
-                dx, dy = rng.normal(0, 4, 2).tolist()
-                other = LABELS[int(rng.integers(3))] if rng.random() < 0.2 else label
-                said.append(Box(other, x + dx, y + dy, x + dx + w, y + dy + h, round(float(rng.uniform(0.05, 1)), 1)))
-        for _ in range(int(rng.integers(0, 2))):
-            x, y = rng.uniform(0, 80, 2).tolist()
-            said.append(Box(LABELS[int(rng.integers(3))], x, y, x + 20, y + 20, round(float(rng.uniform(0.05, 1)), 1)))
-        made.append((truth, said))
-    return made
-
-
-def coco(made: list[tuple[list[Box], list[Box]]]) -> float:
-    """AP at IoU 0.5 by faster-coco-eval."""
-
-    def row(number: int, frame: int, box: Box) -> dict[str, object]:
-        corner = [box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1]
-        return {
-            "id": number, "image_id": frame, "category_id": LABELS.index(box.label) + 1, "bbox": corner, "area": corner[2] * corner[3],
-            "iscrowd": 0, "score": box.score,
-        }  # fmt: skip
-
-    truth = [row(0, i, box) for i, (boxes, _) in enumerate(made) for box in boxes]
-    said = [row(0, i, box) for i, (_, boxes) in enumerate(made) for box in boxes]
-    for rows in (truth, said):
-        for number, one in enumerate(rows, 1):
-            one["id"] = number
-    whole = {
-        "info": {}, "images": [{"id": i, "width": 200, "height": 200} for i in range(len(made))], "annotations": truth,
-        "categories": [{"id": k + 1, "name": label} for k, label in enumerate(LABELS)],
-    }  # fmt: skip
-    known = COCO(whole)
-    evaluation = COCOeval_faster(known, known.loadRes(said), "bbox", print_function=lambda *_: None)
-    evaluation.run()
-    return float(evaluation.stats[1])
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_average_precision_is_coco_s(seed: int) -> None:
-    made = frames(40, seed)
-    ours = mean_average_precision([match(truth, said) for truth, said in made])
-    assert ours == pytest.approx(coco(made), abs=1e-9)
-
-
-def test_a_perfect_answer_loses_nothing_and_a_wrong_one_everything() -> None:
-    box, far = Box("bolt", 0, 0, 10, 10), Box("bolt", 50, 50, 60, 60, 0.9)
-    assert match([box], [box]).loss == 0
-    assert match([], []).loss == 0
-    assert match([box], []).loss == 1
-    assert match([], [far]).loss == 1
-    assert match([box], [far]).loss == 1
-    assert match([box], [box, far]).loss == pytest.approx(1 / 3)
-    assert match([box], [box, msgspec.structs.replace(far, score=0.4)]).loss == 0  # not sure enough to be acted on
-    assert match([box], [msgspec.structs.replace(box, label="nut")]).loss == 1
-
-
-def test_one_true_box_is_met_once_by_the_best_score() -> None:
-    box = Box("bolt", 0, 0, 10, 10)
-    worse, better = (msgspec.structs.replace(box, score=score) for score in (0.6, 0.8))
-    assert match([box], [worse, better]) == Matches({"bolt": 1}, (Found("bolt", 0.8, True), Found("bolt", 0.6, False)))
-
-
-def test_overlap_of_nothing_is_nothing() -> None:
-    point = Box("bolt", 5, 5, 5, 5)
-    assert overlap(point, point) == 0
-    assert overlap(Box("bolt", 0, 0, 2, 2), Box("bolt", 1, 0, 3, 2)) == pytest.approx(1 / 3)
-
-
-@pytest.mark.parametrize("box", [Box("bolt", 3, 0, 1, 1), Box("bolt", 0, 0, float("nan"), 1), Box("bolt", 0, 0, 1, 1, 1.5)])
-def test_what_is_no_box_is_refused(box: Box) -> None:
-    with pytest.raises(ValueError, match="expected x1 <= x2"):
-        match([], [box])
+from monitor.quality.detections import Window
 
 
 def test_the_window_is_bounded_and_its_interval_holds_the_value() -> None:
     window = Window()
     assert window.map50 is None
-    for truth, said in frames(detections.FRAMES + 30, 9):
-        window.add(match(truth, said))
+    box, elsewhere = Box("bolt", 0, 0, 10, 10), Box("bolt", 50, 50, 60, 60, 0.4)
+    for number in range(detections.FRAMES + 30):
+        window.add(match([box], [msgspec.structs.replace(box, score=0.9) if number % 3 else elsewhere]))
     assert len(window.frames) == detections.FRAMES
     assert window.map50 is not None
     assert window.map50.low < window.map50.value < window.map50.high
     assert window.map50.n == detections.FRAMES
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(window), type=Window) == window
-
-
-def test_frames_without_true_boxes_have_no_average_precision() -> None:
-    assert mean_average_precision([match([], [Box("bolt", 0, 0, 1, 1)])]) is None
-    assert mean_average_precision([]) is None

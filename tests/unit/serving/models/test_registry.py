@@ -339,7 +339,7 @@ def test_frames_run_one_by_one_only_where_no_version_gains_from_batches(tmp_path
     version = ModelRepository(str(tmp_path)).read("small", "1")
     session = ort.InferenceSession(version.model, session_options(), providers=["CPUExecutionProvider"])
     runner = BoundRunner(session, version.manifest, (1, 2, 4), "cpu")
-    batched = Served(version, Opened((runner,), Choice("cpu"), "full"))
+    batched = Served(version, Opened((runner,), Choice("cpu"), "full"), (2,))
     assert Lineup(Channels(champion="1"), {"1": alone}).one_by_one
     assert not Lineup(Channels(champion="1"), {"1": batched}).one_by_one
     assert not Lineup(Channels(champion="1", candidate="2", share=0.5), {"1": alone, "2": batched}).one_by_one

@@ -9,6 +9,7 @@ import onnxruntime as ort
 import pytest
 
 from contracts.errors import VersionError
+from contracts.frame_header import Header
 from contracts.repository import ModelRepository, Version
 from serving.models.acceptance import check_golden, warm_up
 from serving.models.half import halved
@@ -142,9 +143,10 @@ def test_workers_are_dealt_out_over_the_devices(version: Version, says_cuda: typ
     owners = [runner._owner.device for runner in (served._runners[worker % 2] for worker in range(4))]  # type: ignore[attr-defined]
     assert owners == [0, 3, 0, 3]
     assert version.golden is not None
-    exact = open_served(version, Runtime(How("cpu"))).score(version.golden.pixels, 0)
+    headers = [Header("png", 32, 32)] * len(version.golden)
+    exact = open_served(version, Runtime(How("cpu"))).score(version.golden.pixels, headers, 0)
     for worker in range(4):
-        for mine, other in zip(served.score(version.golden.pixels, worker), exact, strict=True):
+        for mine, other in zip(served.score(version.golden.pixels, headers, worker), exact, strict=True):
             assert mine is not None
             assert other is not None
             assert mine.probabilities == pytest.approx(other.probabilities, abs=1e-5)

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from contracts import frames as framing
 from contracts.errors import VersionError
 from contracts.manifest import InputSpec
+from contracts.predictions import Classification
 from contracts.repository import ModelRepository, Version
 from serving.models.probabilities import to_probabilities
 from serving.models.runtime import How, Runtime
@@ -42,8 +43,10 @@ def test_scores_are_the_graphs_and_the_embedding_is_the_baselines(version: Versi
     logits, embedding = run_small(version.model, images)
     exact = np.exp(logits.astype(np.float64)) / np.exp(logits.astype(np.float64)).sum(axis=1, keepdims=True)
     axes = version.baseline.project(embedding)
-    for scores, probabilities, row in zip(open_served(version, CPU).score(images, 0), exact, axes, strict=True):
+    headers = [framing.inspect(content) for content in contents]
+    for scores, probabilities, row in zip(open_served(version, CPU).score(images, headers, 0), exact, axes, strict=True):
         assert scores
+        assert isinstance(scores.prediction, Classification)
         assert scores.prediction.probability_of("china") == pytest.approx(probabilities[0], abs=1e-6)
         assert scores.embedding == pytest.approx(row.tolist(), abs=1e-4)
 
@@ -82,12 +85,13 @@ def test_a_graph_of_one_frame_at_a_time_is_served_too(version: Version) -> None:
     for output in graph.graph.output:
         output.type.tensor_type.shape.dim[0].dim_value = 1
     one = open_served(Version(version.manifest, graph.SerializeToString(), version.baseline), CPU)
-    images = np.stack([framing.prepare(framing.decode(content), SPEC) for content in photographs(3)[0]])
+    contents = photographs(3)[0]
+    images, headers = np.stack([framing.see(content, SPEC) for content in contents]), [framing.inspect(one) for one in contents]
     many = open_served(version, CPU)
-    for mine, other in zip(one.score(images, 0), many.score(images, 0), strict=True):
+    for mine, other in zip(one.score(images, headers, 0), many.score(images, headers, 0), strict=True):
         assert mine
         assert other
-        assert mine.prediction.probabilities == pytest.approx(other.prediction.probabilities, abs=2e-6)
+        assert mine.probabilities == pytest.approx(other.probabilities, abs=2e-6)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +102,7 @@ def test_a_graph_of_one_frame_at_a_time_is_served_too(version: Version) -> None:
         ({"scores": "logits"}, "names the output 'logits'"),
         ({"labels": ("a", "b", "c")}, "answers scores \\(1, 2\\)"),
         ({"embedding": "scores"}, "embedding \\(1, 2\\)"),
-        ({"task": "detection"}, "serves classification"),
+        ({"task": "detection", "boxes": "scores"}, "gives 'scores' as \\['N', 2\\], expected \\[N, M, 6\\]"),
     ],
 )
 def test_a_version_that_is_not_what_its_manifest_says_is_refused(version: Version, fields: dict[str, Any], message: str) -> None:

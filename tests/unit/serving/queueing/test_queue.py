@@ -35,7 +35,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 def _shadows(served: Served, count: int) -> list[ShadowFrame]:
     seen = Eye().see(parts.frame(JPEG), parts.lineup(served))
-    (scores,) = served.score(seen.view.pixels[None], 0)
+    (scores,) = served.score(seen.view.pixels[None], [seen.view.header], 0)
     assert scores
     event = event_of("small", seen, scores, None, parts.NOW)
     return [ShadowFrame(event, seen.view, None, b"") for _ in range(count)]

@@ -15,6 +15,7 @@ from contracts import frames as framing
 from contracts.events import FrameScored
 from contracts.frame_store import FrameStore
 from contracts.logs import Logger
+from contracts.predictions import Classification
 from serving.delivery.journal import Journal
 from serving.delivery.spool import Spool
 from serving.models.registry import Lineup
@@ -89,8 +90,9 @@ def alone(many: Served) -> list[tuple[tuple[str, ...], tuple[float, ...]]]:
     """What each frame gets when it is scored alone."""
     found = []
     for content in FRAMES:
-        (scores,) = many.score(framing.prepare(framing.decode(content), SPEC)[None], 0)
+        (scores,) = many.score(framing.see(content, SPEC)[None], [framing.inspect(content)], 0)
         assert scores
+        assert isinstance(scores.prediction, Classification)
         found.append((scores.prediction.labels, scores.prediction.probabilities))
     assert len(set(found)) == len(FRAMES)
     return found
@@ -236,7 +238,8 @@ def test_the_shadow_scores_what_was_answered_and_joins_the_card(tmp_path: Path, 
     for event, of in zip(shadowed, answered, strict=True):
         assert event.event_id == derived_id(of.frame_id, "2", "shadow") != of.event_id
         assert (event.statistics, event.captured_at, event.stored) == (of.statistics, of.captured_at, of.stored)
-        (scores,) = shadow.score(framing.prepare(framing.decode(FRAMES[answered.index(of)]), SPEC)[None], 0)
+        content = FRAMES[answered.index(of)]
+        (scores,) = shadow.score(framing.see(content, SPEC)[None], [framing.inspect(content)], 0)
         assert scores
         assert event.prediction == scores.prediction != of.prediction
         card = bench.keeper.card(of.frame_id)
