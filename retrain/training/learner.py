@@ -65,7 +65,7 @@ class Learner:
             self._scaler.scale(loss / self._share).backward()  # type: ignore[no-untyped-call]  # torch's own signature
         if last:
             self._move(update)
-        return loss, len(image_NHWC)
+        return loss.detach(), len(image_NHWC)
 
     def rate(self, update: int) -> float:
         """The last stage's rate at an update."""

@@ -23,7 +23,7 @@ class Meter:
 
     def take(self, loss_sum: Tensor, frames: int) -> None:
         """Count a batch whose losses sum to `loss_sum`."""
-        self._sum += loss_sum.detach()
+        self._sum += loss_sum
         self._frames += frames
         self._all_frames += frames
 
