@@ -24,10 +24,13 @@ from contracts.events import (
     FrameLabelled,
     IncidentClosed,
     JobAdvanced,
+    LabelsWanted,
     RequestRetrain,
     RetrainRequested,
+    ReviewLabel,
     Rollback,
     RolloutAdvanced,
+    WantedFrame,
     decode,
     encode,
 )
@@ -53,6 +56,8 @@ folder = pathlib.Path(sys.argv[1])
 labels = json.loads((folder / "request.json").read_text())["labels"]
 scarce = len(labels) < 15
 verdict = {"verdict": "held", "reason": "too few of class china"} if scarce else {"verdict": "rejected", "reason": "no better than its parent"}
+if len(labels) >= 30:
+    print(json.dumps({"step": "train", "progress": 0.5, "metrics": {"loss": 0.25}}), flush=True)
 (folder / "outcome.json").write_text(json.dumps(verdict))
 """
 
@@ -309,6 +314,29 @@ def test_bad_records_go_to_the_dead_letters_and_the_group_moves_on(site: Site) -
     found = [record for record in reader.poll(0.0) if record.headers.get("ce_type") == "keepsight.JobAdvanced"]
     reader.close()
     assert len(found) == 2
+
+
+def test_events_that_concern_others_are_passed_over(site: Site) -> None:
+    said = {"occurred_at": site.now, "model": "small"}
+    site.publish(
+        LabelsWanted(event_id="a", **said, frames=(WantedFrame("f", "line-1", "frames/f.jpg", "uncertain"),)),
+        ReviewLabel(event_id="b", **said, frame_id="f", by="ada", verdict="right"),
+    )
+    site.turn()
+    assert site.events(DEAD) == []
+    assert [type(event) for event in site.events()] == [LabelsWanted]
+
+
+def test_a_step_s_figures_become_metrics(site: Site) -> None:
+    site.label(30)
+    site.publish(site.request())
+    site.turn()
+    site.until_idle()
+    (told,) = [event for event in site.jobs() if event.metrics]
+    assert (told.progress, told.metrics) == (0.5, {"loss": 0.25})
+    assert site.registry.get_sample_value("keepsight_retrain_figure", {"figure": "loss"}) == 0.25
+    site.turn()
+    assert site.registry.get_sample_value("keepsight_retrain_progress") == 0.0
 
 
 def test_a_turn_that_fails_is_done_again_from_the_saved_offsets(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
