@@ -4,6 +4,9 @@ from typing import Final
 
 from contracts.metrics import Spec
 
+ACTIVE: Final = Spec(
+    "keepsight_retrain_active", "gauge", "1 while this replica is the one that decides for the model, 0 while it stands by.", ("model",)
+)
 RUNS: Final = Spec(
     "keepsight_retrain_runs_total", "counter", "Training runs that ended, by what started them and how.", ("trigger", "outcome")
 )
@@ -61,6 +64,7 @@ OUTBOX: Final = Spec("keepsight_retrain_outbox_events", "gauge", "Events decided
 LEDGER_INTACT: Final = Spec("keepsight_retrain_ledger_intact", "gauge", "1 when the ledger's hash chain held at the start, else 0.")
 
 ALL: tuple[Spec, ...] = (
+    ACTIVE,
     RUNS,
     STAGE_SECONDS,
     IN_PROGRESS,

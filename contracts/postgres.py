@@ -29,7 +29,9 @@ ANSWER_S: Final = 20.0
 """A server that says nothing for so long within a transaction counts as away; beyond STATEMENT_S it is not the statement that takes so long."""
 DEAD_HOST_MS: Final = 15_000
 
-Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+Session: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+UNHOLDABLE: Final = (psycopg.IntegrityError, psycopg.DataError)
+"""What the server raises for values that a table cannot hold."""
 
 
 class Postgres:
@@ -39,11 +41,11 @@ class Postgres:
         """`service` (`monitor`, `retrain`) stands in messages and in the server's list of clients. Raises SettingsError for a url that is none."""
         self._asked, self.name = _asked(url, password, f"keepsight-{service}")
         self._service = service
-        self._connection: Connection | None = None
+        self._connection: Session | None = None
         self._wire: socket.socket | None = None
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Session]:
         """All of it or nothing; a connection that failed is not used again.
 
         Raises StoreError while the server does not answer: then nothing has changed, or all has. Raises SettingsError when a person must act.
@@ -75,7 +77,7 @@ class Postgres:
         if connection is not None:
             connection.close()
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> Session:
         if self._connection is None:
             self._connection = psycopg.connect(self._asked, autocommit=True, prepare_threshold=None)
             self._wire = socket.socket(fileno=os.dup(self._connection.fileno()))

@@ -29,8 +29,10 @@ from retrain.metrics import Instruments
 from retrain.rollout.drive import Release, ReleasePlan
 from retrain.service import RetrainService
 from retrain.settings import RetrainSettings
+from retrain.state.connection import State
 from retrain.state.database import Database
 from retrain.state.journal import Journal
+from retrain.state.opening import open_state, wait_for_state
 from retrain.ticks import Ticks
 
 ABOUT = """Turns retrain requests into gated new versions and rolls them out.
@@ -69,7 +71,10 @@ def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence
     try:
         if not wait_for_log(bus, TOPICS, stop=stop):
             return 0
-        database = Database(settings.state / "retrain" / "state.sqlite3", source)
+        state = wait_for_state(lambda: _state(settings), stop, log)
+        if state is None:
+            return 0
+        database = Database(state, source)
         ticks = Ticks(settings.tick_s, settings.calendar)
         service = wired(settings, bus, database, ticks, registry, command, log)
         log.info("started", port=health.port, model=settings.model, log=settings.log, repository=settings.repository)
@@ -85,6 +90,11 @@ def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence
         bus.close()
         health.close()
         log.info("stopped")
+
+
+def _state(settings: RetrainSettings) -> State:
+    path = settings.state / "retrain" / "state.sqlite3"
+    return open_state(settings.state_url, settings.state_password, path, settings.model)
 
 
 def wired(

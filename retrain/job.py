@@ -48,7 +48,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     candidate: str = ""
     rolled_back: bool = False
     owner: str = ""
-    lease_until: float = 0.0
+    """The life of a service whose training process it is; "" between two."""
     fence: int = 0
     """Raised at each start and take-over: what was started under an older one is not published."""
     cause: Cause | None = None

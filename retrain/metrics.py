@@ -15,6 +15,7 @@ class Instruments:
     """One field an instrument."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.active = gauge(declared.ACTIVE, registry)
         self.runs = counter(declared.RUNS, registry)
         self.stage_seconds = histogram(declared.STAGE_SECONDS, registry)
         self.in_progress = gauge(declared.IN_PROGRESS, registry)

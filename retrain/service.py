@@ -2,15 +2,17 @@
 
 One thread does all of it. A turn is one transaction; after it the channels follow, then the outbox is published. Whatever raises in a turn undoes the
 turn, and the reader begins again at the saved offsets.
+
+Of several services of one model one is active and holds every place of the log; the others stand by. Who is given the places takes the state over. One
+that was taken over without knowing it is refused at its next transaction: it ends its training process and stands by.
 """
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
-from contracts.errors import KeepsightError, LogAwayError, LogError, StoreError, VersionError
+from contracts.errors import KeepsightError, LogAwayError, LogError, StoreError, TakenOverError, VersionError
 from contracts.events import (
     COMMANDS,
     FRAMES,
@@ -81,11 +83,15 @@ class RetrainService:
         self._poll_s = poll_s
         self._offsets: dict[Place, int] = {}
         self._saved: dict[Place, int] = {}
+        self._duties: set[Duty] = set()
+        """What became due and is not done: a turn that fails is done again."""
         self._trouble: str | None = "starting"
+        self.active = False
+        """Whether the state is ours, as far as we know."""
         self._reader = self._join()
 
     def ready(self) -> str | None:
-        """Why it cannot do its work now, else None."""
+        """Why it cannot do its work now, else None. One that stands by is ready, too: to take over."""
         return self._trouble
 
     def run(self, stop: threading.Event) -> None:
@@ -93,15 +99,20 @@ class RetrainService:
         while not stop.is_set():
             try:
                 self.step()
-            except (LogAwayError, StoreError, VersionError, sqlite3.Error) as error:
+            except TakenOverError as error:
+                self._stand_by(str(error))
+            except (LogAwayError, StoreError, VersionError) as error:
                 self._again(f"{type(error).__name__}: {error}")
                 stop.wait(_AWAY_S)
 
     def step(self) -> None:
         """One turn."""
         records = self._reader.poll(self._poll_s)
-        duties = self._ticks.due()
+        duties = self._duties = self._duties | self._ticks.due()
         now = self._clock()
+        if not self._reader.places():
+            self._wait()
+            return
         if duties or any(record.place.topic != FRAMES for record in records) or (records and self._release.active):
             with self._database.transaction():
                 self._decide(records, duties, now)
@@ -113,18 +124,30 @@ class RetrainService:
         if records:
             self._reader.commit(self._offsets)
         self._export(records, duties, now)
-        self._trouble = None
+        self._trouble, self._duties = None, set()
 
     def close(self) -> None:
         """Stop the training process in order, publish what is decided, leave the group."""
-        with self._database.transaction():
-            self._training.stop(self._clock())
+        self._training.stop()
         try:
-            self._release.reconcile(self._clock())
-            self._publish()
+            if self.active:
+                with self._database.transaction():
+                    self._training.leave()
+                self._release.reconcile(self._clock())
+                self._publish()
         except KeepsightError as error:
             self._log.warning("outbox_kept", why=str(error))
         self._reader.close()
+
+    def _wait(self) -> None:
+        """No place is ours: another service is active, or the group is still sharing out. Raises TakenOverError when it became active without our knowing."""
+        if self.active:
+            with self._database.transaction():
+                pass
+        else:
+            self._duties = set()
+        self._instruments.active.labels(self._model).set(self.active)
+        self._trouble = None
 
     def _decide(self, records: list[Record], duties: set[Duty], now: float) -> None:
         self._release.load()
@@ -201,16 +224,33 @@ class RetrainService:
             self._database.published(last)
 
     def _join(self) -> Reader:
-        return self._bus.reader(f"keepsight-retrain-{self._model}", READS, self._start_at)
+        return self._bus.reader(f"keepsight-retrain-{self._model}", READS, self._start_at, sole=True)
 
     def _start_at(self, place: Place) -> int | None:
-        return self._database.next_offset(place)
+        if not self.active:
+            self._database.take()
+            self.active = True
+            self._log.info("active")
+        if not self._offsets:
+            self._offsets = self._database.offsets()
+            self._saved = dict(self._offsets)
+        return self._offsets.get(place)
+
+    def _stand_by(self, why: str) -> None:
+        """Forget what is not saved, and the rest: the next turn reads it again."""
+        self._log.warning("standing_by", why=why)
+        self.active = False
+        self._training.stop()
+        self._rejoin()
 
     def _again(self, why: str) -> None:
-        """Undo what the reader holds and begin again at the saved offsets."""
+        """A turn failed: begin again at the saved offsets."""
         if why != self._trouble:
             self._log.warning("turn_failed", why=why)
         self._trouble = why
+        self._rejoin()
+
+    def _rejoin(self) -> None:
         try:
             self._reader.close()
         except LogError as error:
@@ -229,4 +269,5 @@ class RetrainService:
         behind = sum(self._reader.lag().values())
         self._instruments.lag_seconds.set(max(0.0, now - records[-1].time_ms / 1000) if behind and records else 0.0)
         self._instruments.labels.set(self._labels.count())
-        self._instruments.outbox.set(len(self._database.outbox()[1]))
+        self._instruments.outbox.set(self._database.unpublished())
+        self._instruments.active.labels(self._model).set(True)

@@ -23,6 +23,13 @@ class RetrainSettings(ServiceSettings):
 
     host: str = Field("127.0.0.1", description="Address for /livez, /readyz and /metrics.")
     port: int = Field(8082, ge=0, le=65_535, description="Port for /livez, /readyz and /metrics; 0 takes a free one.")
+    state_url: str = Field(
+        "",
+        repr=False,
+        description="PostgreSQL for the state instead of the folder `state`, where retrain services of one model run on several hosts: "
+        "postgresql://user@host:5432/database. See docs/replicas.md.",
+    )
+    state_password: str = Field("", repr=False, description="Password of its user. Better as a secret file: see docs/settings.md.")
     tick_s: float = Field(1.0, gt=0, description="Seconds between two looks at jobs and rollouts.")
 
     cooldown_s: float = Field(_DAY_S, ge=0, description="Seconds after a run before the next may start.")
@@ -61,7 +68,11 @@ class RetrainSettings(ServiceSettings):
     job_timeout_s: float = Field(
         21_600.0, gt=0, description="Seconds after which a training process is killed and counted as dead."
     )
-    lease_s: float = Field(15.0, gt=0, description="Seconds without a sign of life after which another service takes a job over.")
+    lease_s: float = Field(
+        15.0,
+        gt=0,
+        description="Seconds that the job of a service that was killed, froze or was cut off is left alone before another goes on with it.",
+    )
     stop_grace_s: float = Field(10.0, ge=0, description="Seconds that a training process gets to stop when the service stops.")
 
     approval: Approval = Field(

@@ -118,11 +118,15 @@ class House:
 
     def start(self) -> None:
         """Start the service's process."""
+        self.process = self.another("service.log")
+
+    def another(self, log: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a process of the service, with its log beside the others and more settings from its command line."""
         command = "|".join((sys.executable, str(self.folder / "candidate.py"), str(self.folder / "staging"), str(self.gates)))
-        with (self.folder / "service.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", SERVICE, command, "--settings", str(self.folder / "keepsight.toml")],
-                stderr=log,
+        with (self.folder / log).open("ab") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-c", SERVICE, command, "--settings", str(self.folder / "keepsight.toml"), *arguments],
+                stderr=errors,
                 env={**os.environ, "PYTHONPATH": str(Path.cwd())},
             )
 

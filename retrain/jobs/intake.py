@@ -59,7 +59,7 @@ class Intake:
 
     def due(self, now: float) -> None:
         """The calendar says so. One calendar job at a time waits."""
-        if not any(job.trigger == "calendar" for job in self.jobs.all() if not job.over):
+        if not any(job.trigger == "calendar" for job in self.jobs.unfinished()):
             self._without_episode("calendar", request_key(self.model, "calendar", f"{now // 60:.0f}"), "the calendar", now)
 
     def closed(self, event: IncidentClosed, now: float) -> None:

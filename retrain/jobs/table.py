@@ -1,13 +1,15 @@
-"""The table of training jobs: what was asked, where each stands, and who may run it now.
+"""The table of training jobs: what was asked, and where each stands. One job a model runs at a time."""
 
-One job a model runs at a time. Whoever runs it renews a lease; a lease that ran out is taken over, and one that was taken over can no longer be
-renewed, so that of two services only the holder publishes.
-"""
+from typing import Final
 
 import msgspec
 
-from retrain.job import WAITING, Job
+from retrain.job import OVER, WAITING, Job
 from retrain.state.database import Database
+
+RECENT: Final = 500
+"""Ended jobs that the policy looks at: at one an hour those of three weeks, longer than any cooldown."""
+_UNFINISHED: Final = f"state NOT IN ({', '.join(repr(state) for state in OVER)})"
 
 
 class Jobs:
@@ -18,35 +20,44 @@ class Jobs:
 
     def save(self, job: Job) -> Job:
         """Write a job as it is now."""
-        row = (job.job_id, job.request_key, job.state, job.owner, job.lease_until, msgspec.json.encode(job))
-        self._sql.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?)", row)
+        insert = (
+            "INSERT INTO jobs VALUES (?, ?, ?, ?) ON CONFLICT (job_id) DO UPDATE"
+            " SET request_key = excluded.request_key, state = excluded.state, body = excluded.body"
+        )
+        self._sql.execute(insert, (job.job_id, job.request_key, job.state, msgspec.json.encode(job)))
         return job
 
-    def all(self) -> tuple[Job, ...]:
-        """Every job, oldest first (ids sort by time)."""
-        rows = self._sql.execute("SELECT body FROM jobs ORDER BY job_id")
-        return tuple(msgspec.json.decode(row[0], type=Job) for row in rows)
+    def get(self, job_id: str) -> Job | None:
+        """One job."""
+        return next(iter(self._jobs("WHERE job_id = ?", job_id)), None)
+
+    def unfinished(self) -> tuple[Job, ...]:
+        """Every job that has not ended, oldest first (ids sort by time)."""
+        return self._jobs(f"WHERE {_UNFINISHED} ORDER BY job_id")
+
+    def recent(self) -> tuple[Job, ...]:
+        """Every job that has not ended and the newest of all others, oldest first."""
+        newest = "SELECT job_id FROM jobs ORDER BY job_id DESC LIMIT ?"
+        return self._jobs(f"WHERE {_UNFINISHED} OR job_id IN ({newest}) ORDER BY job_id", RECENT)
 
     def active(self, request_key: str) -> Job | None:
         """The unfinished job of an episode."""
-        return next((job for job in self.all() if job.request_key == request_key and not job.over), None)
+        return next((job for job in self.unfinished() if job.request_key == request_key), None)
 
     def running(self) -> Job | None:
         """The one that trains now."""
-        return next((job for job in self.all() if job.state == "running"), None)
+        return next(iter(self._jobs("WHERE state = 'running' ORDER BY job_id LIMIT 1")), None)
 
     def waiting(self) -> tuple[Job, ...]:
         """Those that wait for their turn or for labels, oldest first."""
-        return tuple(job for job in self.all() if job.state in WAITING)
-
-    def lease(self, job: Job, owner: str, now: float, lease_s: float) -> Job | None:
-        """Take or renew the lease; None while another holds it (or took it over)."""
-        if job.owner not in ("", owner) and job.lease_until > now:
-            return None
-        return self.save(msgspec.structs.replace(job, owner=owner, lease_until=now + lease_s))
+        return self._jobs("WHERE state IN (?, ?) ORDER BY job_id", *WAITING)
 
     def mark_rolled_back(self, job_id: str) -> None:
         """Its version was taken back, or refused: to the policy it is a run that failed."""
-        job = next((job for job in self.all() if job.job_id == job_id), None)
+        job = self.get(job_id)
         if job is not None:
             self.save(msgspec.structs.replace(job, rolled_back=True))
+
+    def _jobs(self, which: str, *values: str | int) -> tuple[Job, ...]:
+        rows = self._sql.execute(f"SELECT body FROM jobs {which}", values)
+        return tuple(msgspec.json.decode(body, type=Job) for (body,) in rows)

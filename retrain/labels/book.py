@@ -5,6 +5,7 @@ camera with an open fault, and frames captured while a camera's fault lasted, ne
 """
 
 from collections.abc import Collection
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,11 @@ from contracts.incidents import Incident
 from contracts.predictions import ClassTruth
 from retrain.request import LabelledFrame
 from retrain.state.database import Database
+
+_SOUND: Final = (
+    "NOT EXISTS (SELECT 1 FROM faults WHERE faults.camera = labels.camera"
+    " AND labels.captured_at >= faults.since AND labels.captured_at <= faults.until)"
+)
 
 
 class Labels:
@@ -41,7 +47,11 @@ class Labels:
             sample=event.sample,
         )
         row = (frame.frame_id, frame.camera, frame.captured_at, frame.sample, event.occurred_at, msgspec.json.encode(frame))
-        self._sql.execute("INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?)", row)
+        insert = (
+            "INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (frame_id) DO UPDATE SET camera = excluded.camera,"
+            " captured_at = excluded.captured_at, sample = excluded.sample, labelled_at = excluded.labelled_at, body = excluded.body"
+        )
+        self._sql.execute(insert, row)
         if not standing:
             return "new"
         return "same" if msgspec.json.decode(standing[1], type=LabelledFrame).label == label else "conflict"
@@ -62,18 +72,19 @@ class Labels:
 
     def count_new(self, since: float, excluded: Collection[str]) -> int:
         """Uniformly sampled labels of frames captured from `since` on that may be trained on: what a job waits for."""
-        return sum(frame.sample == "uniform" for frame in self.usable(excluded, since))
+        barred = self.faulty() | frozenset(excluded)
+        query = f"SELECT camera, count(*) FROM labels WHERE sample = 'uniform' AND captured_at >= ? AND {_SOUND} GROUP BY camera"
+        return sum(count for camera, count in self._sql.execute(query, (since,)) if camera not in barred)
 
     def usable(self, excluded: Collection[str], since: float = 0.0) -> tuple[LabelledFrame, ...]:
         """The labelled frames that may be trained on, in order of capture."""
         barred = self.faulty() | frozenset(excluded)
         rows = self._sql.execute(
-            "SELECT camera, body FROM labels WHERE captured_at >= ? AND NOT EXISTS (SELECT 1 FROM faults WHERE faults.camera = labels.camera"
-            " AND labels.captured_at >= faults.since AND labels.captured_at <= faults.until) ORDER BY captured_at, frame_id",
-            (since,),
+            f"SELECT camera, body FROM labels WHERE captured_at >= ? AND {_SOUND} ORDER BY captured_at, frame_id", (since,)
         )
         return tuple(msgspec.json.decode(body, type=LabelledFrame) for camera, body in rows if camera not in barred)
 
     def count(self) -> int:
         """All labels kept."""
-        return int(self._sql.execute("SELECT count(*) FROM labels").fetchone()[0])
+        ((count,),) = self._sql.execute("SELECT count(*) FROM labels")
+        return int(count)

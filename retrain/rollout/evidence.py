@@ -34,7 +34,8 @@ class Rollouts:
     def save_cameras(self, cameras: Mapping[str, tuple[float, CameraShare]]) -> None:
         """Write what the cameras showed."""
         rows = [(camera, seen, msgspec.json.encode(share)) for camera, (seen, share) in cameras.items()]
-        self._sql.executemany("INSERT OR REPLACE INTO cameras VALUES (?, ?, ?)", rows)
+        insert = "INSERT INTO cameras VALUES (?, ?, ?) ON CONFLICT (camera) DO UPDATE SET last_seen = excluded.last_seen, body = excluded.body"
+        self._sql.executemany(insert, rows)
 
     def live(self, since: float) -> list[str]:
         """The cameras whose last frame was received at `since` or later."""
@@ -47,7 +48,8 @@ class Rollouts:
 
     def save_answer(self, frame_id: str, version: str, label: str, now: float) -> None:
         """Remember what a version said of a frame until the other version's answer arrives."""
-        self._sql.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", (frame_id, version, label, now))
+        insert = "INSERT INTO answers VALUES (?, ?, ?, ?) ON CONFLICT (frame_id, version) DO NOTHING"
+        self._sql.execute(insert, (frame_id, version, label, now))
 
     def forget_answers(self, before: float) -> None:
         """Let answers go whose counterpart never came."""

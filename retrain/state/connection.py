@@ -53,8 +53,10 @@ class State(Protocol):
     """
 
     model: str
-    sql: Connection
-    """Outside of a transaction: for reading."""
+
+    @property
+    def sql(self) -> Connection:
+        """Outside of a transaction: for reading."""
 
     def take(self) -> None:
         """From now on ours: who owned it before can change nothing any more."""

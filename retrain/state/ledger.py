@@ -14,6 +14,8 @@ from retrain.state.database import Database
 
 GENESIS: Final = "0" * 64
 CHANNELS: Final = "channels"
+_ROWS: Final = 2000
+"""Read at once: some MB of a ledger that grows for ever."""
 
 
 class Row(NamedTuple):
@@ -54,8 +56,9 @@ class Ledger:
 
     def channels_sequence(self) -> int:
         """The newest channel state entered; 0: none."""
-        query = "SELECT max(json_extract(body, '$.after.sequence')) FROM ledger WHERE kind = ?"
-        return int(self._sql.execute(query, (CHANNELS,)).fetchone()[0] or 0)
+        query = "SELECT body FROM ledger WHERE kind = ? ORDER BY sequence DESC LIMIT 1"
+        row = self._sql.execute(query, (CHANNELS,)).fetchone()
+        return int(msgspec.json.decode(row[0])["after"]["sequence"]) if row else 0
 
     def rows(self) -> list[Row]:
         """All rows, oldest first."""
@@ -65,10 +68,12 @@ class Ledger:
     def broken_at(self) -> int | None:
         """The first row whose hash does not follow from the rows before it; None when the chain holds."""
         previous, expected = GENESIS, 1
-        for sequence, at, kind, body, digest in self._sql.execute("SELECT * FROM ledger ORDER BY sequence"):
-            if sequence != expected or digest != chained(previous, sequence, at, kind, body):
-                return int(sequence)
-            previous, expected = digest, expected + 1
+        query = "SELECT sequence, at, kind, body, hash FROM ledger WHERE sequence >= ? ORDER BY sequence LIMIT ?"
+        while rows := self._sql.execute(query, (expected, _ROWS)).rows:
+            for sequence, at, kind, body, digest in rows:
+                if sequence != expected or digest != chained(previous, sequence, at, kind, body):
+                    return int(sequence)
+                previous, expected = digest, expected + 1
         return None
 
 

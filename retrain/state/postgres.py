@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Final
 
 from contracts.errors import SettingsError, TakenOverError
-from contracts.postgres import Connection, Postgres, psycopg
-from retrain.state.connection import Result, Value
+from contracts.postgres import UNHOLDABLE, Postgres, Session
+from retrain.state.connection import Connection, Result, Value
 from retrain.state.tables import FORMAT, missing
 
 _LOCK: Final = 0x6B657074
@@ -22,15 +22,14 @@ _NAME_BYTES: Final = 63
 
 
 class PostgresState:
-    """See `connection.State`. Also the `sql` of itself: outside of a transaction each statement is one."""
+    """See `connection.State`. Outside of a transaction each statement is one."""
 
     def __init__(self, url: str, password: str, model: str) -> None:
         """Connect, and make the tables if they are missing. Raises StoreError and SettingsError."""
         self.model = model
-        self.sql = self
         self._schema = schema_of(model)
         self._server = Postgres(url, password, "retrain")
-        self._open: Connection | None = None
+        self._open: Session | None = None
         try:
             with self._within():
                 self._make()
@@ -38,6 +37,11 @@ class PostgresState:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def sql(self) -> Connection:
+        """Itself."""
+        return self
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> Result:
         """See `connection.Connection`."""
@@ -127,7 +131,7 @@ def _holding() -> Iterator[None]:
     """What the server refuses to hold, as ValueError."""
     try:
         yield
-    except (psycopg.IntegrityError, psycopg.DataError) as error:
+    except UNHOLDABLE as error:
         raise ValueError(f"the state cannot hold it: {' '.join(str(error).split())}") from error
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from contracts.errors import SettingsError, StoreError, TakenOverError
-from retrain.state.connection import Result, Value
+from retrain.state.connection import Connection, Result, Value
 from retrain.state.tables import FORMAT, FROM_1, missing
 
 BUSY_S: Final = 5.0
@@ -16,12 +16,11 @@ BUSY_S: Final = 5.0
 
 
 class SqliteState:
-    """See `connection.State`. Also the `sql` of itself: outside of a transaction each statement is one."""
+    """See `connection.State`. Outside of a transaction each statement is one."""
 
     def __init__(self, path: Path, model: str) -> None:
         """Open or make the file. Raises SettingsError when a later release made it, or when it is damaged."""
         self.model = model
-        self.sql = self
         self._path = path
         with self._answering():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +35,11 @@ class SqliteState:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def sql(self) -> Connection:
+        """Itself."""
+        return self
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> Result:
         """See `connection.Connection`."""

@@ -8,12 +8,26 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from contracts.channels import Channels
 from contracts.errors import SettingsError, StoreError, TakenOverError
+from contracts.events import Approve, FrameLabelled
+from contracts.incidents import Incident
+from contracts.ports import Place
+from contracts.predictions import ClassTruth
+from retrain.job import Job
+from retrain.jobs.table import Jobs
+from retrain.labels.book import Labels
+from retrain.rollout.evidence import Rollouts
+from retrain.rollout.guards import CameraShare
+from retrain.rollout.states import Rollout
 from retrain.state.connection import State
+from retrain.state.database import Database
+from retrain.state.ledger import Ledger
 from retrain.state.opening import open_state
 from retrain.state.tables import FORMAT, TABLES
 from tests.postgres_server import PASSWORD, Server, server
@@ -241,6 +255,92 @@ def test_services_that_start_at_once_make_one_state(shop: Shop) -> None:
                 remember(state, a="1")
 
 
+def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrain.state.ledger._ROWS", 2)
+    database = Database(shop.open(), "test")
+    labels, jobs, rollouts, ledger = Labels(database), Jobs(database), Rollouts(database), Ledger(database)
+    job = Job(job_id="j", request_key="k", trigger="operator", version="1", reason="", since=0.0, created_at=1.0)
+    states = [Channels(champion="1", sequence=1, by="bootstrap"), Channels(champion="2", sequence=2, by="ada")]
+    rollout = Rollout(version="2", parent="1", labels=("a",), state="shadow", entered_at=1.0, reason="")
+    with database.transaction():
+        for i, camera in enumerate("abcb"):
+            labels.add(labelled(f"f{i}", camera, captured_at=100.0 + i))
+        labels.fault(fault("gone", "a"), 100.5)
+        labels.fault(fault("open", "c"), None)
+        labels.fault(fault("none", "b"), None)
+        labels.no_fault("none")
+        jobs.save(job)
+        jobs.save(msgspec.structs.replace(job, state="failed"))
+        jobs.mark_rolled_back("j")
+        for kind in ("one", "two", "three"):
+            ledger.append(kind, 1.5, why="ü")
+        ledger.take_over(states, 2.0)
+        rollouts.save(rollout)
+        rollouts.save_cameras({"a": (1.0, CameraShare()), "b": (9.0, CameraShare())})
+        rollouts.save_answer("f", "2", "x", 5.0)
+        rollouts.save_answer("f", "2", "y", 6.0)
+        database.save_offsets({Place("t", 0): 1})
+        database.save_offsets({Place("t", 0): 7, Place("t", 1): 2})
+        database.remember("name", "old")
+        database.remember("name", "new")
+        database.publish_later(Approve(event_id="e", occurred_at=1.0, model=MODEL, version="2", by="ada"))
+    assert labels.add(labelled("f1", "b", captured_at=101.0, label="other")) == "conflict"
+    assert [frame.frame_id for frame in labels.usable((), 0.0)] == ["f1", "f3"]
+    assert (labels.count(), labels.count_new(0.0, ()), labels.count_new(102.0, ()), labels.count_new(0.0, "b")) == (4, 2, 1, 0)
+    assert labels.faulty() == {"c"}
+    assert jobs.recent() == (msgspec.structs.replace(job, state="failed", rolled_back=True),)
+    assert jobs.unfinished() == jobs.waiting() == ()
+    assert (ledger.broken_at(), len(ledger.rows()), ledger.channels_sequence()) == (None, 5, 2)
+    assert (rollouts.newest(), rollouts.camera("a")[0], rollouts.live(5.0), rollouts.answer("f", "2")) == (rollout, 1.0, ["b"], "x")
+    assert database.offsets() == {Place("t", 0): 7, Place("t", 1): 2}
+    assert (database.fact("name"), database.unpublished()) == ("new", 1)
+    last, records = database.outbox()
+    assert [record.headers["ce_id"] for record in records] == ["e"]
+    database.published(last)
+    with database.transaction():
+        database.sql.execute("UPDATE ledger SET body = replace(body, 'ü', 'u') WHERE sequence = 3")
+        rollouts.forget_answers(6.0)
+        rollouts.clear_evidence("2")
+        database.remember("name", None)
+        assert database.first_time("e", 10.0)
+        database.forget_seen(11.0)
+        assert database.first_time("e", 10.0)
+        assert not database.first_time("e", 20.0)
+    assert (ledger.broken_at(), rollouts.newest(), rollouts.answer("f", "2"), database.fact("name")) == (3, None, None, None)
+    assert database.outbox() == (0, [])
+
+
+def labelled(frame: str, camera: str, captured_at: float, label: str = "fine") -> FrameLabelled:
+    return FrameLabelled(
+        event_id=frame,
+        occurred_at=200.0,
+        model=MODEL,
+        frame_id=frame,
+        camera=camera,
+        site="s",
+        captured_at=captured_at,
+        truth=ClassTruth(label),
+        predictions=(),
+        stored=f"{frame}.jpg",
+        sample="uniform",
+    )
+
+
+def fault(incident: str, camera: str) -> Incident:
+    return Incident(
+        incident_id=incident,
+        cause="camera_fault",
+        severity="ticket",
+        headline="",
+        action="",
+        site="s",
+        cameras=(camera,),
+        version="1",
+        since=50.0,
+        opened_at=60.0,
+    )
+
+
 def test_models_do_not_meet(shop: Shop) -> None:
     long = "m" * 63
     models = ("one", "One", "two.three-four", f"{long}a", f"{long}b")
@@ -273,11 +373,8 @@ def test_the_state_of_a_later_release_is_refused(shop: Shop) -> None:
 
 def test_a_file_of_the_first_format_goes_on(tmp_path: Path) -> None:
     old = sqlite3.connect(tmp_path / f"{MODEL}.sqlite3")
-    for name in TABLES:
-        if name not in ("about", "jobs"):
-            for statement in TABLES[name].split(";"):
-                if "CREATE TABLE" in statement:
-                    old.execute(statement.replace("SERIAL", "INTEGER PRIMARY KEY AUTOINCREMENT"))
+    for name in ("offsets", "seen", "outbox", "facts", "ledger", "labels", "faults", "rollouts", "cameras", "answers"):
+        old.execute(TABLES[name].split(";")[0].replace("SERIAL", "INTEGER PRIMARY KEY AUTOINCREMENT"))
     old.execute(
         "CREATE TABLE jobs (job_id TEXT PRIMARY KEY, request_key TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL,"
         " lease_until REAL NOT NULL, body BLOB NOT NULL)"

@@ -44,6 +44,7 @@ from retrain.__main__ import wired
 from retrain.settings import RetrainSettings
 from retrain.state.database import Database
 from retrain.state.ledger import Ledger
+from retrain.state.sqlite import SqliteState
 from retrain.ticks import Duty
 from tests.small_model import publish_small_version, set_channels
 
@@ -93,7 +94,7 @@ class Site:
         publish_small_version(self.settings.repository, "small", "1")
         self.bus = open_bus(self.settings.log)
         self.bus.ensure_topics(TOPICS)
-        self.database = Database(self.settings.state / "retrain.sqlite3", "retrain/test")
+        self.database = Database(SqliteState(self.settings.state / "retrain.sqlite3", "small"), "retrain/test")
         self.registry = CollectorRegistry()
         command = (sys.executable, "-c", REFUSES)
         self.service = wired(

@@ -1,19 +1,19 @@
-"""The table of jobs: what is saved is what is read, and a lease has one holder."""
+"""The table of jobs: what is saved is what is read, and the policy sees the unfinished and the newest."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from retrain.job import Job
 from retrain.jobs.table import Jobs
 from retrain.state.database import Database
+from retrain.state.sqlite import SqliteState
 
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Iterator[Jobs]:
-    database = Database(tmp_path / "state.sqlite3", "test")
+    database = Database(SqliteState(tmp_path / "state.sqlite3", "small"), "test")
     yield Jobs(database)
     database.close()
 
@@ -28,20 +28,20 @@ def test_jobs_by_state_and_episode(jobs: Jobs) -> None:
     jobs.save(job("a", state="running", excluded=("x",)))
     jobs.save(job("c", state="failed"))
     jobs.save(job("d"))
-    assert [one.job_id for one in jobs.all()] == ["a", "b", "c", "d"]
+    assert [one.job_id for one in jobs.recent()] == ["a", "b", "c", "d"]
     assert jobs.running() == job("a", state="running", excluded=("x",))
     assert [one.job_id for one in jobs.waiting()] == ["b", "d"]
     assert jobs.active("key b") is not None
     assert jobs.active("key c") is None
 
 
-def test_a_lease_is_renewed_by_its_holder_and_taken_only_when_it_ran_out(jobs: Jobs) -> None:
-    first = jobs.lease(jobs.save(job("a", state="running")), "one", 100.0, 10.0)
-    assert first is not None
-    assert jobs.lease(first, "two", 109.0, 10.0) is None
-    renewed = jobs.lease(first, "one", 109.0, 10.0)
-    assert renewed is not None
-    taken = jobs.lease(renewed, "two", 120.0, 10.0)
-    assert taken is not None
-    assert jobs.lease(taken, "one", 121.0, 10.0) is None
-    assert jobs.running() == msgspec.structs.replace(taken, owner="two", lease_until=130.0)
+def test_the_policy_sees_the_unfinished_and_the_newest(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrain.jobs.table.RECENT", 2)
+    for name, state in zip("abcdef", ("held", "failed", "queued", "succeeded", "rejected", "succeeded"), strict=True):
+        jobs.save(job(name, state=state))
+    assert [one.job_id for one in jobs.recent()] == ["a", "c", "e", "f"]
+    assert [one.job_id for one in jobs.unfinished()] == ["a", "c"]
+    jobs.mark_rolled_back("d")
+    jobs.mark_rolled_back("none")
+    assert jobs.get("d") == job("d", state="succeeded", rolled_back=True)
+    assert jobs.get("none") is None

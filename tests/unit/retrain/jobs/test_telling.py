@@ -12,6 +12,7 @@ from retrain.job import Job
 from retrain.jobs import telling
 from retrain.request import Step
 from retrain.state.database import Database
+from retrain.state.sqlite import SqliteState
 from retrain.state.journal import Journal
 
 JOB = Job(
@@ -21,7 +22,7 @@ JOB = Job(
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    database = Database(tmp_path / "state.sqlite3", "test")
+    database = Database(SqliteState(tmp_path / "state.sqlite3", "small"), "test")
     yield Journal(database, "small", Logger("test"))
     database.close()
 

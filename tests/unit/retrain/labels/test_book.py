@@ -10,11 +10,12 @@ from contracts.incidents import Incident
 from contracts.predictions import BoxesTruth, ClassTruth
 from retrain.labels.book import Labels
 from retrain.state.database import Database
+from retrain.state.sqlite import SqliteState
 
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Iterator[Labels]:
-    database = Database(tmp_path / "state.sqlite3", "test")
+    database = Database(SqliteState(tmp_path / "state.sqlite3", "small"), "test")
     yield Labels(database)
     database.close()
 

@@ -26,6 +26,7 @@ from retrain.rollout.states import Plan
 from retrain.state.database import Database
 from retrain.state.journal import Journal
 from retrain.state.ledger import CHANNELS
+from retrain.state.sqlite import SqliteState
 from tests.small_model import publish_small_version
 
 STATISTICS = ImageStatistics(120.0, 40.0, 300.0, 2.0, 7.0, 0.2, 1.0, 1.0, 0.0, 0.0)
@@ -50,7 +51,7 @@ class Bench:
         self.repository = ModelRepository(str(folder / "repository"))
         publish_small_version(self.repository.url, "small", "1")
         publish_small_version(self.repository.url, "small", "2", seed=1, champion=False)
-        self.database = Database(folder / "state.sqlite3", "test")
+        self.database = Database(SqliteState(folder / "state.sqlite3", "small"), "test")
         self.jobs = Jobs(self.database)
         self.labels = Labels(self.database)
         self.journal = Journal(self.database, "small", Logger("test"))
@@ -233,7 +234,7 @@ def test_a_candidate_that_contradicts_its_parent_is_taken_back_and_its_job_knows
     bench.turn(1.0)
     assert bench.turn(10.0, *bench.frames(10.0, rounds=4, label="flower")) == "rolling_back"
     assert bench.turn(20.0, *bench.frames(20.0)) == "rolled_back"
-    assert bench.jobs.all()[0].rolled_back
+    assert bench.jobs.recent()[0].rolled_back
     assert bench.repository.channels("small").shadow is None
     assert bench.release.active is None
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import StoreError
 from contracts.events import Approve
 from contracts.ports import Place
 from retrain.state.database import Database
+from retrain.state.sqlite import SqliteState
 
 EVENT = Approve(event_id="e1", occurred_at=1.0, model="m", version="2", by="ada")
 
 
 def test_a_turn_that_raises_leaves_nothing(tmp_path: Path) -> None:
-    database = Database(tmp_path / "s", "test")
+    database = Database(SqliteState(tmp_path / "s", "small"), "test")
 
     def turn() -> None:
         with database.transaction():
@@ -24,14 +24,14 @@ def test_a_turn_that_raises_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError):
         turn()
-    assert database.next_offset(Place("t", 0)) is None
+    assert database.offsets() == {}
     assert database.outbox() == (0, [])
     assert database.first_time("e", 10.0)
     database.close()
 
 
 def test_a_record_that_raises_leaves_the_others_of_its_turn(tmp_path: Path) -> None:
-    database = Database(tmp_path / "s", "test")
+    database = Database(SqliteState(tmp_path / "s", "small"), "test")
 
     def record() -> None:
         with database.savepoint():
@@ -47,13 +47,13 @@ def test_a_record_that_raises_leaves_the_others_of_its_turn(tmp_path: Path) -> N
 
 
 def test_state_is_there_after_a_restart(tmp_path: Path) -> None:
-    first = Database(tmp_path / "s", "test")
+    first = Database(SqliteState(tmp_path / "s", "small"), "test")
     with first.transaction():
         first.save_offsets({Place("t", 0): 7, Place("t", 1): 2})
         first.publish_later(EVENT)
     first.close()
-    second = Database(tmp_path / "s", "test")
-    assert second.next_offset(Place("t", 0)) == 7
+    second = Database(SqliteState(tmp_path / "s", "small"), "test")
+    assert second.offsets() == {Place("t", 0): 7, Place("t", 1): 2}
     last, records = second.outbox()
     assert [record.headers["ce_id"] for record in records] == ["e1"]
     second.published(last)
@@ -62,7 +62,7 @@ def test_state_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_ids_are_known_until_they_are_let_go(tmp_path: Path) -> None:
-    database = Database(tmp_path / "s", "test")
+    database = Database(SqliteState(tmp_path / "s", "small"), "test")
     assert database.first_time("e", until=10.0)
     assert not database.first_time("e", until=10.0)
     database.forget_seen(9.0)
@@ -70,11 +70,3 @@ def test_ids_are_known_until_they_are_let_go(tmp_path: Path) -> None:
     database.forget_seen(11.0)
     assert database.first_time("e", until=20.0)
     database.close()
-
-
-def test_a_file_of_another_release_is_refused(tmp_path: Path) -> None:
-    database = Database(tmp_path / "s", "test")
-    database.sql.execute("PRAGMA user_version=99")
-    database.close()
-    with pytest.raises(StoreError, match="format 99"):
-        Database(tmp_path / "s", "test")

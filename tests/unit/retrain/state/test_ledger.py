@@ -9,11 +9,12 @@ from contracts.channels import Channels
 from contracts.repository import changed
 from retrain.state.database import Database
 from retrain.state.ledger import Ledger, chained
+from retrain.state.sqlite import SqliteState
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "state.sqlite3", "test")
+    opened = Database(SqliteState(tmp_path / "state.sqlite3", "small"), "test")
     yield opened
     opened.close()
 
