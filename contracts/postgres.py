@@ -30,6 +30,7 @@ ANSWER_S: Final = 20.0
 DEAD_HOST_MS: Final = 15_000
 
 Session: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+Rows: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
 UNHOLDABLE: Final = (psycopg.IntegrityError, psycopg.DataError)
 """What the server raises for values that a table cannot hold."""
 

@@ -1,38 +1,21 @@
 """The monitor's memory in PostgreSQL: what `store.py` is, for replicas on several hosts. Its tables hold any number of models.
 
 Every transaction that changes something first locks the model's turn, a row, and looks whether it is still ours. So transactions of one model follow
-each other, also one whose client or server froze in the middle of it: the server ends it after IDLE_S, and the client gives up after ANSWER_S.
+each other, also one whose client or server froze in the middle of it (see contracts/postgres.py).
 """
 
-import os
-import socket
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
 
-from contracts.errors import SettingsError, StoreError, TakenOverError
+from contracts.errors import SettingsError, TakenOverError
 from contracts.ports import Outgoing, Place
+from contracts.postgres import Postgres, Rows, Session
 from monitor.memory import KINDS, Memory
 from monitor.store import SCHEMA
 
-try:
-    import psycopg
-    from psycopg import conninfo
-except ImportError as missing:
-    raise SettingsError("state_url needs the PostgreSQL driver: install keepsight[postgres]") from missing
-
-CONNECT_S: Final = 5
-STATEMENT_S: Final = 15
-LOCK_S: Final = 5
-"""How long another monitor's transaction is waited for."""
-IDLE_S: Final = 10
-"""After so long the server ends the transaction of a client that froze in the middle of it."""
-ANSWER_S: Final = 20.0
-"""A server that says nothing for so long within a transaction counts as away; beyond STATEMENT_S it is not the statement that takes so long."""
-DEAD_HOST_MS: Final = 15_000
 ROWS: Final = 1000
 """Parts written at once: some 8 MB."""
 _TABLES: Final = """
@@ -73,10 +56,8 @@ class PostgresStore:
 
     def __init__(self, url: str, password: str, model: str, fingerprint: str) -> None:
         """Connect, and make the tables if they are missing. Raises StoreError and SettingsError."""
-        self._asked, self._name = _asked(url, password)
+        self._server = Postgres(url, password, "monitor")
         self._model = model
-        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
-        self._wire: socket.socket | None = None
         self._turn = 0
         try:
             with self._transaction() as connection:
@@ -143,14 +124,9 @@ class PostgresStore:
 
     def close(self) -> None:
         """Close the connection. Safe to call twice."""
-        connection, self._connection = self._connection, None
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
-        if connection is not None:
-            connection.close()
+        self._server.close()
 
-    def _make(self, connection: "psycopg.Connection[tuple[Any, ...]]", wanted: str) -> None:
+    def _make(self, connection: Session, wanted: str) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))  # first: a session remembers a name that it did not find
         if not _row(connection.execute("SELECT to_regclass('keepsight_monitor_outbox') IS NOT NULL"))[0]:
             connection.execute(_TABLES)
@@ -159,102 +135,40 @@ class PostgresStore:
             (self._model, wanted, self._model),
         )
         asked = "SELECT name, value FROM keepsight_monitor_meta WHERE model = %s"
-        found = dict(connection.execute(asked, (self._model,)).fetchall())
+        found: dict[str, str] = dict(connection.execute(asked, (self._model,)).fetchall())
         if found["made for"] != wanted:
             raise SettingsError(
-                f"the state of {self._model!r} in {self._name} was made for {found['made for']!r}, these settings need {wanted!r}: set them back, "
+                f"the state of {self._model!r} in {self._server.name} was made for {found['made for']!r}, these settings need {wanted!r}: set them back, "
                 "or delete the model's rows to judge the log anew"
             )
         self._turn = int(found["turn"])
 
-    def _check_turn(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    def _check_turn(self, connection: Session) -> None:
         asked = "SELECT value::bigint FROM keepsight_monitor_meta WHERE model = %s AND name = 'turn' FOR UPDATE"
         (turn,) = _row(connection.execute(asked, (self._model,)))
         if turn != self._turn:
             raise TakenOverError(
-                f"the state of {self._model!r} in {self._name} was taken over by another monitor (turn {turn}, ours was {self._turn})"
+                f"the state of {self._model!r} in {self._server.name} was taken over by another monitor (turn {turn}, ours was {self._turn})"
             )
 
     @contextmanager
-    def _transaction(self) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
-        """All of it or nothing, within ANSWER_S; a connection that failed is not used again. What the server says, as our errors."""
+    def _transaction(self) -> Iterator[Session]:
         try:
-            connection = self._connected()
-            assert self._wire is not None
-            patience = threading.Timer(ANSWER_S, _hang_up, (self._wire,))
-            patience.daemon = True
-            patience.start()
-            try:
-                with connection.transaction():
-                    yield connection
-            finally:
-                patience.cancel()
-        except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
-            self._drop()
-            raise SettingsError(f"{self._name} refuses the monitor's state: {_said(error)}; see docs/replicas.md") from error
-        except (psycopg.Error, OSError) as error:
-            self._drop()
-            raise StoreError(f"the monitor's state in {self._name} cannot be read or written: {_said(error)}") from error
+            with self._server.transaction() as connection:
+                yield connection
         except (msgspec.MsgspecError, KeyError) as error:
             raise SettingsError(
-                f"the state of {self._model!r} in {self._name} is damaged ({type(error).__name__}: {error}): restore it from a copy, or delete the "
+                f"the state of {self._model!r} in {self._server.name} is damaged ({type(error).__name__}: {error}): restore it from a copy, or delete the "
                 "model's rows: what the log still holds is then judged anew"
             ) from error
-
-    def _connected(self) -> "psycopg.Connection[tuple[Any, ...]]":
-        if self._connection is None:
-            self._connection = psycopg.connect(self._asked, autocommit=True, prepare_threshold=None)
-            self._wire = socket.socket(fileno=os.dup(self._connection.fileno()))
-            limits = {"statement": STATEMENT_S, "lock": LOCK_S, "idle_in_transaction_session": IDLE_S}
-            for what, seconds in limits.items():
-                self._connection.execute("SELECT set_config(%s, %s, false)", (f"{what}_timeout", f"{seconds}s"))
-        return self._connection
-
-    def _drop(self) -> None:
-        with suppress(Exception):  # what failed may fail to close
-            self.close()
-
-
-def _asked(url: str, password: str) -> tuple[str, str]:
-    """What to connect with, and how messages call it: never with a password."""
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise SettingsError("state_url is no postgresql://user@host:port/database")
-    try:
-        parts = conninfo.conninfo_to_dict(url)
-    except psycopg.Error:
-        raise SettingsError(
-            "state_url cannot be read (not shown, it may hold a password): postgresql://user@host:port/database"
-        ) from None
-    name = f"PostgreSQL at {parts.get('host', 'this host')}, database {parts.get('dbname', parts.get('user', 'by default'))}"
-    ours: dict[str, Any] = {
-        "connect_timeout": CONNECT_S,
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "tcp_user_timeout": DEAD_HOST_MS,
-        "application_name": "keepsight-monitor",
-    }
-    if password:
-        parts["password"] = password
-    return conninfo.make_conninfo(**{**ours, **parts}), name
-
-
-def _hang_up(wire: socket.socket) -> None:
-    """Ends a wait for an answer, from another thread: the client sees a closed connection."""
-    with suppress(OSError):
-        wire.shutdown(socket.SHUT_RDWR)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
     return [[row[i] for row in rows] for i in range(count)]
 
 
-def _row(cursor: "psycopg.Cursor[tuple[Any, ...]]") -> tuple[Any, ...]:
+def _row(cursor: Rows) -> tuple[Any, ...]:
     row = cursor.fetchone()
     if row is None:
         raise KeyError("a row of keepsight_monitor_meta is gone")
     return row
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -224,15 +224,15 @@ def test_a_server_that_froze_is_given_up_and_nothing_is_half_done(postgres: Shop
     store = postgres.open()
     memory = grown(store.load(), "cam-1")
     assert postgres.server is not None
-    monkeypatch.setattr("monitor.store_postgres.ANSWER_S", 0.2)
-    monkeypatch.setattr("monitor.store_postgres.CONNECT_S", 1)
+    monkeypatch.setattr("contracts.postgres.ANSWER_S", 0.2)
+    monkeypatch.setattr("contracts.postgres.CONNECT_S", 1)
     postgres.server.freeze()
     try:
         refused(lambda: store.save(memory, {PLACE: 1}, [LETTER]))
         assert ("camera", "cam-1") in memory.dirty
     finally:
         postgres.server.thaw()
-    monkeypatch.setattr("monitor.store_postgres.ANSWER_S", 20.0)
+    monkeypatch.setattr("contracts.postgres.ANSWER_S", 20.0)
     store.save(memory, {PLACE: 1}, [LETTER])
     again = postgres.open()
     assert list(again.load().cameras) == ["cam-1"]
@@ -240,7 +240,7 @@ def test_a_server_that_froze_is_given_up_and_nothing_is_half_done(postgres: Shop
 
 
 def test_a_transaction_left_by_a_frozen_monitor_is_ended_by_the_server(postgres: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.store_postgres.IDLE_S", 1)
+    monkeypatch.setattr("contracts.postgres.IDLE_S", 1)
     frozen = postgres.open()
     memory = grown(frozen.load(), "cam-1")
     heirs: list[Memory] = []
