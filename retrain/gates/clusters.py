@@ -30,8 +30,9 @@ def effective_size(values: Doubles, recordings: Sequence[str]) -> float:
     not know their own spread. Of one recording nothing is known: 0.
     """
     n = len(values)
-    _, member = np.unique(np.asarray(recordings, dtype=np.str_), return_inverse=True)
-    groups = int(member.max()) + 1 if n else 0
+    places: dict[str, int] = {}
+    member = [places.setdefault(name, len(places)) for name in recordings]
+    groups = len(places)
     if groups < 2:
         return 0.0
     off = values - values.mean()

@@ -1,7 +1,7 @@
 """The labelled frames that champion and candidate are judged on, side by side."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,9 @@ class Judged:
 
     def where(self, mask: Bools) -> "Judged":
         """Some of the frames."""
-        rows = np.flatnonzero(mask)
+        kept = mask.tolist()
         camera, group, light, viewpoint = (
-            tuple(column[i] for i in rows) if column else () for column in (self.camera, self.group, self.light, self.viewpoint)
+            tuple(compress(names, kept)) for names in (self.camera, self.group, self.light, self.viewpoint)
         )
         return Judged(self.truth[mask], self.champion[mask], self.candidate[mask], camera, group, light, viewpoint)
 
@@ -50,12 +50,9 @@ def together(*parts: Judged) -> Judged:
     """Sets of frames as one. Recordings keep their names: those of two domains never share one."""
 
     def all_of(kind: str) -> tuple[str, ...]:
-        columns: Sequence[tuple[str, ...]] = [getattr(part, kind) for part in parts]
-        return (
-            tuple(name for column in columns for name in column)
-            if all(len(c) == len(p) for c, p in zip(columns, parts, strict=True))
-            else ()
-        )
+        columns: list[tuple[str, ...]] = [getattr(part, kind) for part in parts]
+        known = all(len(column) == len(part) for column, part in zip(columns, parts, strict=True))
+        return tuple(chain.from_iterable(columns)) if known else ()
 
     return Judged(
         np.concatenate([part.truth for part in parts]),

@@ -38,8 +38,6 @@ from retrain.models.session import CHUNK, Session
 from retrain.request import CandidateRequest
 from retrain.trainer.rework import Material, Rework, champion_probabilities
 
-STRESSED = 24
-"""Sealed frames of each domain that are corrupted: with 7 corruptions each, 336 runs of the graph, some six CPU seconds."""
 Report = Callable[[str, float], None]
 
 
@@ -156,7 +154,8 @@ def _parity(request: CandidateRequest, parent: Version, material: Material, rewo
 
 def _stress(request: CandidateRequest, parent: Version, material: Material, rework: Rework, folder: Folder) -> GateResult:
     """Champion and candidate share the embedding, so that one pass over the corrupted frames judges both."""
-    index = np.concatenate([_spread(material.sealed(new)) for new in (True, False)])
+    policy = POLICIES[request.policy]
+    index = np.concatenate([_spread(material.sealed(new), policy.stressed) for new in (True, False)])
     names = [material.dataset.items[i].sha256 for i in index]
     key = f"stress-{sha256(f'{material.session.key} {request.seed} {names}'.encode())}.npz"
     pairs = corrupted(_pixels(request, material, index), request.seed)
@@ -177,11 +176,11 @@ def _stress(request: CandidateRequest, parent: Version, material: Material, rewo
     judged = Judged(
         np.repeat(material.truth[index], each), champion_probabilities(parent, scores), rework.of(embedding), cameras, groups
     )
-    return stress(judged, tuple(name for name, _ in pairs), POLICIES[request.policy])
+    return stress(judged, tuple(name for name, _ in pairs), policy)
 
 
-def _spread(index: NDArray[np.int64]) -> NDArray[np.int64]:
-    return index[parity_frames(len(index), STRESSED)] if len(index) else index
+def _spread(index: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    return index[parity_frames(len(index), count)] if len(index) else index
 
 
 def _latency(request: CandidateRequest, parent: Version, material: Material, rework: Rework) -> GateResult:
