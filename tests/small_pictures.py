@@ -59,7 +59,7 @@ def accuracy(first: int = 1400, last: int = 1600) -> Callable[[Network], float]:
 
     def judge(network: Network) -> float:
         images, truth = pictures()
-        scores = network(torch.from_numpy(images[first:last]))[SCORES]
-        return float((scores.argmax(1).numpy() == truth[first:last]).mean())
+        shown = torch.from_numpy(images[first:last]).to(next(network.parameters()).device)
+        return float((network(shown)[SCORES].argmax(1).cpu().numpy() == truth[first:last]).mean())
 
     return judge

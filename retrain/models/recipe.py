@@ -104,7 +104,11 @@ class Classifier(Network):
         return nn.functional.cross_entropy(answers[SCORES].float(), truth, reduction="none")
 
     def put_head(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
-        """Begin from a fitted head: weight [K, D], bias [K]."""
+        """Begin from a fitted head: weight [K, D], bias [K]. Raises ValueError for one of another shape."""
+        if weight.shape != tuple(self.head.weight.shape) or bias.shape != tuple(self.head.bias.shape):
+            raise ValueError(
+                f"the head is {weight.shape} with {bias.shape}, expected {tuple(self.head.weight.shape)} with one bias a class"
+            )
         with torch.no_grad():
             self.head.weight.copy_(torch.from_numpy(weight))
             self.head.bias.copy_(torch.from_numpy(bias))

@@ -15,7 +15,7 @@ from retrain.models import weights as files
 
 def check(kind: str) -> None:
     """Raises VersionError when timm cannot be imported or has no network of that name."""
-    if kind not in _timm().list_models(kind):
+    if not _timm().is_model(kind):
         raise VersionError(f"timm has no network {kind!r}")
 
 
@@ -33,8 +33,12 @@ class TimmBody(nn.Module):
             self._start(weights, how.get("classifier", ()))
         self.register_buffer("mean", torch.tensor(how["mean"]).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("std", torch.tensor(how["std"]).view(1, 3, 1, 1) * 255.0)
-        with torch.no_grad():
-            self.width = int(self.network.eval()(torch.zeros(1, 3, side, side)).shape[1])
+        try:
+            with torch.no_grad():
+                features = self.network.eval()(torch.zeros(1, 3, side, side))
+        except Exception as error:  # whatever a network of timm raises for a size that it was not made for
+            raise VersionError(f"timm's {kind} takes no frames of {side} x {side}: {error}") from error
+        self.width = int(features.shape[1])
 
     def forward(self, image_NHWC: Tensor) -> Tensor:
         """Embeddings of uint8 frames."""
@@ -43,12 +47,11 @@ class TimmBody(nn.Module):
 
     def stages(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The weights by timm's own coarse groups, input first."""
-        names = dict(self.network.named_parameters())
         from timm.models import group_parameters
 
         grouped = group_parameters(self.network, self.network.group_matcher(coarse=True), reverse=True)
         order: dict[int, list[nn.Parameter]] = {}
-        for name, weight in names.items():
+        for name, weight in self.network.named_parameters():
             order.setdefault(grouped[name], []).append(weight)
         return tuple(tuple(order[number]) for number in sorted(order))
 

@@ -117,8 +117,8 @@ def _resumed(checkpoints: Checkpoints, learner: Learner) -> tuple[Run, dict[str,
         return None
     run, tensors = found
     learner.restore(tensors, run.scaler)
-    device = learner.device
-    return run, {name: tensor.to(device) for name, tensor in split(tensors, "best").items()}
+    # Copied: what was read is views of the whole file's bytes, which may go.
+    return run, {name: tensor.to(learner.device, copy=True) for name, tensor in split(tensors, "best").items()}
 
 
 def _end_epoch(learner: Learner, run: Run, best: dict[str, Tensor], meter: Meter, score: float) -> dict[str, Tensor]:

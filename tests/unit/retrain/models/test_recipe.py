@@ -67,6 +67,13 @@ def test_a_packed_network_is_loaded_whole() -> None:
     assert not again.training
 
 
+def test_a_head_of_another_shape_is_refused() -> None:
+    network = built(SMALL_CONV)
+    assert isinstance(network, Classifier)
+    with pytest.raises(ValueError, match=r"the head is \(1, 256\) with \(2,\), expected \(2, 256\)"):
+        network.put_head(np.ones((1, 256), dtype=np.float32), np.zeros(2, dtype=np.float32))
+
+
 def test_a_file_of_another_recipe_is_refused() -> None:
     content = pack(built(SMALL_CONV))
     with pytest.raises(VersionError, match="are of recipe 'small-conv'"):
