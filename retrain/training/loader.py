@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -26,12 +27,15 @@ RESERVE: Final = 2
 """Batches made ahead beside those that the workers are at: they level out that one takes longer than another."""
 _DEALS: Final = 1 << 63
 """Sets the draws that deal an epoch apart from those that augment its frames."""
+_Rows = NDArray[np.int64]
+_Made = tuple[torch.Tensor, list[Boxes]]
 _NOTHING: Final[Boxes] = np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Learnt:
-    """N frames to learn from: `image` [N, H, W, 3] (`prepared` maps it from a file), `truth` classes [N] or boxes with classes for each, `weight` [N]."""
+class TrainingSet:
+    """N frames to learn from: `image` uint8 [N, H, W, 3] (`prepared` maps it from a file), `truth` classes [N] or boxes with their classes for each frame
+    (in pixels of `image`), `weight` [N], 1 on average."""
 
     image: Pixels
     truth: NDArray[np.int64] | Sequence[Boxes]
@@ -40,17 +44,21 @@ class Learnt:
     def __len__(self) -> int:
         return len(self.weight)
 
+    def sample(self, row: int) -> Sample:
+        """A frame with its boxes; a classifier's has none."""
+        return Sample(self.image[row], *(_NOTHING if isinstance(self.truth, np.ndarray) else self.truth[row]))
+
 
 class Loader:
-    """Batches of `learnt`, each frame once an epoch; batches differ by one frame at most, so that none is a small remainder.
+    """Batches of `frames`, each frame once an epoch; batches differ by one frame at most, so that none is a small remainder.
 
     Of `world` trainers that share every batch this is number `rank`. `workers` threads make batches ahead; with 0 the loop makes its own. On a CUDA
-    `device` batches come through pinned memory; `on_device` augments there.
+    `device` batches come through pinned memory; `on_device` augments there. Raises ValueError where a trainer would go without, SettingsError for `spec`.
     """
 
     def __init__(
         self,
-        learnt: Learnt,
+        frames: TrainingSet,
         batch: int,
         spec: PipelineSpec,
         clock: Callable[[], float],
@@ -62,10 +70,10 @@ class Loader:
         device: torch.device | None = None,
         on_device: bool = False,
     ) -> None:
-        self._learnt = learnt
-        self._batches = -(-len(learnt) // batch)
-        if len(learnt) // max(1, self._batches) < world:
-            raise ValueError(f"{len(learnt)} frames in batches of {batch} cannot be shared by {world} trainers")
+        self._frames = frames
+        self._batches = -(-len(frames) // batch)
+        if len(frames) // max(1, self._batches) < world:
+            raise ValueError(f"{len(frames)} frames in batches of {batch} cannot be shared by {world} trainers")
         self._clock = clock
         self._seed = seed
         self._workers = workers
@@ -83,21 +91,21 @@ class Loader:
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, less the first `skip`."""
         random = np.random.Generator(np.random.Philox(key=np.array([self._seed, _DEALS | number], dtype=np.uint64)))
-        order = random.permutation(len(self._learnt))
-        shares = [rows[self._rank :: self._world] for rows in np.array_split(order, self._batches)[skip:]]
+        batches = np.array_split(random.permutation(len(self._frames)), self._batches)[skip:]
+        shares = [rows[self._rank :: self._world] for rows in batches]
         with closing(self._ahead(number, shares)) as ahead:
-            for made in ahead:
+            for rows, made in zip(shares, ahead, strict=True):
                 began = self._clock()
                 host = made()
                 self.stalled_s += self._clock() - began
-                yield self._on_device(*host)
+                yield self._batch(number, rows, *host)
 
-    def _ahead(self, number: int, shares: list[NDArray[np.int64]]) -> Generator[Callable[[], "_Host"], None, None]:
+    def _ahead(self, number: int, shares: Sequence[_Rows]) -> Generator[Callable[[], _Made], None, None]:
         """For each share a call that gives its frames; what is begun and not fetched when the loop breaks off is dropped."""
         if not self._workers:
-            yield from ((lambda rows=rows: self._make(number, rows)) for rows in shares)
+            yield from (partial(self._make, number, rows) for rows in shares)
             return
-        pool, waiting, left = ThreadPoolExecutor(self._workers, "loader"), deque[Future[_Host]](), iter(shares)
+        pool, waiting, left = ThreadPoolExecutor(self._workers, "loader"), deque[Future[_Made]](), iter(shares)
         try:
             waiting.extend(pool.submit(self._make, number, rows) for rows in islice(left, self._workers + RESERVE))
             while waiting:
@@ -107,31 +115,30 @@ class Loader:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _make(self, number: int, rows: NDArray[np.int64]) -> "_Host":
+    def _make(self, number: int, rows: _Rows) -> _Made:
         """The frames of these rows on the host, augmented unless the device does that."""
-        learnt = self._learnt
-        frames = torch.empty((len(rows), *learnt.image.shape[1:]), dtype=torch.uint8, pin_memory=self._pinned)
-        into, boxes = frames.numpy(), []
-        for place, row in enumerate(rows):
-            sample = Sample(learnt.image[row], *(_NOTHING if isinstance(learnt.truth, np.ndarray) else learnt.truth[row]))
+        image = torch.empty((len(rows), *self._frames.image.shape[1:]), dtype=torch.uint8, pin_memory=self._pinned)
+        into, boxes = image.numpy(), []
+        for place, row in enumerate(rows.tolist()):
+            sample = self._frames.sample(row)
             if self._augmented:
-                sample = self._augmented(sample, index(number, int(row)))
+                sample = self._augmented(sample, index(number, row))
             into[place] = sample.image
             boxes.append((sample.boxes, sample.classes))
-        return frames, boxes, rows, number
+        return image, boxes
 
-    def _on_device(self, frames: torch.Tensor, boxes: list[Boxes], rows: NDArray[np.int64], number: int) -> Batch:
-        image = frames.to(self._device, non_blocking=True)
-        classes = self._learnt.truth[rows] if isinstance(self._learnt.truth, np.ndarray) else None
+    def _batch(self, number: int, rows: _Rows, image_NHWC: torch.Tensor, boxes: list[Boxes]) -> Batch:
+        """On the device, augmented there where that was chosen."""
+        image_NHWC = image_NHWC.to(self._device, non_blocking=True)
         if self._twin:
-            image, boxes = self._twin(image, boxes, [index(number, int(row)) for row in rows])
-        if classes is not None:
-            truth: torch.Tensor | list[torch.Tensor] = torch.from_numpy(classes).to(self._device)
+            image_NHWC, boxes = self._twin(image_NHWC, boxes, [index(number, row) for row in rows.tolist()])
+        known = self._frames.truth
+        truth: torch.Tensor | list[torch.Tensor]
+        if isinstance(known, np.ndarray):
+            truth = self._there(known[rows])
         else:
-            truth = [
-                torch.from_numpy(np.column_stack([corners, kinds]).astype(np.float32)).to(self._device) for corners, kinds in boxes
-            ]
-        return Batch(image, truth, torch.from_numpy(self._learnt.weight[rows]).to(self._device))
+            truth = [self._there(np.column_stack([corners, classes]).astype(np.float32)) for corners, classes in boxes]
+        return Batch(image_NHWC, truth, self._there(self._frames.weight[rows]))
 
-
-_Host = tuple[torch.Tensor, list[Boxes], NDArray[np.int64], int]
+    def _there(self, values: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(values).to(self._device)

@@ -9,26 +9,26 @@ import torch
 
 from retrain.augment.spec import PipelineSpec, filled, standard
 from retrain.training.course import Batch, Batches
-from retrain.training.loader import RESERVE, Learnt, Loader
+from retrain.training.loader import RESERVE, Loader, TrainingSet
 
 SPEC = filled(standard(3), ())
 COUNT = 23
 
 
-def learnt(count: int = COUNT, boxes: bool = False) -> Learnt:
+def training_set(count: int = COUNT, boxes: bool = False) -> TrainingSet:
     """Frames that tell their number in every pixel."""
     image = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 20, 24, 3))
     corners = np.array([[2, 3, 20, 18]], dtype=np.float32), np.array([1])
     truth = (
         [corners if number % 2 else (corners[0][:0], corners[1][:0]) for number in range(count)] if boxes else np.arange(count) % 5
     )
-    return Learnt(image, truth, np.linspace(0.5, 1.5, count).astype(np.float32))
+    return TrainingSet(image, truth, np.linspace(0.5, 1.5, count).astype(np.float32))
 
 
 def loader(
     clock: Callable[[], float] = lambda: 0.0, spec: PipelineSpec = SPEC, boxes: bool = False, batch: int = 5, **more: int
 ) -> Loader:
-    return Loader(learnt(boxes=boxes), batch, spec, clock, seed=1, **more)  # type: ignore[arg-type]
+    return Loader(training_set(boxes=boxes), batch, spec, clock, seed=1, **more)  # type: ignore[arg-type]
 
 
 def same(one: list[Batch], other: list[Batch]) -> bool:
@@ -63,7 +63,7 @@ def test_each_frame_comes_once_an_epoch_in_another_order_with_its_truth_and_weig
         order = torch.cat([batch.image[:, 0, 0, 0] for batch in found]).long()
         assert sorted(order.tolist()) == list(range(COUNT))
         assert torch.cat([batch.truth for batch in found]).tolist() == (order % 5).tolist()  # type: ignore[misc]
-        assert torch.cat([batch.weight for batch in found]).numpy() == pytest.approx(learnt().weight[order])
+        assert torch.cat([batch.weight for batch in found]).numpy() == pytest.approx(training_set().weight[order])
         assert {len(batch.image) for batch in found} == {4, 5}
         assert len(found) == len(loader()) == 5
         orders.append(tuple(order.tolist()))
@@ -82,7 +82,7 @@ def test_trainers_share_every_batch() -> None:
 @pytest.mark.parametrize(("count", "batch", "world"), [(1, 8, 2), (23, 1, 2), (3, 2, 2)])
 def test_a_trainer_without_a_frame_is_refused(count: int, batch: int, world: int) -> None:
     with pytest.raises(ValueError, match="cannot be shared by 2 trainers"):
-        Loader(learnt(count), batch, SPEC, lambda: 0.0, world=world)
+        Loader(training_set(count), batch, SPEC, lambda: 0.0, world=world)
 
 
 def test_boxes_follow_and_lie_in_the_frame() -> None:
@@ -122,7 +122,7 @@ def test_only_a_few_batches_are_made_ahead_and_none_after_the_loop_breaks_off() 
             made.append(1)
             return np.asarray(super().__getitem__(row))  # type: ignore[index]
 
-    frames = Learnt(
+    frames = TrainingSet(
         np.zeros((100, 16, 16, 3), dtype=np.uint8).view(Watched), np.zeros(100, dtype=np.int64), np.ones(100, dtype=np.float32)
     )
     before = threading.active_count()
@@ -134,7 +134,7 @@ def test_only_a_few_batches_are_made_ahead_and_none_after_the_loop_breaks_off() 
 
 
 def test_a_frame_that_fails_fails_the_loop() -> None:
-    torn = Learnt(
+    torn = TrainingSet(
         np.zeros((4, 16, 16, 3), dtype=np.uint8),
         [(np.array([[0, 0, 8, 8]], dtype=np.float32), np.zeros(0, dtype=np.int64))] * 4,
         np.ones(4, dtype=np.float32),
