@@ -7,6 +7,7 @@ A frame's folder follows from its id (a UUIDv7 holds the time), so that any serv
 """
 
 import time
+from collections.abc import Iterator
 
 import msgspec
 
@@ -61,6 +62,16 @@ class FrameStore:
         if not path.startswith("frames/") or ".." in path.split("/"):
             raise FileNotFoundError(f"{self.url}/{path} is no frame of this store")
         return self._folder.read(path)
+
+    def frames(self, model: str) -> Iterator[tuple[str, int]]:
+        """The path and the bytes of each stored frame of a model, in order of time. One listing an hour."""
+        root = f"frames/{checked_name('model', model)}"
+        for day in self._folder.names(root):
+            for hour in self._folder.names(f"{root}/{day}"):
+                where = f"{root}/{day}/{hour}"
+                yield from (
+                    (f"{where}/{name}", size) for name, size in self._folder.sizes(where).items() if not name.endswith(".json")
+                )
 
     def prune(self, model: str, max_bytes: int, oldest: float) -> int:
         """Remove whole hours that ended before `oldest` (Unix seconds), then the oldest frames until at most `max_bytes` are kept.

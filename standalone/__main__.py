@@ -15,7 +15,7 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
-from standalone import backtest, import_model, orders
+from standalone import backtest, import_model, labels, orders
 
 DEMO_NEEDS: Final = (
     "elpv_dataset",
@@ -35,6 +35,7 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight import-model model.onnx …  your model as version 1
     keepsight up                         the services, until Ctrl-C
     keepsight key new belts …            a key for cameras that send over the network
+    keepsight labels next|import|export  the frames to label next, and labels in and out of files
     keepsight status                     who serves, what is under way, which incidents are open
     keepsight report INCIDENT            the data behind an incident, laid out on a page
     keepsight backtest --events …        what the monitor would have said of recorded events
@@ -45,7 +46,7 @@ def _key(arguments: Sequence[str]) -> int:
     return subprocess.run([sys.executable, "-m", "serving.transport.key_command", *arguments], check=False).returncode
 
 
-HANDED_OVER: Final = {"import-model": import_model.run, "backtest": backtest.run, "key": _key}
+HANDED_OVER: Final = {"import-model": import_model.run, "backtest": backtest.run, "labels": labels.run, "key": _key}
 """Commands that another service's process parses and runs."""
 
 
@@ -151,6 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser(
         "backtest", add_help=False, help="replay recorded events at several budgets of pages; see keepsight backtest --help"
+    )
+    commands.add_parser(
+        "labels", add_help=False, help="the frames to label next, labels in and out of files; see keepsight labels --help"
     )
     commands.add_parser(
         "key", add_help=False, help="make, list or revoke a key for cameras, labels or metrics; see keepsight key --help"

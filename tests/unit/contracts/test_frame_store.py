@@ -169,3 +169,10 @@ def test_other_models_are_left_alone(store: FrameStore) -> None:
 
 def test_nothing_to_prune(store: FrameStore) -> None:
     assert store.prune("solar", 0, START) == 0
+
+
+def test_stored_frames_are_listed_in_order_of_time(store: FrameStore) -> None:
+    late, early = put(store, START + 3 * HOUR_S, content=b"late"), put(store, START)
+    put(store, START, model="other")
+    assert list(store.frames("solar")) == [(early.path, len(CONTENT)), (late.path, 4)]
+    assert list(store.frames("unknown")) == []
