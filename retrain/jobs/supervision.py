@@ -156,9 +156,11 @@ class Training:
         if job.owner != self._plan.owner:
             if not self._left_alone(job):
                 return None
-            job = self._jobs.save(msgspec.structs.replace(job, owner=self._plan.owner, fence=job.fence + 1))
+            here = (self.folder(job) / REQUEST).exists()
+            read = job.steps_read if here else 0  # on another host they are other steps, from the first
+            job = self._jobs.save(msgspec.structs.replace(job, owner=self._plan.owner, fence=job.fence + 1, steps_read=read))
         if self._run is None:
-            if now < job.not_before:
+            if 0 < job.not_before - now <= self._plan.retry_delay_s:  # more than that is a clock that was set back
                 return None
             self._write_request(job)
             self._run = self._launcher.open(str(self.folder(job)), self._name(job), job.attempt)

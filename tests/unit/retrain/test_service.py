@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.errors import LogAwayError, StoreError
+from contracts.errors import LogAwayError, StoreError, TakenOverError
 from contracts.events import (
     COMMANDS,
     DEAD,
@@ -41,6 +41,8 @@ from contracts.logs import Logger
 from contracts.ports import Outgoing
 from contracts.predictions import ClassTruth
 from retrain.__main__ import wired
+from retrain.labels.book import Labels
+from retrain.service import RetrainService
 from retrain.settings import RetrainSettings
 from retrain.state.database import Database
 from retrain.state.ledger import Ledger
@@ -94,20 +96,30 @@ class Site:
         publish_small_version(self.settings.repository, "small", "1")
         self.bus = open_bus(self.settings.log)
         self.bus.ensure_topics(TOPICS)
-        self.database = Database(SqliteState(self.settings.state / "retrain.sqlite3", "small"), "retrain/test")
+        self.database = self.open()
         self.registry = CollectorRegistry()
+        self.service = self.wire(self.database)
+
+    def open(self) -> Database:
+        """The state, once more."""
+        return Database(SqliteState(self.settings.state / "retrain.sqlite3", "small"), "retrain/test")
+
+    def wire(self, database: Database) -> RetrainService:
+        """A service of this site."""
         command = (sys.executable, "-c", REFUSES)
-        self.service = wired(
+        registry = CollectorRegistry() if hasattr(self, "service") else self.registry
+        service = wired(
             self.settings,
             self.bus,
-            self.database,
-            self.ticks,
-            self.registry,
+            database,
+            self.ticks,  # type: ignore[arg-type]
+            registry,
             command,
             Logger("test"),
-            lambda: self.now,  # type: ignore[arg-type]
+            lambda: self.now,
         )
-        self.service._poll_s = 0.0
+        service._poll_s = 0.0
+        return service
 
     def publish(self, *events: AnyEvent) -> None:
         self.bus.publish([encode(event, "test") for event in events])
@@ -371,3 +383,70 @@ def test_events_decided_while_the_log_was_away_are_published_when_it_is_back(sit
     site.service._again("no log")
     site.turn()
     assert [state for state, _ in site.states()] == ["queued", "held"]
+
+
+def test_of_two_services_one_decides_and_the_other_goes_on_when_it_leaves(site: Site) -> None:
+    site.turn()
+    database = site.open()
+    other = site.wire(database)
+    site.publish(site.request())
+    other.step()
+    assert (site.service.active, other.active, other.ready()) == (True, False, None)
+    assert site.jobs() == []
+    site.turn()
+    other.step()
+    site.service.close()
+    site.publish(site.request())
+    other.step()
+    assert other.active
+    assert [state for state, _ in site.states()] == ["queued", "held"]
+    assert [row.kind for row in Ledger(database).rows()].count("request_joined") == 1
+    other.close()
+    database.close()
+
+
+def test_one_that_was_taken_over_unknowingly_decides_and_publishes_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.turn()
+
+    def away(*_: object) -> None:
+        raise LogAwayError("no log")
+
+    site.publish(site.request())
+    with monkeypatch.context() as broken:
+        broken.setattr(site.bus, "publish", away)
+        with pytest.raises(LogAwayError):
+            site.turn()
+    heir = site.open()
+    heir.take()
+    with pytest.raises(TakenOverError):
+        site.service._publish()
+    assert site.jobs() == []
+    site.label(20)
+    with pytest.raises(TakenOverError):
+        site.turn()
+    site.service._stand_by("taken over")
+    assert not site.service.active
+    assert Labels(heir).count() == 0
+    site.turn()  # the other left the group: the places, and with them the state, are ours again
+    assert site.service.active
+    assert [state for state, _ in site.states()][:3] == ["queued", "held", "running"]
+    with pytest.raises(TakenOverError), heir.transaction():
+        pass
+    heir.close()
+    site.until_idle()
+
+
+def test_the_calendar_is_not_forgotten_by_a_turn_that_fails(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.turn()
+    site.ticks.calendar = True
+
+    def away(*_: object) -> None:
+        raise StoreError("no disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(site.database, "save_offsets", away)
+        with pytest.raises(StoreError):
+            site.turn()
+    site.service._again("no disk")
+    site.turn()
+    assert [detail for state, detail in site.states() if state == "queued"] == ["the calendar"]

@@ -12,8 +12,8 @@ from retrain.job import Job
 from retrain.jobs import telling
 from retrain.request import Step
 from retrain.state.database import Database
-from retrain.state.sqlite import SqliteState
 from retrain.state.journal import Journal
+from retrain.state.sqlite import SqliteState
 
 JOB = Job(
     job_id="j", request_key="k", trigger="calendar", version="1", reason="", since=0.0, created_at=0.0, state="held", hold="budget",

@@ -1,0 +1,194 @@
+"""The supervision of jobs: whose training process runs, by our own clock and not by one that is set; and what a tick costs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+
+from contracts.logs import Logger
+from contracts.repository import ModelRepository
+from retrain.job import Job
+from retrain.jobs.supervision import Training, TrainingPlan
+from retrain.jobs.table import Jobs
+from retrain.labels.book import Labels
+from retrain.launch.launcher import Death, Progress
+from retrain.metrics import Instruments
+from retrain.request import CandidateOutcome
+from retrain.state.database import Database
+from retrain.state.journal import Journal
+from retrain.state.sqlite import SqliteState
+from retrain.trigger.policy import Limits
+from tests.small_model import publish_small_version
+
+LEASE_S = 15.0
+HOUR_S = 3600.0
+START = 1_760_000_000.0
+RUNNING = Job(
+    job_id="j",
+    request_key="k",
+    trigger="operator",
+    version="1",
+    reason="",
+    since=0.0,
+    created_at=START,
+    state="running",
+    started_at=START,
+    owner="another",
+    fence=3,
+    steps_read=70,
+)
+
+
+class Process:
+    """A training process that runs until the test ends it."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self.read: list[int] = []
+        self.stopped: list[float] = []
+
+    def ended(self) -> bool:
+        return self.over
+
+    def progress(self, read: int) -> Progress:
+        self.read.append(read)
+        return Progress([], read)
+
+    def outcome(self) -> CandidateOutcome | None:
+        return None
+
+    def death(self) -> Death:
+        return Death("killed", "killed")
+
+    def last_words(self) -> str:
+        return ""
+
+    def stop(self, grace_s: float) -> None:
+        self.stopped.append(grace_s)
+
+
+class Desk:
+    """A supervision over a real state, with clocks of the test's. It is its own launcher."""
+
+    def __init__(self, folder: Path) -> None:
+        repository = ModelRepository(str(folder / "repository"))
+        publish_small_version(repository.url, "small", "1")
+        self.folder = folder
+        self.database = Database(SqliteState(folder / "state.sqlite3", "small"), "test")
+        self.jobs, self.labels = Jobs(self.database), Labels(self.database)
+        self.opened: list[tuple[str, int]] = []
+        self.process = Process()
+        self.monotonic_s = 100.0
+        plan = TrainingPlan(
+            model="small",
+            folder=folder / "jobs",
+            frame_store=str(folder / "frames"),
+            owner="us",
+            limits=Limits(0.0, 0.0, 0.0, 7, 10, 5),
+            seed=0,
+            threads=1,
+            min_train_per_class=1,
+            min_gate=1,
+            replay_share=0.25,
+            attempts=3,
+            retry_delay_s=10.0,
+            job_timeout_s=1e9,
+            lease_s=LEASE_S,
+            stop_grace_s=5.0,
+        )
+        journal, instruments = Journal(self.database, "small", Logger("test")), Instruments(CollectorRegistry())
+        self.training = Training(
+            plan, self.jobs, self.labels, journal, repository, self, instruments, Logger("test"), lambda: self.monotonic_s
+        )
+
+    def open(self, folder: str, name: str, attempt: int) -> Process:
+        self.opened.append((name, attempt))
+        return self.process
+
+    def save(self, job: Job) -> None:
+        with self.database.transaction():
+            self.jobs.save(job)
+
+    def look(self, now: float, after_s: float = 0.0, rollout: str | None = None) -> Job:
+        """A tick; the job after it."""
+        self.monotonic_s += after_s
+        with self.database.transaction():
+            self.training.advance(now, rollout)
+        (job,) = self.jobs.recent()
+        return job
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.database.close()
+
+
+def test_what_another_had_is_left_alone_for_a_while_whatever_the_wall_clock_says(desk: Desk) -> None:
+    desk.save(RUNNING)
+    desk.look(START)
+    for now in (START + HOUR_S, START - HOUR_S, START):
+        assert desk.look(now, after_s=LEASE_S / 4).owner == "another"
+    assert not desk.opened
+    taken = desk.look(START, after_s=LEASE_S / 4)
+    assert (taken.owner, taken.fence, len(desk.opened)) == ("us", 4, 1)
+    assert desk.look(START - HOUR_S) == taken
+    assert len(desk.opened) == 1
+
+
+def test_the_wait_begins_anew_with_another_owner(desk: Desk) -> None:
+    desk.save(RUNNING)
+    desk.look(START)
+    desk.save(msgspec.structs.replace(RUNNING, owner="a third"))
+    assert desk.look(START, after_s=LEASE_S - 1).owner == "a third"
+    assert desk.look(START, after_s=LEASE_S - 1).owner == "a third"
+    assert desk.look(START, after_s=1).owner == "us"
+
+
+def test_what_was_left_in_order_goes_on_at_once(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner=""))
+    assert desk.look(START).owner == "us"
+    desk.training.stop()
+    with desk.database.transaction():
+        desk.training.leave()
+    (left,) = desk.jobs.recent()
+    assert (left.owner, left.fence, desk.process.stopped) == ("", 4, [5.0])
+
+
+def test_steps_are_read_on_where_they_lie_and_from_the_first_elsewhere(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner=""))
+    desk.look(START)
+    desk.training.stop()
+    desk.save(msgspec.structs.replace(RUNNING, owner=""))
+    desk.look(START)
+    assert desk.process.read == [0, 70]
+
+
+def test_a_clock_that_was_set_back_delays_no_second_attempt(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.process.over = True
+    failed = desk.look(START)
+    assert (failed.attempt, failed.not_before) == (2, START + 10.0)
+    desk.process.over = False
+    desk.look(START + 9.0)
+    assert len(desk.opened) == 1
+    desk.look(START - HOUR_S)
+    assert [attempt for _, attempt in desk.opened] == [1, 2]
+
+
+def test_labels_are_counted_only_where_nothing_else_holds(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, state="queued", owner="", started_at=None))
+    counted: list[float] = []
+
+    def count(since: float, excluded: tuple[str, ...]) -> int:
+        counted.append(since)
+        return 3
+
+    monkeypatch.setattr(desk.labels, "count_new", count)
+    assert desk.look(START, rollout="2").hold == "rollout_active"
+    assert not counted
+    held = desk.look(START)
+    assert (held.hold, held.labels_seen, counted) == ("labels", 3, [0.0])
