@@ -2,14 +2,20 @@
 
 import threading
 from collections.abc import Callable
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from contracts.files import Folder
 from retrain.augment.spec import PipelineSpec, filled, standard
-from retrain.training.course import Batch, Batches
+from retrain.models.recipe import SMALL_CONV, find
+from retrain.training.course import Batch, Batches, Course
 from retrain.training.loader import RESERVE, Loader, TrainingSet
+from retrain.training.loop import train
+from tests.small_pictures import LABELS, SIDE, accuracy, pictures
 
 SPEC = filled(standard(3), ())
 COUNT = 23
@@ -141,3 +147,32 @@ def test_a_frame_that_fails_fails_the_loop() -> None:
     )
     with pytest.raises(IndexError):
         list(Loader(torn, 2, PipelineSpec(), lambda: 0.0, workers=1).epoch(0))
+
+
+class KilledError(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+def test_training_killed_in_the_middle_goes_on_with_other_workers_to_the_same_weights(tmp_path: Path) -> None:
+    image, digit = pictures()
+    digits = TrainingSet(image[:120], digit[:120], np.ones(120, dtype=np.float32))
+    spec = filled(standard(3), ())
+    course = Course(epochs=3, batch=24, rate=0.01, seed=1, checkpoint_s=3)
+
+    def run(folder: str, workers: int, dies_at: int | None = None) -> bytes:
+        looks = count()
+
+        def clock() -> float:
+            now = next(looks)
+            if now == dies_at:
+                raise KilledError
+            return float(now)
+
+        made = find(SMALL_CONV).build("classification", LABELS, SIDE)
+        batches = Loader(digits, course.batch, spec, lambda: 0.0, seed=1, workers=workers)
+        return train(made, batches, accuracy(), course, Folder(str(tmp_path / folder)), lambda *_, **__: None, clock).weights
+
+    whole = run("whole", 0)
+    with pytest.raises(KilledError):
+        run("killed", 1, dies_at=15)
+    assert run("killed", 4) == whole
