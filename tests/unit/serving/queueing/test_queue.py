@@ -89,8 +89,8 @@ def test_frames_that_run_one_by_one_are_taken_a_moment_at_a_time() -> None:
         return found
 
     _put(queue, 20)
-    assert sizes(0.012) == [1, 2, 2, 2, 2]
-    assert sizes(0.060) == [2, 1, 1, 1, 1], "no worker keeps frames that another could begin"
+    assert sizes(0.008) == [1, 2, 2, 2, 2]
+    assert sizes(0.040) == [2, 1, 1, 1, 1], "no worker keeps frames that another could begin"
     one_by_one[0] = False
     work = queue.take()
     assert work
