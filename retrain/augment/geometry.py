@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from retrain.augment.changes import Change, Cover, Warp
 
 Floats = NDArray[np.float64]
+_NEAREST: Final = 1e-3
+"""Of an outline's depth: what is nearer to the viewer's own plane would be sent to infinity."""
 LEAST_SIDE: Final = 2.0
 """Pixels: a box that is narrower or flatter teaches nothing and is dropped."""
 
@@ -22,8 +24,8 @@ def followed(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Boxes [B, 4] (x1, y1, x2, y2) after the changes of a frame of this size, [b, 4], and which of them are left, [b].
 
-    Dropped are those of which less than `min_visibility` can be seen still: the shares of their area that each warp left within the frame and each cover
-    left open, multiplied. What lay outside the frame before counts as never seen.
+    Dropped are those of which less than `min_visibility` can be seen still: the shares of their area, as it was before, that each warp left within the
+    frame and each cover left open, multiplied. What lay outside the frame before counts as never seen.
     """
     found, left = [], []
     for number, box in enumerate(boxes):
@@ -49,15 +51,7 @@ def cut(polygon: Floats, left: float, top: float, right: float, bottom: float) -
     if low[0] >= left and low[1] >= top and high[0] <= right and high[1] <= bottom:
         return polygon
     for axis, sign, limit in ((0, 1.0, left), (0, -1.0, -right), (1, 1.0, top), (1, -1.0, -bottom)):
-        inside = sign * polygon[:, axis] - limit
-        following, after = np.roll(polygon, -1, axis=0), np.roll(inside, -1)
-        points = []
-        for here, there, a, b in zip(polygon, following, inside, after, strict=True):
-            if a >= 0:
-                points.append(here)
-            if (a >= 0) != (b >= 0):
-                points.append(here + (there - here) * (a / (a - b)))
-        polygon = np.array(points).reshape(-1, 2)
+        polygon = _inside(polygon, sign * polygon[:, axis] - limit)
     return polygon
 
 
@@ -72,6 +66,23 @@ def _corners(box: NDArray[np.float32]) -> Floats:
     return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
 
 
+def _inside(polygon: Floats, distance: Floats) -> Floats:
+    """The part of a convex polygon where a linear function, known at its corners [n], is not negative."""
+    points = []
+    for here, there, a, b in zip(polygon, np.roll(polygon, -1, axis=0), distance, np.roll(distance, -1), strict=True):
+        if a >= 0:
+            points.append(here)
+        if (a >= 0) != (b >= 0):
+            points.append(here + (there - here) * (a / (a - b)))
+    return np.array(points).reshape(-1, 2)
+
+
+def _in_front(matrix: Floats, polygon: Floats) -> Floats:
+    """The part of a polygon that a homography does not send behind the viewer."""
+    w = polygon @ matrix[2, :2] + matrix[2, 2]
+    return polygon if w.min() > 0 else _inside(polygon, w - _NEAREST * np.abs(w).max())
+
+
 def _followed(changes: Sequence[Change], outline: Floats, width: int, height: int) -> tuple[Floats, float]:
     outline, seen = cut(outline, 0, 0, width, height), 1.0
     for change in changes:
@@ -79,9 +90,8 @@ def _followed(changes: Sequence[Change], outline: Floats, width: int, height: in
         if not whole:
             return outline[:0], 0.0
         if isinstance(change, Warp):
-            moved = projected(change.matrix, outline)
-            outline = cut(moved, 0, 0, width, height)
-            seen *= area(outline) / area(moved)
+            outline = cut(projected(change.matrix, _in_front(change.matrix, outline)), 0, 0, width, height)
+            seen *= area(projected(np.linalg.inv(change.matrix), outline)) / whole
         elif isinstance(change, Cover):
             seen *= 1 - area(cut(outline, change.left, change.top, change.right, change.bottom)) / whole
     return outline, seen

@@ -3,10 +3,13 @@
 uint8 [N, height, width, 3] without a header. The file's name is the key of everything that decides its bytes, and it gets that name only when it is whole.
 """
 
+import fcntl
 import hashlib
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,11 +41,11 @@ def prepared(
     shape = (len(digests), spec.height, spec.width, 3)
     path = folder / f"prepared-{_key(digests, spec)}.u8"
     try:
-        if not path.exists() or path.stat().st_size != np.prod(shape):
+        if not _whole(path, shape):
             _make(path, content, shape, spec, threads, report)
         return np.memmap(path, np.uint8, "r", shape=shape)
     except OSError as error:
-        raise StoreError(f"{path}: prepared frames ({np.prod(shape) / 1e6:.0f} MB) cannot be kept there: {error}") from error
+        raise StoreError(f"{path}: prepared frames ({math.prod(shape) / 1e6:.0f} MB) cannot be kept there: {error}") from error
 
 
 def _make(
@@ -55,18 +58,30 @@ def _make(
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
-    try:
-        with unfinished.open("wb") as file, ThreadPoolExecutor(max(1, threads)) as pool:
-            for start in range(0, shape[0], _CHUNK):
-                numbers = range(start, min(start + _CHUNK, shape[0]))
-                for frame in pool.map(lambda number: see(content(number), spec), numbers):
-                    file.write(frame.tobytes())
-                report(numbers.stop / shape[0])
+    with unfinished.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # of the processes that train together one makes it, the others wait here
+        if _whole(path, shape):
+            return
+        file.truncate(0)
+        try:
+            with ThreadPoolExecutor(max(1, threads)) as pool:
+                for start in range(0, shape[0], _CHUNK):
+                    numbers = range(start, min(start + _CHUNK, shape[0]))
+                    for frame in pool.map(lambda number: see(content(number), spec), numbers):
+                        file.write(frame.tobytes())
+                    report(numbers.stop / shape[0])
             file.flush()
             os.fsync(file.fileno())
+        except BaseException:
+            with suppress(OSError):
+                file.flush()
+            os.ftruncate(file.fileno(), 0)  # not removed: another process may be waiting for it
+            raise
         unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+
+def _whole(path: Path, shape: tuple[int, ...]) -> bool:
+    return path.exists() and path.stat().st_size == math.prod(shape)
 
 
 def _key(digests: Sequence[str], spec: InputSpec) -> str:

@@ -1,5 +1,7 @@
 """Boxes after warps and covers: nothing that stays in the frame leaves its box, and what is hidden is dropped."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -93,6 +95,34 @@ def test_no_boxes() -> None:
     moved, kept = followed([SHIFT], boxes().reshape(0, 4), WIDTH, HEIGHT, 0.3)
     assert moved.shape == (0, 4)
     assert kept.shape == (0,)
+
+
+def test_what_a_perspective_sends_behind_the_viewer_is_cut_off() -> None:
+    """x / (1 - x / 40): the plane x = 40 goes to infinity, and what lies beyond would come back from the left."""
+    away = Warp(np.array([[1.0, 0, 0], [0, 1, 0], [-1 / 40, 0, 1]]))
+    moved, kept = followed([away], boxes((20, 10, 60, 20), (45, 10, 75, 20)), WIDTH, HEIGHT, 0.0)
+    assert kept.tolist() == [0]
+    assert moved[0] == pytest.approx(np.array([40, 20, 80, 60]), abs=1e-3)
+    for least, left in ((0.16, [0]), (0.17, [])):  # a sixth of it, from 20 to 26.7, comes out within the frame
+        assert followed([away], boxes((20, 10, 60, 20)), WIDTH, HEIGHT, least)[1].tolist() == left
+
+
+def test_no_perspective_has_its_horizon_in_the_frame() -> None:
+    class Corners:
+        """Instead of a generator: each corner at one of its ends."""
+
+        def __init__(self, ends: tuple[int, ...]) -> None:
+            self._ends = ends
+
+        def random(self, shape: tuple[int, int]) -> np.ndarray:
+            return np.array(self._ends, dtype=float).reshape(shape)
+
+    perspective = OPERATIONS["perspective"]
+    frame = np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]])
+    for ends in product((0, 1), repeat=8):
+        warp = perspective.draw(perspective.widest.high, Frame(1, 1), Corners(ends))  # type: ignore[arg-type]
+        assert isinstance(warp, Warp)
+        assert (frame @ warp.matrix[2] > 0.05).all(), ends
 
 
 def test_a_triangle_is_cut() -> None:

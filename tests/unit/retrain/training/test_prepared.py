@@ -1,6 +1,7 @@
 """Frames decoded once: the production path's pixels, in a file that is whole or not there."""
 
-import errno
+import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,6 @@ from contracts.errors import FrameError, StoreError
 from contracts.files import sha256
 from contracts.frames import see
 from contracts.manifest import InputSpec
-from retrain.training import prepared as module
 from retrain.training.prepared import prepared
 
 SPEC = InputSpec("image", 32, 48, decode="reduced")
@@ -49,10 +49,10 @@ def test_they_are_decoded_once_and_other_frames_or_inputs_are_others(tmp_path: P
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_a_frame_that_does_not_decode_leaves_nothing_behind(tmp_path: Path, frames: list[bytes]) -> None:
+def test_a_frame_that_does_not_decode_leaves_no_bytes_behind(tmp_path: Path, frames: list[bytes]) -> None:
     with pytest.raises(FrameError):
         make(tmp_path, [*frames, b"no picture"])
-    assert list(tmp_path.iterdir()) == []
+    assert [(path.suffix, path.stat().st_size) for path in tmp_path.iterdir()] == [(".part", 0)]
 
 
 def test_a_file_that_was_cut_is_made_again(tmp_path: Path, frames: list[bytes]) -> None:
@@ -62,16 +62,43 @@ def test_a_file_that_was_cut_is_made_again(tmp_path: Path, frames: list[bytes]) 
     assert (make(tmp_path, frames) == found).all()
 
 
-def test_a_full_disk_is_said_with_the_path_and_leaves_nothing(
-    tmp_path: Path, frames: list[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_a_disk_that_is_full_is_said_with_the_path_and_given_back_what_was_taken(tmp_path: Path, frames: list[bytes]) -> None:
+    """A limit on the size of files stands for the disk: the system refuses to write on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(StoreError, match=r"prepared-\w+\.u8: prepared frames \(0 MB\) cannot be kept there: .*File too large"):
+            make(tmp_path, frames)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    (left,) = tmp_path.iterdir()
+    assert left.suffix == ".part"
+    assert left.stat().st_size < 10_000
+    assert len(make(tmp_path, frames)) == len(frames)
 
-    monkeypatch.setattr(module.os, "fsync", full)
-    with pytest.raises(StoreError, match=r"prepared-\w+\.u8: prepared frames \(0 MB\) cannot be kept there: .*No space left"):
-        make(tmp_path, frames)
-    assert list(tmp_path.iterdir()) == []
+
+def test_several_processes_make_it_once(tmp_path: Path, frames: list[bytes]) -> None:
+    """Threads stand for processes: each opens the file for itself, and the lock is on what is opened."""
+    read: list[int] = []
+
+    def content(number: int) -> bytes:
+        read.append(number)
+        return frames[number]
+
+    def one(_: int) -> np.ndarray:
+        return prepared(tmp_path, [sha256(one) for one in frames], content, SPEC)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(one, range(4)))
+    assert sorted(read) == list(range(len(frames)))
+    assert all((each == found[0]).all() for each in found)
+
+
+def test_what_a_killed_process_left_is_made_anew(tmp_path: Path, frames: list[bytes]) -> None:
+    found = np.array(make(tmp_path, frames))
+    (path,) = tmp_path.iterdir()
+    path.rename(path.with_suffix(".part")).write_bytes(b"x" * 1000)
+    assert (make(tmp_path, frames) == found).all()
 
 
 def test_progress_is_reported(tmp_path: Path, frames: list[bytes]) -> None:
