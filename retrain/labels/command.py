@@ -7,19 +7,18 @@ import argparse
 import getpass
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
-from contracts.errors import KeepsightError, RecordTooLargeError, SettingsError
-from contracts.events import FRAMES, INCIDENTS, LABELS, FrameLabelled, encode
+from contracts.errors import KeepsightError, SettingsError
+from contracts.events import FRAMES, INCIDENTS, LABELS, FrameLabelled
 from contracts.files import Folder
 from contracts.frame_store import FrameStore
 from contracts.labelling import MAX_NAME
 from contracts.log import open_bus
 from contracts.manifest import Manifest
-from contracts.ports import Bus
 from contracts.repository import ModelRepository
 from contracts.settings import ServiceSettings, exit_with, load
 from retrain.labels import exporting, handing_out, past, reading
@@ -27,13 +26,11 @@ from retrain.labels.bar import Bar
 from retrain.labels.formats.labelled import LeftOut
 from retrain.labels.importing import joined
 from retrain.labels.matching import Pictures, by_content, frame_id_in
+from retrain.labels.publishing import published
 from retrain.labels.telling import Tally, export_lines
 
 FORMATS: Final = ("csv", "coco", "yolo", "label-studio")
 MOST_NEXT: Final = 200
-_BATCH: Final = 500
-"""Events published at once."""
-_SOURCE: Final = "keepsight/labels"
 
 
 class HouseSettings(ServiceSettings):
@@ -72,26 +69,25 @@ def import_(parsed: argparse.Namespace, house: HouseSettings, bar: Bar) -> int:
     tally, tick = Tally(), bar.named("labels")
     for one in contents.left_out:
         tally.leave_out(one)
-    source = f"{form}:{parsed.file.name}"
-    results = joined(contents.labelled, frame_ids, store, house.model, known, by, source, time.time())
+    name = parsed.file.name.encode(errors="replace").decode()
+    results = joined(contents.labelled, frame_ids, store, house.model, known, by, f"{form}:{name}", time.time())
     bus = None if parsed.dry_run else open_bus(house.log, "keepsight-labels", house.log_security)
     try:
-        for batch in _batches(results):
-            events = [one for one in batch if not isinstance(one, LeftOut)]
-            refused = _publish(bus, events) if bus else {}
-            for result in batch:
-                if isinstance(result, LeftOut):
-                    tally.leave_out(result)
-                elif result.event_id in refused:
-                    tally.leave_out(LeftOut(result.frame_id, "", refused[result.event_id]))
-                else:
-                    tally.take(result)
+        for result in published(bus, results) if bus else results:
+            if isinstance(result, LeftOut):
+                tally.leave_out(result)
+            else:
+                tally.take(result)
             tick(tally.taken + tally.not_taken, len(contents.labelled))
+    except KeepsightError:
+        bar.end()
+        _say(tally.lines("put on the log before it stopped: import the file again"))
+        raise
     finally:
         bar.end()
         if bus:
             bus.close()
-    _say([f"{parsed.file} is {form}", *tally.lines("would be put on the log" if parsed.dry_run else "put on the log")])
+    _say([f"{name} is {form}", *tally.lines("would be put on the log" if parsed.dry_run else "put on the log")])
     return 1 if tally.not_taken else 0
 
 
@@ -163,28 +159,6 @@ def _pictures(events: Sequence[FrameLabelled], wanted: set[str], store: FrameSto
         except FileNotFoundError:
             gone.append(LeftOut(picture, event.frame_id, "its picture is gone by retention; its label is written"))
     return gone
-
-
-def _publish(bus: Bus, events: Sequence[FrameLabelled]) -> dict[str, str]:
-    """Put events on the log. Returns the ids of those that are too large for it, with the reason."""
-    try:
-        bus.publish([encode(event, _SOURCE) for event in events])
-    except RecordTooLargeError as error:
-        if len(events) == 1:
-            return {events[0].event_id: str(error)}
-        return {event_id: why for event in events for event_id, why in _publish(bus, [event]).items()}
-    return {}
-
-
-def _batches(results: Iterator[FrameLabelled | LeftOut]) -> Iterator[list[FrameLabelled | LeftOut]]:
-    batch: list[FrameLabelled | LeftOut] = []
-    for one in results:
-        batch.append(one)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _in_service(house: HouseSettings) -> list[Manifest]:

@@ -18,18 +18,19 @@ def records(bus: Bus, topics: Sequence[str], tick: Tick) -> Iterator[Record]:
     reader = bus.reader(None, topics)
     try:
         found = reader.poll(_POLL_S)
-        behind = reader.lag()
-        total = len(found) + sum(behind.values())
-        done = 0
-        while found or any(behind.values()):
+        behind = dict(reader.lag())
+        done, total = 0, len(found) + sum(behind.values())
+        while True:
             yield from found
             done += len(found)
             tick(min(done, total), total)
-            if done >= total:
+            if not any(left > 0 for left in behind.values()):
                 return
             found = reader.poll(_POLL_S)
+            for record in found:
+                behind[record.place] = behind.get(record.place, 0) - 1
             if not found:
-                behind = reader.lag()  # offsets that hold no record any more are none to wait for
+                behind = dict(reader.lag())  # offsets that hold no record any more are none to wait for
     except LogRefusedError as error:
         raise LogRefusedError(f"{error}. If nothing ran on this log yet, `keepsight up` makes it") from error
     finally:

@@ -47,7 +47,7 @@ class Pick(NamedTuple):
 def select(
     pool: Sequence[Candidate], count: int, drifted_since: float | None, cameras: frozenset[str], per_camera_day: int, seed: str
 ) -> list[Pick]:
-    """At most `count` frames, the unsure ones first.
+    """At most `count` frames, so mixed that every beginning of the list holds the shares.
 
     `drifted_since` (Unix seconds) and `cameras` (none: all) say which frames are drifted; None: none is, and their share is plain traffic. At most
     `per_camera_day` frames of a camera and day. Where the unsure ones do not suffice, plain traffic takes their place.
@@ -69,7 +69,7 @@ def select(
     taken |= {pick.frame.frame_id for pick in picks}
     rest = [one for one in plain if one.frame_id not in taken]
     picks += [Pick(one, "uniform") for one in caps.take(rest, count - len(unsure) - len(picks))]
-    return unsure + picks
+    return _mixed(unsure, [pick for pick in picks if pick.why == "drifted"], [pick for pick in picks if pick.why == "uniform"])
 
 
 def _unsure(pool: list[Candidate], count: int, caps: "_Caps", seed: str) -> list[Candidate]:
@@ -82,6 +82,12 @@ def _unsure(pool: list[Candidate], count: int, caps: "_Caps", seed: str) -> list
     width = max(len(one.embedding) for one in near) if near else 0
     points = np.array([one.embedding if len(one.embedding) == width else np.zeros(width) for one in near], dtype=np.float64)
     return caps.take([near[at] for at in spread(points)], count)
+
+
+def _mixed(*groups: Sequence[Pick]) -> list[Pick]:
+    """Each group evenly over the whole list, in its own order."""
+    places = [((at + 0.5) / len(group), number, at) for number, group in enumerate(groups) for at in range(len(group))]
+    return [groups[number][at] for _, number, at in sorted(places)]
 
 
 def spread(points: NDArray[np.float64]) -> list[int]:

@@ -45,16 +45,16 @@ class _File(msgspec.Struct):
 def parse(content: bytes) -> Contents:
     """The labels of a COCO file. Raises LabelFileError."""
     file = json_of(content, _File, "COCO JSON (an object with images, annotations and categories)")
-    names = {one.id: name_of(one.name, "class", f"category {one.id}") for one in file.categories}
+    names = {one.id: name_of(one.name, "class", f"category {one.id!r}") for one in file.categories}
     _refuse_repeats([one.id for one in file.categories], "category")
     _refuse_repeats([one.id for one in file.images], "image")
     drawn: dict[Id, list[_Annotation]] = {image.id: [] for image in file.images}
     for one in file.annotations:
-        where = f"annotation {one.id}"
+        where = f"annotation {one.id!r}"
         if one.image_id not in drawn:
-            raise LabelFileError(where, f"its image_id {one.image_id} is none of the file's images")
+            raise LabelFileError(where, f"its image_id {one.image_id!r} is none of the file's images")
         if one.category_id not in names:
-            raise LabelFileError(where, f"its category_id {one.category_id} is none of the file's categories")
+            raise LabelFileError(where, f"its category_id {one.category_id!r} is none of the file's categories")
         if one.iscrowd:
             raise LabelFileError(
                 where, "is a crowd (iscrowd 1): one box for many objects is no truth for a detector; draw them one by one"
@@ -65,7 +65,7 @@ def parse(content: bytes) -> Contents:
     detects = any(one.bbox is not None for one in file.annotations)
     labelled, left_out = [], []
     for image in file.images:
-        where = f"image {image.id}"
+        where = f"image {image.id!r}"
         if not image.file_name:
             raise LabelFileError(where, "has no file_name")
         truth = _boxes(drawn[image.id], names, where) if detects else _class(drawn[image.id], names, where)
@@ -100,7 +100,7 @@ def write(labelled: Sequence[Labelled], classes: Sequence[str]) -> bytes:
 def _boxes(drawn: list[_Annotation], names: dict[Id, str], where: str) -> BoxesTruth:
     boxes = []
     for one in drawn:
-        at = f"annotation {one.id}"
+        at = f"annotation {one.id!r}"
         if one.bbox is None or len(one.bbox) != 4:
             raise LabelFileError(at, "needs bbox as [x, y, width, height]: the file's other annotations are boxes")
         x, y, width, height = one.bbox
@@ -119,5 +119,5 @@ def _refuse_repeats(ids: list[Id], what: str) -> None:
     seen: set[Id] = set()
     for one in ids:
         if one in seen:
-            raise LabelFileError(f"{what} {one}", "stands in the file twice")
+            raise LabelFileError(f"{what} {one!r}", "stands in the file twice")
         seen.add(one)

@@ -5,7 +5,7 @@ Not taken, and refused: rotated rectangles or pictures, polygons, brushes and ot
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
@@ -49,7 +49,7 @@ class _Annotation(msgspec.Struct):
 
 class _Task(msgspec.Struct):
     data: dict[str, Any]
-    id: int | str = ""
+    id: int | Annotated[str, msgspec.Meta(max_length=256)] = ""
     annotations: list[_Annotation] | None = None
 
 
@@ -59,7 +59,7 @@ def parse(content: bytes) -> Contents:
     kinds = dict.fromkeys(result.type for task in tasks for one in task.annotations or () for result in one.result)
     if strange := [kind for kind in kinds if kind not in ("choices", "rectanglelabels")]:
         raise LabelFileError(
-            "", f"results of the type {', '.join(map(shown, strange))} are not taken: choices or rectanglelabels alone"
+            "", f"results of the type {', '.join(map(shown, strange[:8]))} are not taken: choices or rectanglelabels alone"
         )
     if len(kinds) > 1:
         raise LabelFileError("", "has choices and rectanglelabels: export the one that this model answers")
@@ -67,7 +67,7 @@ def parse(content: bytes) -> Contents:
     labelled: list[Labelled] = []
     left_out: list[LeftOut] = []
     for number, task in enumerate(tasks, 1):
-        where = f"task {task.id or number}"
+        where = f"task {(task.id or number)!r}"
         picture = _picture(task.data, where)
         given = [one for one in task.annotations or () if not one.was_cancelled]
         said = [found for one in given if (found := _labelled(one, picture, detects, where)) is not None]

@@ -13,8 +13,8 @@ from contracts.errors import KeepsightError
 from contracts.labelling import MAX_BOXES, MAX_NAME
 from contracts.predictions import Box, BoxesTruth, ClassTruth, Truth
 
-MAX_BYTES: Final = 256 << 20
-"""Of a label file: COCO's own largest has 470,000 boxes with their outlines in 450 MB, in boxes alone a sixth of it."""
+MAX_BYTES: Final = 64 << 20
+"""Of a label file: a million rows of a table. Parsers hold what they read in memory."""
 OVERHANG_PX: Final = 1.0
 """Tools round: a box may reach this far beyond the frame, and is cut there."""
 DIGITS: Final = 3

@@ -173,7 +173,7 @@ def test_boxes_go_out_and_come_in_again_in_every_format(house: House, form: str,
     )
     assert house.run("export", out, "--format", form) == 2
     assert house.run("import", out) == 0
-    assert f"{out} is {form}" in capsys.readouterr().out
+    assert f"{out.name} is {form}" in capsys.readouterr().out
     after = house.labels()[len(before) :]
     assert {event.event_id: event.truth for event in after} == {event.event_id: event.truth for event in before}
     assert BoxesTruth((Box("flower", 1, 2, 30.125, 40), Box("china", 0, 0, 96, 96))) in [event.truth for event in after]

@@ -13,14 +13,17 @@ from contracts.predictions import ClassTruth, Detections, classification
 from contracts.statistics import ImageStatistics
 from retrain.labels.pool import AXES, Pool
 from retrain.labels.selection import DAY_S
+from retrain.state.opening import open_state
 from retrain.state.sqlite import SqliteState
+from tests.postgres_server import PASSWORD, server
 
 STATISTICS = ImageStatistics(120.0, 40.0, 300.0, 2.0, 7.0, 0.2, 1.0, 1.0, 0.0, 0.0)
 
 
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    state = SqliteState(tmp_path / "state.sqlite3", "m")
+@pytest.fixture(params=["sqlite", "postgres"])
+def pool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pool]:
+    url = server().url(server().database()) if request.param == "postgres" else ""
+    state = open_state(url, PASSWORD, tmp_path / "state.sqlite3", "m")
     yield Pool(state.sql)
     state.close()
 

@@ -48,6 +48,13 @@ def test_the_shares_and_where_each_is_looked_for() -> None:
         assert why != "drifted" or (frame.captured_at >= 2 * DAY_S and frame.camera in ("c1", "c2"))
 
 
+def test_who_stops_early_has_labelled_each_share() -> None:
+    picks = select(pool(1000), 100, 2 * DAY_S, NOBODY, 50, "s")
+    for count in range(10, 100, 10):
+        for why, share in (("uncertain", 0.5), ("drifted", 0.3), ("uniform", 0.2)):
+            assert abs(whys(picks[:count])[why] - share * count) <= 1
+
+
 def test_without_a_drift_its_share_is_plain_traffic() -> None:
     assert whys(select(pool(1000), 100, None, NOBODY, 50, "s")) == {"uncertain": 50, "uniform": 50}
 
