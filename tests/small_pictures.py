@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from contracts.frames import Pixels
 from retrain.models.graph import SCORES
-from retrain.models.recipe import Network
+from retrain.models.network import Network
 from retrain.training.course import Batch
 from retrain.training.distributed import Place
 

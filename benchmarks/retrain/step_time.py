@@ -17,7 +17,8 @@ import torch
 from benchmarks.form import Figure
 from contracts.files import Folder
 from retrain.models.graph import SCORES
-from retrain.models.recipe import EFFICIENTNET, SMALL_CONV, Network, find
+from retrain.models.network import Network
+from retrain.models.recipe import EFFICIENTNET, SMALL_CONV, find
 from retrain.training.course import Batch, Course
 from retrain.training.loop import train
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from contracts.frames import Pixels
 from retrain.models import graph
-from retrain.models.recipe import Network
+from retrain.models.network import Network
 from retrain.models.session import Floats, Session
 
 OPSET: Final = 17

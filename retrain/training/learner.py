@@ -7,7 +7,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from retrain.models.recipe import Network
+from retrain.models.network import Network
 from retrain.training import distributed, rates
 from retrain.training.course import Batch, Course, Precision
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from contracts.errors import KeepsightError, StoreError
 from contracts.files import Folder, sha256
-from retrain.models.recipe import Network, pack
+from retrain.models.network import Network, pack
 from retrain.training import distributed
 from retrain.training.checkpoint import Checkpoints, Run, split
 from retrain.training.course import Batches, Course

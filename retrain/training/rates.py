@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from torch import nn
 
-from retrain.models.recipe import Network
+from retrain.models.network import Network
 
 PEAK: Final = "peak"
 """In a parameter group of the optimiser: its rate before the schedule's factor."""

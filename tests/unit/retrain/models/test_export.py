@@ -9,7 +9,8 @@ from onnx import numpy_helper
 from contracts.manifest import InputSpec
 from retrain.models import graph
 from retrain.models.export import BATCHES, by_torch, exported, onnx_logits, parity_frames
-from retrain.models.recipe import EFFICIENTNET, SMALL_CONV, Classifier, find
+from retrain.models.network import Classifier
+from retrain.models.recipe import EFFICIENTNET, SMALL_CONV, find
 from retrain.models.session import Session
 from tests.small_pictures import LABELS, SIDE, frames
 

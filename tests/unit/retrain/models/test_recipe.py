@@ -11,7 +11,8 @@ import torch
 from contracts.errors import VersionError
 from retrain.models import weights
 from retrain.models.graph import EMBEDDING, SCORES
-from retrain.models.recipe import EFFICIENTNET, SMALL_CONV, Classifier, Network, find, installed, pack
+from retrain.models.network import Classifier, Network, pack
+from retrain.models.recipe import EFFICIENTNET, SMALL_CONV, find, installed
 from tests.small_pictures import LABELS, SIDE, pictures
 
 AB = ("a", "b")
@@ -98,14 +99,14 @@ def test_what_there_is_not_is_said() -> None:
     assert installed() == (EFFICIENTNET, SMALL_CONV)
     with pytest.raises(VersionError, match="no recipe 'resnet' here: installed are efficientnet-lite0, small-conv"):
         find("resnet")
-    with pytest.raises(VersionError, match="'timm:resnet18' needs its weights"):
+    with pytest.raises(VersionError, match="'timm:resnet18' begins from a safetensors file"):
         find("timm:resnet18")
     with pytest.raises(VersionError, match="builds classifiers only, not a network for detection"):
         find(SMALL_CONV).build("detection", AB, SIDE)
 
 
 BUILDER = """
-from retrain.models.recipe import Built, Classifier
+from retrain.models.network import Built, Classifier
 from retrain.models.small_conv import SmallConv
 
 def build(built: Built) -> Classifier:
@@ -149,6 +150,15 @@ def test_a_builder_of_an_installed_package(package: Path) -> None:
     assert network.built.recipe == "keepsight_test_nets:build"
     assert torch.equal(network.state_dict()["head.weight"], torch.zeros(2, 256))
     assert find("keepsight_test_nets:build", package).load(pack(network)).built == network.built
+
+
+def test_the_key_follows_the_builder_s_source(package: Path) -> None:
+    recipe = find("keepsight_test_nets:build", package)
+    before = recipe.key()
+    assert find("keepsight_test_nets:build", package).key() == before
+    source = package.parent / "keepsight_test_nets" / "__init__.py"
+    source.write_text(source.read_text() + "\n# other\n")
+    assert recipe.key() != before
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from retrain.models.recipe import SMALL_CONV, Network, find
+from retrain.models.network import Network
+from retrain.models.recipe import SMALL_CONV, find
 from retrain.training.course import Batch, Course
 from retrain.training.learner import CLIP, Learner, precision
 from tests.small_pictures import LABELS, SIDE, pictures

@@ -1,6 +1,7 @@
 """The loop: it learns, keeps the best, says how it goes, and goes on bit for bit wherever it was killed."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from contracts.errors import StoreError
 from contracts.files import Folder
 from retrain.models.graph import SCORES
-from retrain.models.recipe import SMALL_CONV, Classifier, Network, find, pack
+from retrain.models.network import Classifier, Network, pack
+from retrain.models.recipe import SMALL_CONV, find
 from retrain.training.course import Course
 from retrain.training.curve import Point
 from retrain.training.loop import DivergedError, Trained, train
@@ -140,6 +143,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
+from contracts.errors import StoreError
 from contracts.files import Folder
 from retrain.training.loop import train
 from tests.small_pictures import Held, accuracy
@@ -256,6 +260,22 @@ def test_bfloat16_learns_and_float16_is_refused_on_a_cpu(tmp_path: Path) -> None
     assert {tensor.dtype for tensor in find(SMALL_CONV).load(run.weights).state_dict().values()} == {torch.float32, torch.int64}
     with pytest.raises(ValueError, match="precision is fp16 on cpu, where only fp32 and bf16"):
         trained(tmp_path, replace(COURSE, precision="fp16"))
+
+
+def test_a_full_disk_ends_the_run_by_name_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    course = replace(COURSE, checkpoint_s=0.0)
+    with pytest.raises(KilledError):
+        trained(tmp_path, course, (1, 2))
+    before = sorted(path.name for path in (tmp_path / "checkpoint").iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # a checkpoint has some 1.6 MB
+    try:
+        with pytest.raises(StoreError, match=r"checkpoint/.* cannot be written: OSError\(27"):
+            trained(tmp_path, course)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(path.name for path in (tmp_path / "checkpoint").iterdir()) == before
+    assert told(trained(tmp_path, course, (0, 0))) == told(whole(course))
 
 
 def test_no_batches_is_said(tmp_path: Path) -> None:
