@@ -4,7 +4,7 @@ After Hendrycks and Dietterich 2019 (ImageNet-C), reduced to what happens to a f
 the champion, not whether either bears them well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import cv2
@@ -68,14 +68,12 @@ CORRUPTIONS: Final[dict[str, Corruption]] = {
 }
 
 
-def corrupted(images: list[Pixels], seed: int) -> list[tuple[str, Pixels]]:
-    """Every image under every corruption, (name, image) image by image; the severity goes round from image to image. Same seed, same pixels.
+def corrupted(images: Iterable[Pixels], seed: int) -> Iterator[Pixels]:
+    """Every image under every corruption, image by image in the order of CORRUPTIONS, one at a time. Same seed, same pixels.
 
-    One severity an image: what decides how surely two models can be told apart is the number of images, not of their variants.
+    The severity goes round from image to image: what decides how surely two models can be told apart is the number of images, not of their variants.
     """
     random = np.random.default_rng(seed)
-    return [
-        (name, apply(image, SEVERITIES[number % len(SEVERITIES)], random))
-        for number, image in enumerate(images)
-        for name, apply in CORRUPTIONS.items()
-    ]
+    for number, image in enumerate(images):
+        for apply in CORRUPTIONS.values():
+            yield apply(image, SEVERITIES[number % len(SEVERITIES)], random)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,13 @@ from contracts.frames import Pixels, see
 from contracts.manifest import Manifest
 from contracts.repository import Version
 from contracts.statistics import NUMERIC
-from retrain.data.dataset import Datasets, conflicting, near_duplicates
+from retrain.data.conflicts import conflicting
+from retrain.data.counts import least_per_class
+from retrain.data.duplicates import leaks
+from retrain.data.material import Material
 from retrain.gates.artefact import artefact
 from retrain.gates.calibration import calibration
-from retrain.gates.corruptions import corrupted
+from retrain.gates.corruptions import CORRUPTIONS, corrupted
 from retrain.gates.cost import latency
 from retrain.gates.data import data
 from retrain.gates.evidence import Judged
@@ -36,7 +40,7 @@ from retrain.models import graph
 from retrain.models.export import BATCHES, onnx_logits, parity_frames
 from retrain.models.session import CHUNK, Session
 from retrain.request import CandidateRequest
-from retrain.trainer.rework import Material, Rework, champion_probabilities
+from retrain.trainer.rework import Rework, champion_probabilities
 
 Report = Callable[[str, float], None]
 
@@ -52,7 +56,7 @@ def judge(
     first: dict[str, Callable[[], GateResult]] = {
         "data": lambda: _data(request, material),
         "artefact": lambda: artefact(problems(rework.model, manifest)),
-        "export parity": lambda: _parity(request, parent, material, rework),
+        "export parity": lambda: _parity(parent, material, rework),
     }
     then: dict[str, Callable[[], GateResult]] = {
         "gain": lambda: gain(new, policy, request.gate_uses),
@@ -65,7 +69,7 @@ def judge(
         "slices": lambda: slices(new, old, labels, policy),
         "calibration": lambda: calibration(new, old, request.seed, policy),
         "stress": lambda: _stress(request, parent, material, rework, folder),
-        "latency": lambda: _latency(request, parent, material, rework),
+        "latency": lambda: _latency(parent, material, rework),
     }
     results: list[GateResult] = []
     for part in (first, then):
@@ -98,7 +102,7 @@ def problems(model: bytes, manifest: Manifest) -> list[str]:
 def _judged(parent: Version, material: Material, rework: Rework, new: bool) -> Judged:
     """The sealed frames of a domain as both models see them."""
     index, items, seen = material.sealed(new), material.dataset.items, material.seen
-    groups = tuple(items[i].group for i in index)
+    groups = tuple(items[i].recording for i in index)
     luma = seen.statistics[:, NUMERIC.index("luma_mean")]
     return Judged(
         material.truth[index],
@@ -112,38 +116,30 @@ def _judged(parent: Version, material: Material, rework: Rework, new: bool) -> J
 
 
 def _data(request: CandidateRequest, material: Material) -> GateResult:
-    learning, items = material.learning(), material.dataset.items
-    counts = {label: int((material.truth[learning] == k).sum()) for k, label in enumerate(material.dataset.labels)}
-    fresh = material.new
-    rows = np.flatnonzero(fresh)
-    close = near_duplicates(material.seen.rows(rows))
-    leaks = sum(bool(learning[rows[i]]) != bool(learning[rows[j]]) for i, j in close)
+    items, counts = material.dataset.items, material.counts()
+    found = leaks(material.seen, [item.set for item in items], [item.recording for item in items])
+    leaking = sum(bool(material.new[i] or material.new[j]) for i, j in found)
     torn = conflicting([item.sha256 for item in items], [item.label for item in items])
-    judged = material.truth[material.sealed(new=True)]
-    sealed = {label: int((judged == k).sum()) for k, label in enumerate(material.dataset.labels)}
-    return data(counts, sealed, request.min_train_per_class, request.min_gate, leaks, len(torn), POLICIES[request.policy])
+    least, policy = least_per_class(request), POLICIES[request.policy]
+    return data(counts.learning(), counts.sealed(), least, request.min_gate, leaking, len(torn), policy)
 
 
-def _pixels(request: CandidateRequest, material: Material, index: NDArray[np.int64]) -> list[Pixels]:
-    """Prepared frames of some items: the added ones from memory, the others from the dataset."""
-    added = {frame.sha256: frame.content for frame in material.added}
-    datasets = Datasets(request.frame_store, request.model)
-    names = [material.dataset.items[i].sha256 for i in index]
-    contents = [added[name] if name in added else datasets.frame(name) for name in names]
-    return [see(content, material.session.spec) for content in contents]
+def _pixels(material: Material, index: NDArray[np.int64]) -> list[Pixels]:
+    """Prepared frames of some items."""
+    return [see(material.frames[i], material.session.spec) for i in index.tolist()]
 
 
 def _session(parent: Version, model: bytes) -> Session:
     return Session(model, parent.manifest.input, parent.manifest.embedding, parent.manifest.scores)
 
 
-def _parity(request: CandidateRequest, parent: Version, material: Material, rework: Rework) -> GateResult:
+def _parity(parent: Version, material: Material, rework: Rework) -> GateResult:
     """The graph as exported against torch: its head applied by torch to the champion's embedding, which must come out unchanged."""
     import torch
 
     rows = np.flatnonzero(material.new)
     index = rows[parity_frames(len(rows))]
-    frames = _pixels(request, material, index)
+    frames = _pixels(material, index)
     head = rework.fitted.head
     embedding = torch.from_numpy(material.session.run(frames)[0])
     by_torch = (
@@ -158,31 +154,31 @@ def _stress(request: CandidateRequest, parent: Version, material: Material, rewo
     index = np.concatenate([_spread(material.sealed(new), policy.stressed) for new in (True, False)])
     names = [material.dataset.items[i].sha256 for i in index]
     key = f"stress-{sha256(f'{material.session.key} {request.seed} {names}'.encode())}.npz"
-    pairs = corrupted(_pixels(request, material, index), request.seed)
     try:
         with np.load(io.BytesIO(folder.read(key)), allow_pickle=False) as kept:
             embedding, scores = kept["embedding"], kept["scores"]
     except (FileNotFoundError, ValueError, OSError, EOFError, KeyError):
-        parts = [material.session.run([image for _, image in pairs[at : at + CHUNK]]) for at in range(0, len(pairs), CHUNK)]
+        variants = corrupted(_pixels(material, index), request.seed)
+        parts = [material.session.run(chunk) for chunk in iter(lambda: list(islice(variants, CHUNK)), [])]
         embedding, scores = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
         stream = io.BytesIO()
         np.savez(stream, embedding=embedding, scores=scores)
         folder.write(key, stream.getvalue(), durable=False)
-    each = len(pairs) // len(index)
+    each = len(CORRUPTIONS)
     cameras, groups = (
         tuple(name for name in names for _ in range(each))
-        for names in ([material.dataset.items[i].camera for i in index], [material.dataset.items[i].group for i in index])
+        for names in ([material.dataset.items[i].camera for i in index], [material.dataset.items[i].recording for i in index])
     )
     judged = Judged(
         np.repeat(material.truth[index], each), champion_probabilities(parent, scores), rework.of(embedding), cameras, groups
     )
-    return stress(judged, tuple(name for name, _ in pairs), policy)
+    return stress(judged, tuple(CORRUPTIONS) * len(index), policy)
 
 
 def _spread(index: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return index[parity_frames(len(index), count)] if len(index) else index
 
 
-def _latency(request: CandidateRequest, parent: Version, material: Material, rework: Rework) -> GateResult:
-    frames = _pixels(request, material, material.sealed(new=True)[:4])
+def _latency(parent: Version, material: Material, rework: Rework) -> GateResult:
+    frames = _pixels(material, material.sealed(new=True)[:4])
     return latency(*measured(_session(parent, parent.model), _session(parent, rework.model), frames))

@@ -1,5 +1,7 @@
 """Corruptions on a real photograph."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 import pytest
@@ -36,8 +38,23 @@ def test_statistics_move_as_the_names_say(photograph: np.ndarray) -> None:
 
 
 def test_the_same_seed_gives_the_same_pixels_and_severities_go_round(photograph: np.ndarray) -> None:
-    first, again = corrupted([photograph] * 3, 5), corrupted([photograph] * 3, 5)
-    assert all(a == b and (x == y).all() for (a, x), (b, y) in zip(first, again, strict=True))
-    dark = [image.mean() for name, image in first if name == "dark"]
+    first, again = list(corrupted([photograph] * 3, 5)), list(corrupted([photograph] * 3, 5))
+    assert all((x == y).all() for x, y in zip(first, again, strict=True))
+    assert len(first) == 3 * len(CORRUPTIONS)
+    dark = [image.mean() for image in first[list(CORRUPTIONS).index("dark") :: len(CORRUPTIONS)]]
     assert dark[0] > dark[1] > dark[2]
-    assert [name for name, _ in first] == list(CORRUPTIONS) * 3
+
+
+def test_no_image_is_asked_for_before_its_turn(photograph: np.ndarray) -> None:
+    """A gate with hundreds of variants holds one chunk of them."""
+    taken = []
+
+    def images() -> Iterator[np.ndarray]:
+        for number in range(3):
+            taken.append(number)
+            yield photograph
+
+    variants = corrupted(images(), 5)
+    for _ in range(len(CORRUPTIONS)):
+        next(variants)
+    assert taken == [0]
