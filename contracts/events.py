@@ -203,7 +203,7 @@ class GateResult(msgspec.Struct, frozen=True):
 
 
 class ModelPublished(Event, frozen=True, tag="ModelPublished"):
-    """A version stands in the repository with its gates passed, and its rollout begins."""
+    """A version stands in the repository, no gate has refused it, and its rollout begins."""
 
     version: str
     parent: str
@@ -222,7 +222,7 @@ RolloutState = Literal[
 
 
 class RolloutAdvanced(Event, frozen=True, tag="RolloutAdvanced"):
-    """A rollout took a step: forward on evidence, or back with its reason."""
+    """A rollout took a step: forward on evidence, or back with its reason. A late rollback is said again with the servers that it waits for."""
 
     version: str
     parent: str

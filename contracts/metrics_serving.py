@@ -77,8 +77,8 @@ INVALID_OUTPUTS: Final = Spec(
 EVENTS: Final = Spec(
     "keepsight_serving_events_total",
     "counter",
-    "Events by outcome: spooled (journalled on disk), published (acknowledged by the log), refused (those of them that are larger than the log takes: in "
-    "its dead letters), dropped (the spool was full or its disk failed).",
+    "Events of frames and labels by outcome: spooled (journalled on disk), published (acknowledged by the log), refused (those of them that are larger "
+    "than the log takes: in its dead letters), dropped (the spool was full or its disk failed).",
     ("outcome",),
 )
 SPOOL_BYTES: Final = Spec("keepsight_serving_spool_bytes", "gauge", "Bytes of events on disk that the log has not acknowledged.")

@@ -76,6 +76,8 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that all training together may take."""
     recordings: dict[str, Set] = {}
     """The set of every recording that was dealt before: it never moves."""
+    ask: bool = False
+    """A candidate with an inconclusive gate, and none that failed, is published for a person to decide; else the job waits for more labels."""
     policy: GatePolicy = "small_sets"
     gate_uses: int = 0
     """Verdicts that the gate recordings have given before: each one wears them a little."""
@@ -111,7 +113,7 @@ class Suspect(msgspec.Struct, frozen=True):
 
 
 class CandidateOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `published`: the version stands in the repository with all gates passed, and `digest` is its model's SHA-256."""
+    """What came of it. `published`: the version stands in the repository, no gate refused it, and `digest` is its model's SHA-256."""
 
     verdict: Literal["published", "rejected", "held"]
     reason: str

@@ -76,7 +76,9 @@ class RetrainSettings(ServiceSettings):
     stop_grace_s: float = Field(10.0, ge=0, description="Seconds that a training process gets to stop when the service stops.")
 
     approval: Approval = Field(
-        "auto", description="Who lets a passed version begin its rollout: auto, on_inconclusive or always (a person)."
+        "auto",
+        description="Who lets a version begin its rollout. auto: nobody, where every gate passed; where one could not tell, the job waits for more labels. "
+        "on_inconclusive: a person, where a gate could not tell. always: a person.",
     )
     shadow_frames: int = Field(500, ge=1, description="Frames that a version must score in the shadow.")
     shadow_s: float = Field(1800.0, ge=0, description="Least seconds in the shadow.")
@@ -93,12 +95,26 @@ class RetrainSettings(ServiceSettings):
         False, description="Keep the old champion in the shadow after the watch, for comparison."
     )
     rollback_deadline_s: float = Field(
-        60.0, gt=0, description="Seconds in which a rollback should show the old version answering, else it is reported."
+        60.0, gt=0, description="Seconds in which every server should report the old version after a rollback, else it is reported."
+    )
+    server_silent_s: float = Field(
+        60.0, gt=20, description="A server whose last report is older than this is silent: a rollback waits for it, and names it."
+    )
+    server_gone_s: float = Field(
+        900.0, gt=20, description="A server that was silent this long without a farewell is taken for gone: nothing waits for it."
     )
 
     guard_alpha: float = Field(
         0.01, gt=0, lt=1, description="Share of good versions that the sequential guards may roll back, at most."
     )
+    guard_error_share: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="Share of frames on which a version may fail beyond its parent (no answer, or values that are not finite), for the sequential guard.",
+    )
+    guard_error_limit: Share = Field(0.05, description="Hard limit of that share: above it, back at once.")
+    guard_error_frames: int = Field(20, ge=1, description="Frames before that limit acts.")
     guard_invalid_share: float = Field(
         0.01, gt=0, lt=1, description="Share of invalid answers that the sequential guard tolerates."
     )
@@ -156,6 +172,7 @@ class RetrainSettings(ServiceSettings):
             canary_s=self.canary_s,
             watch_frames=self.watch_frames,
             watch_s=self.watch_s,
+            rollback_deadline_s=self.rollback_deadline_s,
             shadow_previous=self.shadow_previous_after_stable,
         )
 
@@ -163,6 +180,9 @@ class RetrainSettings(ServiceSettings):
         """What rollout/guards.py decides with."""
         return GuardLimits(
             alpha=self.guard_alpha,
+            error_share=self.guard_error_share,
+            error_limit=self.guard_error_limit,
+            error_frames=self.guard_error_frames,
             invalid_share=self.guard_invalid_share,
             invalid_limit=self.guard_invalid_limit,
             disagreement_limit=self.guard_disagreement_limit,

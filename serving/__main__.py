@@ -72,7 +72,7 @@ class Service:
         self._spool = Spool(settings.state / "serving" / "spool", settings.spool_max_bytes)
         self._publisher = Publisher(self._spool, self._bus, self.instruments, log)
         self._journal = Journal(self._spool, "serving", self.instruments, log)
-        self._reporter = Reporter(self._journal, settings.model, replica, settings.report_interval_s)
+        self._reporter = Reporter(self._spool, settings.model, replica, settings.report_interval_s)
         store = FrameStore(settings.frame_store)
         self._keeper = Keeper(
             store, settings.model, settings.frame_store_max_bytes, settings.frame_store_max_days, self.instruments, log

@@ -16,6 +16,7 @@ from typing import Final
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
 from standalone import backtest, import_model, labels, orders
+from standalone.status import status as house_status
 
 DEMO_NEEDS: Final = (
     "elpv_dataset",
@@ -101,7 +102,8 @@ def _report(parsed: argparse.Namespace) -> int:
 
 
 def _order(parsed: argparse.Namespace) -> int:
-    return orders.order(parsed.settings, parsed.order, getattr(parsed, "target", ""), parsed.by, parsed.reason, _say)
+    target, force = getattr(parsed, "target", ""), getattr(parsed, "force", False)
+    return orders.order(parsed.settings, parsed.order, target, parsed.by, parsed.reason, _say, force)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", help="who serves, what is under way, which incidents are open")
     _takes_settings(status)
-    status.set_defaults(run=lambda parsed: orders.status(parsed.settings, _say))
+    status.set_defaults(run=lambda parsed: house_status(parsed.settings, _say))
 
     report = commands.add_parser("report", help="lay out the data behind an incident, open or over, on a page")
     report.add_argument("incident", metavar="INCIDENT", help="the id, or its beginning")
@@ -143,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
         if target := orders.TARGETS.get(name):
             one.add_argument("target", metavar=target, help="the id, or its beginning" if target == "INCIDENT" else "its number")
+        if name == "promote":
+            one.add_argument("--force", action="store_true", help="at once, without shadow and canary; it is still watched")
         one.add_argument("--by", default="", metavar="NAME", help="who orders it (default: the user's name)")
         one.add_argument("--reason", default="", metavar="TEXT", help="why; kept in the record")
         _takes_settings(one)

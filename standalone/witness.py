@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from contracts.errors import KeepsightError, LogAwayError
 from contracts.events import (
+    SERVING,
     TOPICS,
     AnyEvent,
     BadEventError,
@@ -102,7 +103,8 @@ class Witness(threading.Thread):
             self.duplicates += 1
             return
         self._ids.add(event_id)
-        self.sources[record.headers.get("ce_source", "").partition("/")[0]] += 1
+        if record.place.topic != SERVING:  # a server's reports go on to its last moment, and are not counted with its events
+            self.sources[record.headers.get("ce_source", "").partition("/")[0]] += 1
         try:
             event = decode(record)
         except BadEventError as error:

@@ -23,6 +23,8 @@ from contracts.events import (
     FrameScored,
     IncidentOpened,
     RetrainRequested,
+    ServingReported,
+    VersionServed,
     decode,
     encode,
 )
@@ -30,6 +32,7 @@ from contracts.frame_store import frame_path
 from contracts.ids import new_id
 from contracts.incidents import Incident
 from contracts.log import open_bus
+from contracts.manifest import digest
 from contracts.predictions import Classification, ClassTruth, Variant
 from contracts.repository import ModelRepository
 from contracts.statistics import ImageStatistics
@@ -115,6 +118,12 @@ class House:
         self.process: subprocess.Popen[bytes] | None = None
         self.confidence = 0.9
         self.agree = True
+        self.fails_on = 0.0
+        """Share of the frames on which version 2 fails: they leave no event, and are counted in the report."""
+        self.servers = ["hall:1"]
+        """Those that follow the channels and report."""
+        self._counts: dict[str, list[int]] = {}
+        self._started_at = time.time()
 
     def start(self) -> None:
         """Start the service's process."""
@@ -194,16 +203,46 @@ class House:
         return IncidentOpened(event_id=new_id(now), occurred_at=now, model=MODEL, incident=incident)
 
     def pump(self) -> None:
-        """Each camera sends a frame; serving answers by the channels and shadows. Then read what retrain said."""
+        """Each camera sends a frame; serving answers by the channels, shadows and reports. Then read what retrain said."""
         channels = self.repository.channels(MODEL)
         frames: list[AnyEvent] = []
         for camera in CAMERAS:
             frame, answering = new_id(time.time()), channels.answering(camera)
-            frames.append(self._scored(frame, camera, *answering))
+            frames += self._given(frame, camera, *answering)
             if channels.shadow is not None and channels.shadow != answering[0]:
-                frames.append(self._scored(frame, camera, channels.shadow, "shadow"))
-        self.publish(*frames)
+                frames += self._given(frame, camera, channels.shadow, "shadow")
+        self.publish(*frames, *(self.report(server) for server in self.servers))
         self.read()
+
+    def report(self, server: str, leaving: bool = False) -> ServingReported:
+        """What a server says that stands on the channels; the first one has counted all frames."""
+        now, channels = time.time(), self.repository.channels(MODEL)
+        roles = {channels.shadow: "shadow", channels.candidate: "candidate", channels.champion: "champion"}
+        versions = tuple(
+            VersionServed(
+                version,
+                digest(self.repository.manifest(MODEL, version)),
+                role,  # type: ignore[arg-type]  # one of Role
+                "CPUExecutionProvider",
+                *(self._counts.get(version, (0, 0)) if server == self.servers[0] else (0, 0)),
+            )
+            for version, role in roles.items()
+            if version is not None
+        )
+        return ServingReported(
+            event_id=new_id(now),
+            occurred_at=now,
+            model=MODEL,
+            replica=server,
+            sequence=channels.sequence,
+            versions=versions,
+            started_at=self._started_at,
+            leaving=leaving,
+        )
+
+    def given(self, version: str) -> int:
+        """How many frames a version was given."""
+        return sum(self._counts.get(version, ()))
 
     def read(self) -> None:
         """Take what is new on the log."""
@@ -226,6 +265,13 @@ class House:
         port = next(json.loads(line)["port"] for line in reversed(self.said().splitlines()) if '"started"' in line)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             return str(answer.read().decode())
+
+    def _given(self, frame: str, camera: str, version: str, variant: Variant) -> list[FrameScored]:
+        """The event of a frame that a version was given; none when it fails on it."""
+        counts = self._counts.setdefault(version, [0, 0])
+        fails = version == "2" and sum(counts) * self.fails_on % 1 + self.fails_on >= 1
+        counts[fails] += 1
+        return [] if fails else [self._scored(frame, camera, version, variant)]
 
     def _scored(self, frame: str, camera: str, version: str, variant: Variant) -> FrameScored:
         now = time.time()

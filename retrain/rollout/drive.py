@@ -11,7 +11,8 @@ import msgspec
 
 from contracts.channels import Channels
 from contracts.errors import ChannelConflictError, VersionError
-from contracts.events import Approve, FrameLabelled, FrameScored, GateResult, Reject, Rollback
+from contracts.events import FrameLabelled, FrameScored, GateResult, ServingReported
+from contracts.manifest import digest
 from contracts.predictions import Classification, ClassTruth
 from contracts.repository import ModelRepository, changed
 from retrain.job import Job
@@ -21,6 +22,8 @@ from retrain.request import CandidateOutcome
 from retrain.rollout import states, telling
 from retrain.rollout.evidence import Rollouts
 from retrain.rollout.guards import CameraShare, GuardLimits
+from retrain.rollout.orders import Orders
+from retrain.rollout.replicas import fared, standing
 from retrain.rollout.states import Approval, Plan, Rollout
 from retrain.state.database import Database
 from retrain.state.journal import Journal
@@ -38,7 +41,8 @@ class ReleasePlan:
     limits: GuardLimits
     approval: Approval
     camera_live_s: float
-    rollback_deadline_s: float
+    server_silent_s: float
+    server_gone_s: float
 
 
 class Release:
@@ -67,6 +71,8 @@ class Release:
         self._instruments = instruments
         self._rollout: Rollout | None = None
         self._loaded = b""
+        self.orders = Orders(plan.model, repository, journal, lambda: self._rollout, self._rollouts.had, self._clear, self._move)
+        """What a person wants."""
         self._cameras: dict[str, tuple[float, CameraShare]] = {}
         self._faulty: frozenset[str] = frozenset()
 
@@ -84,6 +90,8 @@ class Release:
         """Read the rollout as saved."""
         self._rollout = self._rollouts.newest()
         self._loaded = msgspec.json.encode(self._rollout)
+        if self._rollout is not None and not self._rollout.ended:
+            self._rollout = self._named(self._rollout)
         self._cameras = {}
         self._faulty = self._labels.faulty()
 
@@ -104,7 +112,7 @@ class Release:
             return
         if not self._database.first_time(event.event_id, now + _REPEATS_S):
             return
-        self._rollout = states.scored(rollout, event.version, event.variant, event.received_at)
+        self._rollout = states.scored(rollout, event.version, event.variant)
         seen, share = self._cameras.get(event.camera) or self._rollouts.camera(event.camera)
         self._cameras[event.camera] = (max(seen, event.received_at), share)
         if rollout.state not in states.GUARDED or event.camera in self._faulty:
@@ -127,47 +135,29 @@ class Release:
             right = {version: said[version].label == event.truth.label for version in said}
             rollout.guards.label(right[rollout.version], right[rollout.parent])
 
-    def approved(self, event: Approve, now: float) -> None:
-        """A person lets a waiting version begin."""
-        if self._rollout is not None and self._rollout.version == event.version:
-            self._move(states.approve(self._rollout, now, event.by, event.reason), now, "approve", event.by)
-        else:
-            self._journal.note("command_refused", now, command="approve", by=event.by, why=f"no rollout of version {event.version}")
-
-    def rejected(self, event: Reject, now: float) -> None:
-        """A person refuses a version."""
-        if self._rollout is not None and self._rollout.version == event.version:
-            self._move(states.reject(self._rollout, now, event.by, event.reason), now, "reject", event.by)
-        else:
-            self._journal.note("command_refused", now, command="reject", by=event.by, why=f"no rollout of version {event.version}")
-
-    def rolled_back(self, event: Rollback, now: float) -> None:
-        """A person wants the previous version back at once: the newest rollout's parent, else what the channels call previous."""
-        reason = f"{event.by} asked{f': {event.reason}' if event.reason else ''}"
-        try:
-            channels = self._repository.channels(self._plan.model)
-        except VersionError as error:
-            self._journal.note("command_refused", now, command="rollback", by=event.by, why=str(error))
+    def reported(self, event: ServingReported, now: float) -> None:
+        """A server said which versions it answers with, and how they fare."""
+        if not self._database.first_time(event.event_id, now + _REPEATS_S):
             return
+        before = self._rollouts.report(event.replica)
+        self._rollouts.save_report(event)
         rollout = self._rollout
-        if rollout is None or (rollout.ended and channels.champion != rollout.version):
-            if channels.previous is None:
-                self._journal.note("command_refused", now, command="rollback", by=event.by, why="there is no previous version")
-                return
-            rollout = self._revived(channels, now)
-        self._move(states.roll_back(rollout, now, reason, event.by), now, "rollback", event.by)
+        if rollout is not None and rollout.applied and rollout.state in states.GUARDED:
+            own, parent = (fared(before, event, version, rollout.entered_at) for version in (rollout.version, rollout.parent))
+            rollout.guards.report(own, parent, self._plan.limits)
 
     def advance(self, now: float) -> None:
         """One look at the evidence."""
-        rollout = self._rollout
-        if rollout is None:
-            return
         self._database.forget_seen(now)
         self._rollouts.forget_answers(now - _REPEATS_S)
+        reports, rollout = self._heard(now), self._rollout
+        if rollout is None:
+            return
         if not rollout.ended and rollout.applied:
             self._rollouts.save_cameras(self._cameras)
             live = set(self._rollouts.live(now - self._plan.camera_live_s)) - self._faulty
-            after = states.advance(rollout, self._plan.steps, now, live, rollout.guards.alarm(self._plan.limits))
+            servers = standing(reports, now, self._plan.server_silent_s)
+            after = states.advance(rollout, self._plan.steps, now, live, servers, rollout.guards.alarm(self._plan.limits))
             if after is not rollout:
                 self._move(after, now)
         self._export(now)
@@ -210,39 +200,41 @@ class Release:
             except ChannelConflictError:
                 return self._repository.channels(self._plan.model)  # the next turn decides on what stands then
         with self._database.transaction():
-            self._rollout = msgspec.structs.replace(rollout, applied=True, entered_at=now)
+            self._rollout = msgspec.structs.replace(rollout, applied=True, entered_at=now, sequence=channels.sequence)
             self._rollouts.save(self._rollout)
         return channels
 
     def _begin(self, version: str, parent: str, gates: Sequence[GateResult], job_id: str, now: float) -> None:
-        self._rollouts.clear_evidence(version)
-        self._cameras = {}
+        self._clear(version)
         channels = self._repository.channels(self._plan.model)
         labels = self._repository.manifest(self._plan.model, version).labels
         self._move(states.begin(version, channels, parent, labels, gates, self._plan.approval, now, job_id), now)
 
-    def _revived(self, channels: Channels, now: float) -> Rollout:
-        """A champion without a rollout of ours, as if its own had just ended."""
-        assert channels.previous is not None
-        self._rollouts.clear_evidence(channels.champion)
-        labels = self._repository.manifest(self._plan.model, channels.champion).labels
-        return Rollout(
-            version=channels.champion,
-            parent=channels.previous,
-            labels=labels,
-            state="stable",
-            entered_at=now,
-            reason="",
-            applied=True,
-        )
+    def _clear(self, version: str) -> None:
+        self._rollouts.clear_evidence(version)
+        self._cameras = {}
 
-    def _move(self, after: Rollout, now: float, command: str = "", by: str = "") -> None:
-        if after is self._rollout:
-            why = f"version {after.version} is in state {after.state}"
-            self._journal.note("command_refused", now, command=command, by=by, why=why)
+    def _named(self, rollout: Rollout) -> Rollout:
+        """With the digests of its two versions, which servers' reports are held against."""
+        if rollout.digest and rollout.parent_digest:
+            return rollout
+        own, parent = (digest(self._repository.manifest(self._plan.model, one)) for one in (rollout.version, rollout.parent))
+        return msgspec.structs.replace(rollout, digest=own, parent_digest=parent)
+
+    def _heard(self, now: float) -> dict[str, ServingReported]:
+        """The servers' last reports, without those that are gone."""
+        reports = self._rollouts.reports()
+        for server, silent_s in standing(reports, now, self._plan.server_gone_s).missing:
+            del reports[server]
+            self._rollouts.forget_server(server)
+            self._journal.note("server_gone", now, server=server, why=f"silent for {silent_s:.0f} s: waited for no longer")
+        return reports
+
+    def _move(self, after: Rollout, now: float) -> None:
+        before, self._rollout = self._rollout, after if after.ended else self._named(after)
+        telling.advanced(self._journal, self._rollout, now)
+        if before is not None and (before.version, before.state) == (after.version, after.state):
             return
-        self._rollout = after
-        telling.advanced(self._journal, after, now)
         if after.state == "champion":
             self._instruments.promotions.inc()
         if after.state in ("rolling_back", "rejected"):
@@ -263,7 +255,7 @@ class Release:
         for state in ("awaiting_approval", *states.GUARDED, "rolling_back", *states.ENDED):
             self._instruments.rollout_state.labels(state).set(rollout.state == state)
         self._instruments.rollout_share.set(0.0 if rollout.ended else rollout.share)
-        overdue = rollout.state == "rolling_back" and now - rollout.entered_at > self._plan.rollback_deadline_s
+        overdue = rollout.state == "rolling_back" and now - rollout.entered_at > self._plan.steps.rollback_deadline_s
         self._instruments.rollback_overdue.set(overdue)
         for guard, ratio in rollout.guards.ratios(self._plan.limits).items():
             self._instruments.guard_ratio.labels(guard).set(0.0 if rollout.ended else ratio)

@@ -1,9 +1,10 @@
-"""The tables of the rollout: the rollouts themselves, what each camera showed, and which version answered which frame how."""
+"""The tables of the rollout: the rollouts themselves, what each camera showed, which version answered which frame how, and each server's last report."""
 
 from collections.abc import Mapping
 
 import msgspec
 
+from contracts.events import ServingReported
 from retrain.rollout.guards import CameraShare
 from retrain.rollout.states import Rollout
 from retrain.state.database import Database
@@ -19,6 +20,10 @@ class Rollouts:
         """The last one that began."""
         row = self._sql.execute("SELECT body FROM rollouts ORDER BY sequence DESC LIMIT 1").fetchone()
         return msgspec.json.decode(row[0], type=Rollout) if row else None
+
+    def had(self, version: str) -> bool:
+        """Whether a version had a rollout."""
+        return self._sql.execute("SELECT 1 FROM rollouts WHERE version = ?", (version,)).fetchone() is not None
 
     def save(self, rollout: Rollout) -> None:
         """Write a rollout as it is now; a version that was not there yet becomes the newest."""
@@ -60,3 +65,25 @@ class Rollouts:
         self._sql.execute("DELETE FROM rollouts WHERE version = ?", (version,))
         self._sql.execute("DELETE FROM cameras")
         self._sql.execute("DELETE FROM answers")
+
+    def reports(self) -> dict[str, ServingReported]:
+        """The last report of every server, by its name."""
+        rows = self._sql.execute("SELECT replica, body FROM replicas ORDER BY replica")
+        return {replica: msgspec.json.decode(body, type=ServingReported) for replica, body in rows}
+
+    def report(self, replica: str) -> ServingReported | None:
+        """A server's last report."""
+        row = self._sql.execute("SELECT body FROM replicas WHERE replica = ?", (replica,)).fetchone()
+        return msgspec.json.decode(row[0], type=ServingReported) if row else None
+
+    def save_report(self, report: ServingReported) -> None:
+        """Write a server's last report; one that leaves is forgotten."""
+        if report.leaving:
+            self.forget_server(report.replica)
+            return
+        insert = "INSERT INTO replicas VALUES (?, ?) ON CONFLICT (replica) DO UPDATE SET body = excluded.body"
+        self._sql.execute(insert, (report.replica, msgspec.json.encode(report)))
+
+    def forget_server(self, replica: str) -> None:
+        """A server is no more."""
+        self._sql.execute("DELETE FROM replicas WHERE replica = ?", (replica,))

@@ -28,6 +28,15 @@ class Fared(NamedTuple):
         """Those that nobody could be answered for."""
         return self.failed + self.invalid
 
+    @property
+    def share(self) -> float:
+        """Errors among all; 0 where there was no frame."""
+        return self.errors / self.frames if self.frames else 0.0
+
+    def plus(self, more: "Fared") -> "Fared":
+        """Both together."""
+        return Fared(self.answered + more.answered, self.failed + more.failed, self.invalid + more.invalid)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

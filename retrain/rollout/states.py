@@ -3,8 +3,9 @@
     [awaiting_approval] -> shadow -> canary (a share of the cameras, step by step) -> champion -> watch -> stable
     from any of them: rolling_back -> rolled_back; a person's refusal, or a champion that changed meanwhile: rejected
 
-A step ends on evidence, frames that the version scored in the step's role and time; no data is a hold, never a pass. Time, frames and live cameras
-are passed in; what comes out is the next state with its reason, and which channels it means. Moving them is drive.py's work.
+A step ends on evidence, frames that the version scored in the step's role and time; no data is a hold, never a pass. A rollback ends when every server
+says that it answers with the parent. Time, frames, live cameras and servers' reports are passed in; what comes out is the next state with its reason, and
+which channels it means. Moving them is drive.py's work.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,10 +18,12 @@ from contracts.channels import Channels
 from contracts.events import GateResult, RolloutState
 from contracts.predictions import Variant
 from retrain.rollout.guards import Guards, Role
+from retrain.rollout.replicas import Standing
 
 Approval = Literal["auto", "on_inconclusive", "always"]
 ENDED: Final = ("stable", "rolled_back", "rejected")
 GUARDED: Final = ("shadow", "canary", "champion", "watch")
+BESIDE: Final = "it is scored beside the champion and answers nobody"
 _ROLES: Final[dict[RolloutState, Role]] = {"shadow": "shadow", "canary": "candidate", "champion": "champion", "watch": "champion"}
 
 
@@ -35,6 +38,7 @@ class Plan:
     canary_s: float
     watch_frames: int
     watch_s: float
+    rollback_deadline_s: float
     shadow_previous: bool = False
 
 
@@ -42,7 +46,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """A version on its way. Times are Unix seconds; `previous` is the channel as it was before, where a rollback leaves it.
 
     `frames` counts what the version scored in this state's role since `entered_at`, `shadow_frames` what it scored in the shadow meanwhile.
-    `applied`: the channels stand as this state means them.
+    `applied`: the channels stand as this state means them, since `sequence`. `waits_for`: the servers that a rollback still waits for after its deadline.
     """
 
     version: str
@@ -57,6 +61,10 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     frames: int = 0
     shadow_frames: int = 0
     applied: bool = False
+    sequence: int = 0
+    digest: str = ""
+    parent_digest: str = ""
+    waits_for: str = ""
     by: str = "retrain"
     guards: Guards = msgspec.field(default_factory=Guards)
 
@@ -77,33 +85,21 @@ def begin(
     job_id: str = "",
 ) -> Rollout:
     """The first state of a published version, whose gates compared it with `parent`."""
-    rollout = Rollout(
-        version=version,
-        parent=parent,
-        labels=labels,
-        state="shadow",
-        entered_at=now,
-        reason="",
-        previous=channels.previous,
-        job_id=job_id,
-    )
+    rollout = fresh(version, channels, parent, labels, now, job_id)
     if channels.champion != parent:
-        return _to(
+        return entered(
             rollout, "rejected", now, f"it was compared with version {parent}, but the champion is {channels.champion} by now"
         )
     open_gates = [gate.gate for gate in gates if gate.verdict == "inconclusive"]
     if approval == "always":
-        return _to(rollout, "awaiting_approval", now, "every version needs a person's approval here")
-    if approval == "on_inconclusive" and open_gates:
-        return _to(rollout, "awaiting_approval", now, f"inconclusive gates need a person's approval: {', '.join(open_gates)}")
-    return _to(rollout, "shadow", now, "its gates passed: it is scored beside the champion and answers nobody")
+        return entered(rollout, "awaiting_approval", now, "every version needs a person's approval here")
+    if open_gates:
+        return entered(rollout, "awaiting_approval", now, f"inconclusive gates need a person's approval: {', '.join(open_gates)}")
+    return entered(rollout, "shadow", now, f"its gates passed: {BESIDE}")
 
 
-def scored(rollout: Rollout, version: str, variant: Variant, received_at: float) -> Rollout:
-    """Count a frame as evidence: the version's in its role, or, in a rollback, the parent's as champion again."""
-    if rollout.state == "rolling_back":
-        back = version == rollout.parent and variant == "champion" and received_at > rollout.entered_at
-        return msgspec.structs.replace(rollout, frames=rollout.frames + 1) if back else rollout
+def scored(rollout: Rollout, version: str, variant: Variant) -> Rollout:
+    """Count a frame as evidence: the version's in its role."""
     if version != rollout.version:
         return rollout
     if variant == _ROLES.get(rollout.state):
@@ -113,7 +109,9 @@ def scored(rollout: Rollout, version: str, variant: Variant, received_at: float)
     return rollout
 
 
-def advance(rollout: Rollout, plan: Plan, now: float, live: Collection[str], alarm: str | None) -> Rollout:
+def advance(
+    rollout: Rollout, plan: Plan, now: float, live: Collection[str], servers: Standing, alarm: str | None = None
+) -> Rollout:
     """The next state when the evidence for it is there, else the same object. `live` are the cameras that sent frames lately."""
     if alarm is not None and rollout.state in GUARDED:
         return roll_back(rollout, now, alarm, "retrain")
@@ -124,28 +122,14 @@ def advance(rollout: Rollout, plan: Plan, now: float, live: Collection[str], ala
         case "canary":
             return _from_canary(rollout, plan, now, live)
         case "champion" if rollout.frames:
-            return _to(
+            return entered(
                 rollout, "watch", now, f"it answers as champion; watched for {plan.watch_s:g} s and {plan.watch_frames} frames"
             )
         case "watch" if rollout.frames >= plan.watch_frames and waited_s >= plan.watch_s:
-            return _to(rollout, "stable", now, _counted(rollout, waited_s))
-        case "rolling_back" if rollout.frames:
-            return _to(rollout, "rolled_back", now, f"version {rollout.parent} answers again: {rollout.reason}")
+            return entered(rollout, "stable", now, _counted(rollout, waited_s))
+        case "rolling_back":
+            return _back(rollout, plan, now, servers)
     return rollout
-
-
-def approve(rollout: Rollout, now: float, by: str, reason: str) -> Rollout:
-    """A person lets a waiting version begin; anything else stays as it is."""
-    if rollout.state != "awaiting_approval":
-        return rollout
-    return _to(rollout, "shadow", now, f"approved by {by}{_because(reason)}", by=by)
-
-
-def reject(rollout: Rollout, now: float, by: str, reason: str) -> Rollout:
-    """A person refuses a version: before its rollout for good, during it by rolling back."""
-    if rollout.state == "awaiting_approval":
-        return _to(rollout, "rejected", now, f"rejected by {by}{_because(reason)}", by=by)
-    return roll_back(rollout, now, f"rejected by {by}{_because(reason)}", by) if rollout.state in GUARDED else rollout
 
 
 def roll_back(rollout: Rollout, now: float, reason: str, by: str) -> Rollout:
@@ -153,9 +137,9 @@ def roll_back(rollout: Rollout, now: float, reason: str, by: str) -> Rollout:
     if rollout.state in ("rolling_back", "rolled_back", "rejected"):
         return rollout
     if rollout.state == "awaiting_approval":
-        return _to(rollout, "rejected", now, reason, by=by)
-    counts = rollout.guards.summary() if rollout.guards.frames else "no frame scored yet"
-    return _to(rollout, "rolling_back", now, f"{reason}; in state {rollout.state} with {counts}", by=by)
+        return entered(rollout, "rejected", now, reason, by=by)
+    counts = rollout.guards.summary() if rollout.guards.frames or rollout.guards.given else "no frame scored yet"
+    return entered(rollout, "rolling_back", now, f"{reason}; in state {rollout.state} with {counts}", by=by)
 
 
 def abandoned(rollout: Rollout, channels: Channels, now: float) -> Rollout:
@@ -163,7 +147,7 @@ def abandoned(rollout: Rollout, channels: Channels, now: float) -> Rollout:
     reason = (
         f"{channels.by or 'someone'} changed the channels (champion {channels.champion}): {channels.reason or 'no reason given'}"
     )
-    return msgspec.structs.replace(_to(rollout, "rolled_back", now, reason, by=channels.by), applied=True)
+    return msgspec.structs.replace(entered(rollout, "rolled_back", now, reason, by=channels.by), applied=True)
 
 
 def channels_of(rollout: Rollout, plan: Plan) -> dict[str, object] | None:
@@ -200,6 +184,31 @@ def assigned(rollout: Rollout, share: float, live: Collection[str]) -> list[str]
     return sorted(camera for camera in live if canary.answering(camera)[1] == "candidate")
 
 
+def fresh(version: str, channels: Channels, parent: str, labels: tuple[str, ...], now: float, job_id: str = "") -> Rollout:
+    """A rollout of a version against `parent` that has not begun."""
+    return Rollout(
+        version=version,
+        parent=parent,
+        labels=labels,
+        state="shadow",
+        entered_at=now,
+        reason="",
+        previous=channels.previous,
+        job_id=job_id,
+    )
+
+
+def _back(rollout: Rollout, plan: Plan, now: float, servers: Standing) -> Rollout:
+    if servers.all_on(rollout.parent_digest, "champion", rollout.sequence):
+        count = len(servers.answering)
+        answer = "1 server answers" if count == 1 else f"{count} servers answer"
+        return entered(rollout, "rolled_back", now, f"{answer} with version {rollout.parent} again: {rollout.reason}")
+    if now - rollout.entered_at <= plan.rollback_deadline_s:
+        return rollout
+    waits_for = _few(servers.lacking(rollout.parent_digest, "champion", rollout.sequence)) or "any server's report"
+    return rollout if waits_for == rollout.waits_for else msgspec.structs.replace(rollout, waits_for=waits_for)
+
+
 def _from_canary(rollout: Rollout, plan: Plan, now: float, live: Collection[str]) -> Rollout:
     waited_s = now - rollout.entered_at
     if assigned(rollout, rollout.share, live):
@@ -219,7 +228,7 @@ def _canary(rollout: Rollout, plan: Plan, now: float, live: Collection[str], evi
     """The next canary step that holds a live camera, the last one when none does; after the last the version is champion."""
     left = [share for share in plan.shares if share > rollout.share]
     if not left:
-        return _to(rollout, "champion", now, f"{evidence}: it answers every camera", share=1.0)
+        return entered(rollout, "champion", now, f"{evidence}: it answers every camera", share=1.0)
     share = next((share for share in left if assigned(rollout, share, live)), left[-1])
     cameras = assigned(rollout, share, live)
     skipped = [f"{one:.0%}" for one in left if one < share]
@@ -228,10 +237,13 @@ def _canary(rollout: Rollout, plan: Plan, now: float, live: Collection[str], evi
         reason = f"{evidence}; none of {len(live)} live cameras falls into {share:.0%}: the evidence goes on in the shadow"
     if skipped:
         reason += f" (skipped {', '.join(skipped)}: no live camera there)"
-    return _to(rollout, "canary", now, reason, share=share)
+    return entered(rollout, "canary", now, reason, share=share)
 
 
-def _to(rollout: Rollout, state: RolloutState, now: float, reason: str, share: float | None = None, by: str = "retrain") -> Rollout:
+def entered(
+    rollout: Rollout, state: RolloutState, now: float, reason: str, share: float | None = None, by: str = "retrain"
+) -> Rollout:
+    """The rollout as it enters a state, where its evidence begins at nothing."""
     kept = {"canary": rollout.share, "champion": 1.0, "watch": 1.0, "stable": 1.0}.get(state, 0.0)
     return msgspec.structs.replace(
         rollout,
@@ -242,6 +254,7 @@ def _to(rollout: Rollout, state: RolloutState, now: float, reason: str, share: f
         frames=0,
         shadow_frames=0,
         applied=False,
+        waits_for="",
         by=by,
     )
 
@@ -250,7 +263,8 @@ def _counted(rollout: Rollout, waited_s: float) -> str:
     return f"{rollout.frames} frames in {waited_s:.0f} s; {rollout.guards.summary()}"
 
 
-def _because(reason: str) -> str:
+def because(reason: str) -> str:
+    """What follows a verb, where a person gave a reason."""
     return f": {reason}" if reason else ""
 
 

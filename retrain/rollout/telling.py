@@ -8,6 +8,19 @@ from retrain.state.journal import Journal
 
 def advanced(journal: Journal, rollout: Rollout, now: float) -> None:
     """A rollout took a step."""
+    why = rollout.reason + (f"; waits for {rollout.waits_for}" if rollout.waits_for else "")
+    journal.note(
+        "rollout_advanced",
+        now,
+        version=rollout.version,
+        digest=rollout.digest,
+        parent=rollout.parent,
+        parent_digest=rollout.parent_digest,
+        state=rollout.state,
+        share=rollout.share,
+        by=rollout.by,
+        why=why,
+    )
     journal.say(
         RolloutAdvanced(
             event_id=new_id(now),
@@ -17,15 +30,9 @@ def advanced(journal: Journal, rollout: Rollout, now: float) -> None:
             parent=rollout.parent,
             state=rollout.state,
             share=rollout.share,
-            reason=rollout.reason,
+            reason=why,
+            digest=rollout.digest,
+            parent_digest=rollout.parent_digest,
+            ledger=journal.ledger.head(),
         )
-    )
-    journal.note(
-        "rollout_advanced",
-        now,
-        version=rollout.version,
-        state=rollout.state,
-        share=rollout.share,
-        by=rollout.by,
-        why=rollout.reason,
     )

@@ -50,6 +50,8 @@ TABLES: Final = {
     "answers": """
         CREATE TABLE answers (frame_id TEXT, version TEXT, label TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, PRIMARY KEY (frame_id, version));
         CREATE INDEX answers_at ON answers (at)""",
+    "replicas": """
+        CREATE TABLE replicas (replica TEXT PRIMARY KEY, body BLOB NOT NULL)""",
 }
 FROM_1: Final = """
     ALTER TABLE jobs DROP COLUMN owner;

@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 from contracts.errors import LogAwayError, LogError, RecordTooLargeError
-from contracts.events import TOPICS, dead_letter, encode
+from contracts.events import SERVING, TOPICS, dead_letter, encode
 from contracts.logs import Logger
 from contracts.ports import Bus, Outgoing, Place, Record
 from serving.delivery.spool import Spool
@@ -76,7 +76,7 @@ class Publisher:
         except RecordTooLargeError:
             self._publish_one_by_one(records)
         self._instruments.publish_s.observe(time.perf_counter() - start)
-        self._instruments.events.labels("published").inc(len(records))
+        self._instruments.events.labels("published").inc(sum(record.topic != SERVING for record in records))
         self._instruments.log_up.set(1)
         self._retry_s = _FIRST_RETRY_S
         if self._away:

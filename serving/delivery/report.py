@@ -1,21 +1,22 @@
 """What a server says of itself on the log: which versions it answers with and how they fare. retrain's rollout stands on it.
 
 A rollback is done when every server reports the old version, and a version that fails on frames leaves no other trace: what has no answer is no event.
+Reports go through the spool like all events, but are not counted with them: one that is lost is followed by another.
 """
 
 import time
 from collections.abc import Callable
 
-from contracts.events import ServingReported, VersionServed
+from contracts.events import ServingReported, VersionServed, encode
 from contracts.ids import new_id
-from serving.delivery.journal import Journal
+from serving.delivery.spool import Spool
 
 
 class Reporter:
     """Reports of one server of `model`, which is named `replica`, at least every `every_s`. `clock` gives Unix seconds."""
 
-    def __init__(self, journal: Journal, model: str, replica: str, every_s: float, clock: Callable[[], float] = time.time) -> None:
-        self._journal, self._model, self._replica, self._every_s, self._clock = journal, model, replica, every_s, clock
+    def __init__(self, spool: Spool, model: str, replica: str, every_s: float, clock: Callable[[], float] = time.time) -> None:
+        self._spool, self._model, self._replica, self._every_s, self._clock = spool, model, replica, every_s, clock
         self._started_at = clock()
         self._said_at = float("-inf")
         self._said: object = None
@@ -43,4 +44,4 @@ class Reporter:
             started_at=self._started_at,
             leaving=leaving,
         )
-        self._journal.write([report])
+        self._spool.append([encode(report, "serving")])

@@ -141,7 +141,8 @@ class Registry:
         """The sequence of the channels in service (0: none yet), and the versions held for them, each in the first of its roles."""
         if (lineup := self.lineup) is None:
             return 0, ()
-        channels, roles = lineup.channels, {}
+        channels = lineup.channels
+        roles: dict[str, Role] = {}
         for role in _ROLES:
             roles.setdefault(getattr(channels, role), role)
         held = {version: self._held[version] for version in roles if version in self._held}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.events import Approve, IncidentOpened, JobAdvanced, ModelPublished, Rollback, RolloutAdvanced
+from contracts.events import Approve, IncidentOpened, JobAdvanced, ModelPublished, Promote, Rollback, RolloutAdvanced
 from contracts.ids import new_id
 from tests.retrain_house import CAMERAS, MODEL, House
 
@@ -39,6 +39,10 @@ def details(house: House, state: str) -> list[str]:
 
 def rollout(house: House) -> list[str]:
     return [event.state for event in house.events if isinstance(event, RolloutAdvanced)]
+
+
+def last(house: House) -> RolloutAdvanced:
+    return [event for event in house.events if isinstance(event, RolloutAdvanced)][-1]
 
 
 def published(house: House) -> list[str]:
@@ -178,6 +182,65 @@ def test_a_candidate_that_contradicts_everything_never_answers(make_house: MakeH
     house.until(lambda: "rolled_back" in rollout(house), "the rollback")
     assert rollout(house) == ["shadow", "rolling_back", "rolled_back"]
     assert all(channels.champion == "1" and not channels.candidate for channels in house.repository.history(MODEL))
+
+
+@pytest.mark.parametrize(("share", "until"), [(1.0, "shadow"), (0.3, "shadow"), (1.0, "canary"), (0.3, "canary")])
+def test_a_candidate_that_fails_on_frames_goes_back_by_itself(make_house: MakeHouse, share: float, until: str) -> None:
+    """What fails leaves no event, and would be waited for. The state holds whatever comes, so that only the guard ends it."""
+    more = "100000"
+    house = make_house(shadow_frames=more if until == "shadow" else "60", canary_frames=more, canary_shares="1.0")
+    house.fails_on = share if until == "shadow" else 0.0
+    house.start()
+    ask(house)
+    house.until(lambda: until in rollout(house), until)
+    house.fails_on = share
+    house.until(lambda: "rolling_back" in rollout(house), "the way back")
+    reason = next(event.reason for event in house.events if isinstance(event, RolloutAdvanced) and event.state == "rolling_back")
+    assert "hard limit: it failed on" in reason or "guard errors" in reason
+    assert f"in state {until}" in reason
+    house.until(lambda: "rolled_back" in rollout(house), "the rollback")
+    assert house.repository.channels(MODEL).champion == "1"
+
+
+def test_a_server_that_does_not_report_holds_the_rollback_open_and_is_named(make_house: MakeHouse) -> None:
+    house = make_house(shadow_frames="100000", rollback_deadline_s="0.5")
+    house.servers = ["hall:1", "hall:2"]
+    house.start()
+    ask(house)
+    house.until(lambda: "shadow" in rollout(house), "the shadow")
+    house.pump()
+    house.servers = ["hall:1"]
+    now = time.time()
+    house.publish(Rollback(event_id=new_id(now), occurred_at=now, model=MODEL, by="ada", reason="it hums"))
+    house.until(lambda: "waits for hall:2" in last(house).reason, "the server that is waited for")
+    assert "keepsight_rollout_rollback_overdue 1.0" in house.metrics()
+    assert last(house).state == "rolling_back"
+    house.publish(house.report("hall:2", leaving=True))
+    house.until(lambda: last(house).state == "rolled_back", "the rollback")
+    assert "1 server answers with version 1 again" in last(house).reason
+    house.until(lambda: "keepsight_rollout_rollback_overdue 0.0" in house.metrics(), "the end of the alarm")
+
+
+def test_a_person_promotes_an_archived_version_and_forces_it(make_house: MakeHouse) -> None:
+    house = make_house()
+    house.start()
+    ask(house)
+    house.until(lambda: "stable" in rollout(house), "a stable champion")
+    now = time.time()
+    house.publish(
+        Promote(event_id=new_id(now), occurred_at=now, model=MODEL, version="1", by="ada", reason="the old light is back")
+    )
+    house.until(lambda: (last(house).version, last(house).state) == ("1", "stable"), "version 1 as champion")
+    states = [event.state for event in house.events if isinstance(event, RolloutAdvanced) and event.version == "1"]
+    assert list(dict.fromkeys(states)) == ["shadow", "canary", "champion", "watch", "stable"]
+    now = time.time()
+    house.publish(
+        Promote(event_id=new_id(now), occurred_at=now, model=MODEL, version="2", by="ada", reason="no, it is not", force=True)
+    )
+    house.until(lambda: (last(house).version, last(house).state) == ("2", "stable"), "version 2 as champion")
+    forced = [event for event in house.events if isinstance(event, RolloutAdvanced) and event.version == "2"][-3:]
+    assert [event.state for event in forced] == ["champion", "watch", "stable"]
+    assert "forced by ada: no, it is not" in forced[0].reason
 
 
 def test_a_person_approves_and_later_takes_it_back(make_house: MakeHouse) -> None:

@@ -8,9 +8,22 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from contracts.errors import StoreError
-from contracts.events import FrameLabelled, FrameScored, Rollback, RolloutAdvanced
+from contracts.events import (
+    Approve,
+    FrameLabelled,
+    FrameScored,
+    Promote,
+    Reject,
+    Rollback,
+    RolloutAdvanced,
+    ServingReported,
+    VersionServed,
+    decode,
+)
 from contracts.incidents import Incident
 from contracts.logs import Logger
+from contracts.manifest import digest
+from contracts.ports import Place, Record
 from contracts.predictions import Classification, ClassTruth, Scored, Variant
 from contracts.repository import ModelRepository, changed
 from contracts.statistics import ImageStatistics
@@ -22,7 +35,8 @@ from retrain.request import CandidateOutcome
 from retrain.rollout.drive import Release, ReleasePlan
 from retrain.rollout.evidence import Rollouts
 from retrain.rollout.guards import GuardLimits
-from retrain.rollout.states import Plan
+from retrain.rollout.orders import Order
+from retrain.rollout.states import Plan, Rollout
 from retrain.state.database import Database
 from retrain.state.journal import Journal
 from retrain.state.ledger import CHANNELS
@@ -30,14 +44,24 @@ from retrain.state.sqlite import SqliteState
 from tests.small_model import publish_small_version
 
 STATISTICS = ImageStatistics(120.0, 40.0, 300.0, 2.0, 7.0, 0.2, 1.0, 1.0, 0.0, 0.0)
-LIMITS = GuardLimits(0.01, 0.01, 0.1, 0.95, 20, 0.2, 0.05)
+LIMITS = GuardLimits(0.01, 0.01, 0.05, 20, 0.01, 0.1, 0.95, 20, 0.2, 0.05)
 PLAN = ReleasePlan(
     model="small",
-    steps=Plan(shadow_frames=10, shadow_s=5, shares=(0.5, 1.0), canary_frames=10, canary_s=5, watch_frames=10, watch_s=5),
+    steps=Plan(
+        shadow_frames=10,
+        shadow_s=5,
+        shares=(0.5, 1.0),
+        canary_frames=10,
+        canary_s=5,
+        watch_frames=10,
+        watch_s=5,
+        rollback_deadline_s=30,
+    ),
     limits=LIMITS,
     approval="auto",
     camera_live_s=60,
-    rollback_deadline_s=30,
+    server_silent_s=60,
+    server_gone_s=900,
 )
 CAMERAS = tuple(f"line-{i}" for i in range(8))
 JOB = Job(job_id="j1", request_key="k", trigger="monitor", version="1", reason="", since=0.0, created_at=0.0, state="succeeded")
@@ -47,7 +71,7 @@ OUTCOME = CandidateOutcome(verdict="published", reason="", version="2", digest="
 class Bench:
     """A release with its database and repository; `again` is what a restart makes of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, begun: bool = True) -> None:
         self.repository = ModelRepository(str(folder / "repository"))
         publish_small_version(self.repository.url, "small", "1")
         publish_small_version(self.repository.url, "small", "2", seed=1, champion=False)
@@ -60,17 +84,18 @@ class Bench:
         with self.database.transaction():
             self.jobs.save(JOB)
             self.release.load()
-            self.release.begin(JOB, OUTCOME, 0.0)
+            if begun:
+                self.release.begin(JOB, OUTCOME, 0.0)
             self.release.save()
 
     def again(self) -> None:
         """A new life of the service."""
-        instruments = Instruments(CollectorRegistry())
+        self.instruments = Instruments(CollectorRegistry())
         self.release = Release(
-            PLAN, self.database, self.jobs.mark_rolled_back, self.labels, self.journal, self.repository, instruments
+            PLAN, self.database, self.jobs.mark_rolled_back, self.labels, self.journal, self.repository, self.instruments
         )
 
-    def turn(self, now: float, *events: FrameScored | FrameLabelled | Rollback) -> str:
+    def turn(self, now: float, *events: FrameScored | FrameLabelled | ServingReported | Order) -> str:
         """A turn of the service at `now`; the rollout's state after it."""
         with self.database.transaction():
             self.release.load()
@@ -80,8 +105,10 @@ class Bench:
                         self.release.frame(event, now)
                     case FrameLabelled():
                         self.release.label(event)
-                    case Rollback():
-                        self.release.rolled_back(event, now)
+                    case ServingReported():
+                        self.release.reported(event, now)
+                    case _:
+                        self.release.orders.carry_out(event, now)
             self.release.advance(now)
             self.release.save()
         self.release.reconcile(now)
@@ -126,11 +153,48 @@ class Bench:
         )
         return msgspec.structs.replace(event, **fields)
 
+    def report(self, now: float, server: str = "hall:1", leaving: bool = False, **counts: tuple[int, int, int]) -> ServingReported:
+        """What a server that follows the channels says now; `counts` of a version as `v2=(answered, failed, invalid)`."""
+        channels = self.repository.channels("small")
+        roles = {"champion": channels.champion, "candidate": channels.candidate, "shadow": channels.shadow}
+        return ServingReported(
+            event_id=f"{server} {now}",
+            occurred_at=now,
+            model="small",
+            replica=server,
+            sequence=channels.sequence,
+            versions=tuple(
+                VersionServed(version, self.digest(version), role, "cpu", *counts.get(f"v{version}", (0, 0, 0)))  # type: ignore[arg-type]
+                for role, version in roles.items()
+                if version is not None
+            ),
+            started_at=-1.0,
+            leaving=leaving,
+        )
+
+    def digest(self, version: str) -> str:
+        return digest(self.repository.manifest("small", version))
+
+    def rollout(self) -> Rollout:
+        found = Rollouts(self.database).newest()
+        assert found is not None
+        return found
+
+    def refused(self) -> list[str]:
+        """Why commands were refused."""
+        return [row.body["why"] for row in self.journal.ledger.rows() if row.kind == "command_refused"]
+
     def told(self) -> list[str]:
         """The states that went into the outbox."""
-        records = self.database.outbox()[1]
-        events = [msgspec.json.decode(record.value) for record in records]
-        return [event["state"] for event in events if event["type"] == RolloutAdvanced.__name__]
+        return [event.state for event in self.events()]
+
+    def reasons(self) -> list[str]:
+        return [event.reason for event in self.events()]
+
+    def events(self) -> list[RolloutAdvanced]:
+        """The steps in the outbox."""
+        found = [decode(Record(Place(one.topic, 0), 0, one.key, one.value, {}, 0)) for one in self.database.outbox()[1]]
+        return [event for event in found if isinstance(event, RolloutAdvanced)]
 
 
 @pytest.fixture
@@ -233,7 +297,8 @@ def test_a_faulty_camera_is_not_judged(bench: Bench) -> None:
 def test_a_candidate_that_contradicts_its_parent_is_taken_back_and_its_job_knows(bench: Bench) -> None:
     bench.turn(1.0)
     assert bench.turn(10.0, *bench.frames(10.0, rounds=4, label="flower")) == "rolling_back"
-    assert bench.turn(20.0, *bench.frames(20.0)) == "rolled_back"
+    assert bench.turn(20.0, *bench.frames(20.0)) == "rolling_back"  # frames of the old version are no proof of all servers
+    assert bench.turn(21.0, bench.report(21.0)) == "rolled_back"
     assert bench.jobs.recent()[0].rolled_back
     assert bench.repository.channels("small").shadow is None
     assert bench.release.active is None
@@ -293,5 +358,155 @@ def test_a_rollback_command_in_the_watch(bench: Bench) -> None:
     command = Rollback(event_id="r", occurred_at=now, model="small", by="ada", reason="it hums")
     assert bench.turn(now + 1, command) == "rolling_back"
     assert bench.repository.channels("small").champion == "1"
-    assert bench.turn(now + 2, *bench.frames(now + 2, rounds=1)) == "rolled_back"
+    assert bench.turn(now + 2, bench.report(now + 2)) == "rolled_back"
     assert bench.repository.channels("small").by == "ada"
+
+
+@pytest.mark.parametrize("until", ["shadow", "canary", "watch"])
+def test_a_version_that_fails_on_every_frame_goes_back_with_the_report_of_its_twentieth(bench: Bench, until: str) -> None:
+    """It leaves no event of its own: without the servers' reports it would wait in its state for ever."""
+    now = walk(bench, until) + 1
+    bench.turn(now, bench.report(now))
+    state = bench.turn(now + 1, bench.report(now + 1, v1=(100, 0, 0), v2=(0, 19, 0)))
+    assert state == until
+    assert bench.turn(now + 2, bench.report(now + 2, v1=(105, 0, 0), v2=(0, 20, 0))) == "rolling_back"
+    assert "failed on 20 of the newest 20 frames" in bench.repository.channels("small").reason
+    assert bench.repository.channels("small").champion == "1"
+
+
+def test_values_that_are_not_finite_on_a_third_of_the_frames_take_it_back(bench: Bench) -> None:
+    now = walk(bench, "canary") + 1
+    bench.turn(now, bench.report(now))
+    assert bench.turn(now + 1, bench.report(now + 1, v2=(14, 0, 6))) == "rolling_back"
+    assert "failed on 6 of the newest 20 frames" in bench.rollout().reason
+
+
+def test_errors_are_counted_per_server_since_its_last_report_and_once(bench: Bench) -> None:
+    bench.turn(1.0)
+    first = bench.report(2.0, "a", v2=(10, 1, 0))
+    bench.turn(2.0, first, first, bench.report(2.0, "b", v2=(50, 1, 0)))
+    bench.turn(3.0, first, bench.report(3.0, "a", v2=(30, 1, 0)), bench.report(3.0, "b", v2=(50, 1, 0)))
+    guards = bench.rollout().guards
+    assert (guards.given, guards.errors) == (20, 0)  # of servers that were there before, only what came since
+    bench.again()
+    bench.turn(4.0, bench.report(4.0, "a", v2=(45, 1, 0)))
+    assert bench.rollout().guards.given == 35
+
+
+def test_a_silent_server_holds_the_rollback_open_and_is_named_until_it_is_gone(bench: Bench) -> None:
+    now = walk(bench, "canary")
+    bench.turn(now, bench.report(now, "a"), bench.report(now, "b"), bench.report(now, "c"))
+    frozen = bench.report(now + 1, "b")
+    order = Rollback(event_id="r", occurred_at=now, model="small", by="ada", reason="it hums")
+    assert bench.turn(now + 1, frozen, bench.report(now + 1, "c", leaving=True), order) == "rolling_back"
+    assert bench.turn(now + 2, bench.report(now + 2, "a")) == "rolling_back"
+    assert bench.turn(now + 35, bench.report(now + 35, "a")) == "rolling_back"
+    assert bench.rollout().waits_for == f"b (version 1 as champion, channels {frozen.sequence})"
+    assert bench.turn(now + 80, bench.report(now + 80, "a")) == "rolling_back"
+    assert bench.rollout().waits_for == "b (silent)"
+    assert "waits for b (silent)" in bench.reasons()[-1]
+    assert bench.told().count("rolling_back") == 3
+    assert bench.instruments.rollbacks.labels("person")._value.get() == 1
+    assert bench.instruments.rollback_overdue._value.get() == 1
+    assert bench.turn(now + 903, bench.report(now + 903, "a")) == "rolled_back"
+    assert bench.instruments.rollback_overdue._value.get() == 0
+    assert [row.body["server"] for row in bench.journal.ledger.rows() if row.kind == "server_gone"] == ["b"]
+
+
+def test_a_server_that_comes_back_ends_the_wait(bench: Bench) -> None:
+    now = walk(bench, "watch")
+    bench.turn(now, bench.report(now, "a"), bench.report(now, "b"))
+    order = Rollback(event_id="r", occurred_at=now, model="small", by="ada")
+    assert bench.turn(now + 1, order) == "rolling_back"
+    assert bench.turn(now + 2, bench.report(now + 2, "a")) == "rolling_back"
+    assert bench.turn(now + 3, bench.report(now + 3, "b")) == "rolled_back"
+    assert "2 servers answer with version 1 again" in bench.rollout().reason
+
+
+def test_each_step_names_the_digests_and_the_ledgers_head(bench: Bench) -> None:
+    walk(bench, "watch")
+    for event in bench.events():
+        assert (event.digest, event.parent_digest) == (bench.digest("2"), bench.digest("1"))
+    heads = {row.hash: row for row in bench.journal.ledger.rows()}
+    assert [heads[event.ledger].body["state"] for event in bench.events()] == bench.told()
+
+
+def test_reports_are_kept_one_a_server_and_let_go_with_it_whether_or_not_a_version_is_under_way(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, begun=False)
+
+    def kept() -> list[int]:
+        return [bench.database.sql.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("replicas", "seen")]  # type: ignore[index]
+
+    for now in range(0, 150, 15):
+        with bench.database.transaction():
+            bench.release.load()
+            for server in range(5):
+                bench.release.reported(bench.report(float(now), f"pod-{server}"), float(now))
+            bench.release.advance(float(now))
+    assert kept() == [5, 50]
+    with bench.database.transaction():
+        bench.release.advance(2000.0)
+    assert kept() == [0, 0]
+    bench.database.close()
+
+
+def promote(version: str, force: bool = False, reason: str = "it was better in May") -> Promote:
+    return Promote(
+        event_id=f"promote {version}", occurred_at=0.0, model="small", version=version, by="ada", reason=reason, force=force
+    )
+
+
+def test_an_archived_version_is_promoted_by_the_same_steps(bench: Bench) -> None:
+    now = walk(bench, "stable")
+    assert bench.turn(now + 1, promote("1")) == "shadow"
+    rollout = bench.rollout()
+    assert (rollout.version, rollout.parent, rollout.by) == ("1", "2", "ada")
+    assert rollout.reason.startswith("ada asked: it was better in May")
+    assert bench.repository.channels("small").shadow == "1"
+    assert rollout.guards.frames == 0
+
+
+def test_force_skips_to_champion_and_is_still_watched(bench: Bench) -> None:
+    publish_small_version(bench.repository.url, "small", "3", seed=2, champion=False)
+    now = walk(bench, "stable")
+    assert bench.turn(now + 1, promote("3")) == "stable"
+    assert bench.refused() == ["version 3 passed no gates here and was never champion: only force makes it one"]
+    assert bench.turn(now + 2, promote("3", force=True)) == "champion"
+    channels = bench.repository.channels("small")
+    assert (channels.champion, channels.previous, channels.shadow, channels.by) == ("3", "2", "2", "ada")
+    assert "forced by ada: it was better in May" in channels.reason
+    assert bench.turn(now + 3, *bench.frames(now + 3, rounds=1)) == "watch"
+    bench.turn(now + 4, bench.report(now + 4))
+    assert bench.turn(now + 5, bench.report(now + 5, v3=(0, 40, 0))) == "rolling_back"
+    assert bench.repository.channels("small").champion == "2"
+
+
+def test_force_lifts_the_version_under_way(bench: Bench) -> None:
+    walk(bench, "shadow")
+    assert bench.turn(5.0, promote("2")) == "shadow"
+    assert bench.turn(6.0, promote("2", force=True)) == "champion"
+    assert bench.repository.channels("small").champion == "2"
+
+
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (promote("2"), "version 2 is in state shadow"),
+        (promote("1"), "the rollout of version 2 is under way (shadow)"),
+        (promote("2", force=True, reason=""), "a promotion needs a name and a reason"),
+        (Approve(event_id="a", occurred_at=0.0, model="small", version="2", by="ada"), "version 2 is in state shadow"),
+        (Reject(event_id="a", occurred_at=0.0, model="small", version="9", by="ada"), "no rollout of version 9"),
+    ],
+)
+def test_an_order_that_nothing_waits_for_is_kept_with_its_reason(bench: Bench, order: Order, why: str) -> None:
+    assert bench.turn(1.0, order) == "shadow"
+    assert bench.refused() == [why]
+
+
+@pytest.mark.parametrize(
+    ("order", "why"), [(promote("2"), "version 2 is the champion"), (promote("7", force=True), "has no version '7'")]
+)
+def test_a_promotion_that_cannot_be_is_refused(bench: Bench, order: Promote, why: str) -> None:
+    now = walk(bench, "stable")
+    assert bench.turn(now + 1, order) == "stable"
+    assert why in bench.refused()[0]

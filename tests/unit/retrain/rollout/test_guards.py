@@ -10,10 +10,14 @@ from contracts.events import FrameScored, Stream
 from contracts.predictions import Box, Classification, Detections, Variant
 from contracts.statistics import ImageStatistics
 from retrain.rollout.guards import CameraShare, GuardLimits, Guards, Sequential, invalid, low_confidence
+from retrain.rollout.replicas import Fared
 
 LABELS = ("fine", "defect")
 LIMITS = GuardLimits(
     alpha=0.01,
+    error_share=0.01,
+    error_limit=0.05,
+    error_frames=20,
     invalid_share=0.01,
     invalid_limit=0.1,
     disagreement_limit=0.95,
@@ -21,6 +25,8 @@ LIMITS = GuardLimits(
     low_confidence=0.2,
     low_confidence_tolerance=0.05,
 )
+PATIENT = replace(LIMITS, alpha=1e-12)
+"""So that a hard limit speaks, not a sequential test."""
 STATISTICS = ImageStatistics(120.0, 40.0, 300.0, 2.0, 7.0, 0.2, 1.0, 1.0, 0.0, 0.0)
 
 
@@ -126,13 +132,112 @@ def test_frames_of_video_count_once_a_minute() -> None:
     assert guards.tests["low_confidence"].total == 9
 
 
+def test_invalid_answers_of_video_count_once_a_minute_too() -> None:
+    """A second of repeats is no sixty pieces of evidence: a minute with one bad frame is one observation of a sixtieth."""
+    guards, camera = Guards(), CameraShare()
+    for i in range(600):
+        guards.frame(frame(2.0 if i % 60 == 0 else 0.9, "video", at=i * 1.0), "candidate", camera, LABELS, LIMITS)
+    assert (guards.frames, guards.invalid) == (600, 10)
+    assert guards.tests["invalid"].n == 9  # ten minutes, the last one open
+    assert guards.tests["invalid"].total == pytest.approx(9 / 60)
+    items = Guards()
+    for i in range(600):
+        items.frame(frame(2.0 if i % 60 == 0 else 0.9, at=i * 1.0), "candidate", CameraShare(), LABELS, LIMITS)
+    assert items.tests["invalid"].n == 600
+
+
+def test_a_version_that_fails_on_every_frame_goes_back_with_the_report_of_its_twentieth() -> None:
+    guards = Guards()
+    guards.report(Fared(0, 19, 0), Fared(200, 0, 0), PATIENT)
+    assert guards.alarm(PATIENT) is None
+    guards.report(Fared(0, 1, 0), Fared(10, 0, 0), PATIENT)
+    assert "hard limit: it failed on 20 of the newest 20 frames, surely above 5%" in str(guards.alarm(PATIENT))
+    assert "failed on 20 of 20 frames" in guards.summary()
+
+
+def test_a_good_day_does_not_hide_a_version_that_begins_to_fail() -> None:
+    guards = Guards()
+    for _ in range(5760):  # a day of reports
+        guards.report(Fared(150), Fared(150), PATIENT)
+    assert guards.alarm(PATIENT) is None
+    guards.report(Fared(75, 0, 75), Fared(150), PATIENT)
+    assert "it failed on 75 of the newest 150 frames" in str(guards.alarm(PATIENT))
+    for _ in range(10):
+        guards.report(Fared(150), Fared(150), PATIENT)
+    assert guards.alarm(PATIENT) is not None  # what was seen is not forgotten before the next tick
+
+
+@pytest.mark.parametrize("bad", ["failed", "invalid"])
+def test_a_version_that_fails_on_a_third_of_its_frames_goes_back_within_eighty(bad: str) -> None:
+    """Of 1,000 that fail on 30 %, told every 10 frames: half are back with the 20th frame, 99 of 100 with the 80th."""
+    rng, frames_until_back = np.random.default_rng(11), []
+    for _ in range(1000):
+        guards, seen = Guards(), 0
+        while guards.alarm(LIMITS) is None:
+            errors, seen = int(rng.binomial(10, 0.3)), seen + 10
+            guards.report(Fared(10 - errors, **{bad: errors}), Fared(10), LIMITS)
+        frames_until_back.append(seen)
+    assert np.quantile(frames_until_back, 0.5) <= 20
+    assert np.quantile(frames_until_back, 0.99) <= 80
+
+
+def test_a_few_errors_in_many_frames_are_found_by_the_sequential_test() -> None:
+    """4 % is under the hard limit and four times what is tolerated."""
+    rng, guards, reports = np.random.default_rng(5), Guards(), 0
+    while guards.alarm(LIMITS) is None:
+        errors, reports = int(rng.binomial(50, 0.04)), reports + 1
+        guards.report(Fared(50 - errors, errors), Fared(50), LIMITS)
+    assert "guard errors: a mean of 0.0" in str(guards.alarm(LIMITS))
+    assert reports <= 30
+
+
+def test_a_version_that_fails_on_one_frame_in_a_thousand_stays() -> None:
+    rng, alarms = np.random.default_rng(19), 0
+    for _ in range(500):
+        guards = Guards()
+        for _ in range(50):
+            errors = int(rng.binomial(20, 0.001))
+            guards.report(Fared(20 - errors, errors), Fared(20), LIMITS)
+        alarms += guards.alarm(LIMITS) is not None
+    assert alarms <= 5
+
+
+def test_errors_as_rare_as_tolerated_take_one_version_in_a_hundred_back_at_most() -> None:
+    rng, alarms = np.random.default_rng(13), 0
+    for _ in range(200):
+        guards = Guards()
+        for _ in range(200):
+            errors = int(rng.binomial(50, LIMITS.error_share))
+            guards.report(Fared(50 - errors, errors), Fared(50), LIMITS)
+            if guards.tests["errors"].ratio(LIMITS.alpha / 4) >= 1:
+                alarms += 1
+                break
+    assert alarms <= 2
+
+
+def test_a_machine_that_fails_version_and_parent_alike_is_not_the_versions_fault() -> None:
+    rng, guards = np.random.default_rng(17), Guards()
+    for _ in range(100):
+        own, parent = (int(rng.binomial(50, 0.3)) for _ in range(2))
+        guards.report(Fared(50 - own, own), Fared(50 - parent, parent), LIMITS)
+    assert guards.alarm(LIMITS) is None
+    for _ in range(10):
+        guards.report(Fared(0, 50), Fared(35, 15), LIMITS)
+    assert guards.alarm(LIMITS) is not None
+
+
+def test_a_report_without_frames_of_the_version_says_nothing() -> None:
+    guards = Guards()
+    guards.report(Fared(), Fared(100, 5), LIMITS)
+    assert (guards.tests["errors"].n, guards.given, guards.recent_parent.errors) == (0, 0, 5)
+
+
 def test_hard_limit_of_invalid_answers_acts_with_the_fiftieth_frame() -> None:
-    patient = replace(LIMITS, alpha=1e-12)  # so that the hard limit speaks, not the sequential test
     guards, camera = Guards(), CameraShare()
     for i in range(50):
-        assert guards.alarm(patient) is None
-        guards.frame(frame(2.0 if i < 6 else 0.9), "shadow", camera, LABELS, patient)
-    assert "hard limit: 6 of 50 answers were invalid" in str(guards.alarm(patient))
+        assert guards.alarm(PATIENT) is None
+        guards.frame(frame(2.0 if i < 6 else 0.9), "shadow", camera, LABELS, PATIENT)
+    assert "hard limit: 6 of 50 answers were invalid" in str(guards.alarm(PATIENT))
 
 
 def test_disagreement_is_tolerated_up_to_its_limit() -> None:

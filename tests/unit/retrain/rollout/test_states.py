@@ -8,25 +8,56 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.channels import Channels
-from contracts.events import GateResult
+from contracts.events import GateResult, ServingReported, VersionServed
 from contracts.predictions import Variant
-from retrain.rollout import states
+from retrain.rollout import orders
+from retrain.rollout.replicas import Standing
 from retrain.rollout.states import ENDED, GUARDED, Approval, Plan, Rollout, advance, assigned, begin, channels_of, roll_back, scored
 
-PLAN = Plan(shadow_frames=10, shadow_s=5, shares=(0.01, 0.05, 0.25, 0.5), canary_frames=10, canary_s=5, watch_frames=10, watch_s=5)
+PLAN = Plan(
+    shadow_frames=10,
+    shadow_s=5,
+    shares=(0.01, 0.05, 0.25, 0.5),
+    canary_frames=10,
+    canary_s=5,
+    watch_frames=10,
+    watch_s=5,
+    rollback_deadline_s=60,
+)
 CHANNELS = Channels(champion="1", previous="0", sequence=3)
 FLEET = [f"camera-{i}" for i in range(400)]
 PASS = GateResult("gain", "pass", 1, 0, "")
 OPEN = GateResult("gain", "inconclusive", 1, 0, "")
 
 
+NOBODY = Standing((), ())
+
+
+def servers(*versions: str, sequence: int = 9, silent: tuple[str, ...] = ()) -> Standing:
+    """Servers a, b, c ... that answer with these versions as champion, and those that fell silent."""
+    reports = [
+        ServingReported(
+            event_id="e",
+            occurred_at=0.0,
+            model="m",
+            replica=name,
+            sequence=sequence,
+            versions=(VersionServed(version, f"digest {version}", "champion", "CPUExecutionProvider"),),
+            started_at=0.0,
+        )
+        for name, version in zip("abcdefgh", versions, strict=False)
+    ]
+    return Standing(tuple(reports), tuple((name, 99.0) for name in silent))
+
+
 def begun(approval: Approval = "auto", gates: Sequence[GateResult] = (PASS,), channels: Channels = CHANNELS) -> Rollout:
-    return msgspec.structs.replace(begin("2", channels, "1", ("a", "b"), gates, approval, 0.0), applied=True)
+    rollout = begin("2", channels, "1", ("a", "b"), gates, approval, 0.0)
+    return msgspec.structs.replace(rollout, applied=True, digest="digest 2", parent_digest="digest 1", sequence=9)
 
 
-def fed(rollout: Rollout, frames: int, variant: Variant, version: str = "2", at: float = 1e9) -> Rollout:
+def fed(rollout: Rollout, frames: int, variant: Variant, version: str = "2") -> Rollout:
     for _ in range(frames):
-        rollout = scored(rollout, version, variant, at)
+        rollout = scored(rollout, version, variant)
     return rollout
 
 
@@ -55,13 +86,13 @@ def test_a_large_fleet_takes_every_step() -> None:
 @pytest.mark.parametrize("approval", ["auto", "on_inconclusive", "always"])
 @pytest.mark.parametrize("gates", [(PASS,), (PASS, OPEN)])
 def test_who_is_asked(approval: Approval, gates: tuple[GateResult, ...]) -> None:
-    asks = approval == "always" or (approval == "on_inconclusive" and OPEN in gates)
+    asks = approval == "always" or OPEN in gates  # what is not known never rolls itself out
     rollout = begun(approval, gates)
     assert rollout.state == ("awaiting_approval" if asks else "shadow")
     if asks:
-        assert advance(rollout, PLAN, 1e6, FLEET, None) is rollout
-        assert states.approve(rollout, 1.0, "ada", "fine").state == "shadow"
-        assert states.reject(rollout, 1.0, "ada", "").state == "rejected"
+        assert advance(rollout, PLAN, 1e6, FLEET, NOBODY) is rollout
+        assert orders.approve(rollout, 1.0, "ada", "fine").state == "shadow"
+        assert orders.reject(rollout, 1.0, "ada", "").state == "rejected"
         assert channels_of(rollout, PLAN) is None
 
 
@@ -77,7 +108,7 @@ def test_too_few_frames_hold_however_long_one_waits(frames: int) -> None:
         if step.state == "champion":
             continue
         held = fed(step, frames, role(step))
-        assert advance(held, PLAN, 1e9, FLEET, None) is held
+        assert advance(held, PLAN, 1e9, FLEET, NOBODY) is held
 
 
 def test_frames_alone_do_not_pass_before_the_time() -> None:
@@ -85,13 +116,13 @@ def test_frames_alone_do_not_pass_before_the_time() -> None:
         if step.state == "champion":
             continue
         held = fed(step, 1000, role(step))
-        assert advance(held, PLAN, held.entered_at + 4.9, FLEET, None) is held
+        assert advance(held, PLAN, held.entered_at + 4.9, FLEET, NOBODY) is held
 
 
 def test_frames_of_another_role_or_version_are_no_evidence() -> None:
     rollout = begun()
     for version, variant in [("1", "champion"), ("2", "candidate"), ("2", "champion"), ("3", "shadow"), ("1", "shadow")]:
-        assert scored(rollout, version, variant, 1.0).frames == 0  # type: ignore[arg-type]
+        assert scored(rollout, version, variant).frames == 0  # type: ignore[arg-type]
 
 
 def test_steps_without_a_camera_are_skipped_and_said() -> None:
@@ -110,39 +141,55 @@ def test_a_canary_that_can_hold_no_camera_rests_on_the_shadow() -> None:
     rollout = advance(fed(begun(), 20, "shadow"), PLAN, 10, lone, None)
     assert (rollout.state, rollout.share) == ("canary", 0.5)
     assert "none of 1 live cameras falls into 50%" in rollout.reason
-    assert advance(rollout, PLAN, 1e9, lone, None) is rollout
-    after = advance(fed(rollout, 20, "shadow"), PLAN, 1e9, lone, None)
+    assert advance(rollout, PLAN, 1e9, lone, NOBODY) is rollout
+    after = advance(fed(rollout, 20, "shadow"), PLAN, 1e9, lone, NOBODY)
     assert after.state == "champion"
     assert "20 frames in the shadow" in after.reason
 
 
 def test_no_live_camera_holds_everything_but_a_rollback() -> None:
     shadow = fed(begun(), 100, "shadow")
-    assert advance(shadow, PLAN, 1e9, [], None) is shadow
-    canary = advance(shadow, PLAN, 1e9, FLEET, None)
-    assert advance(fed(canary, 100, "shadow"), PLAN, 1e10, [], None).state == "canary"
-    assert advance(shadow, PLAN, 1e9, [], "harm").state == "rolling_back"
+    assert advance(shadow, PLAN, 1e9, [], NOBODY) is shadow
+    canary = advance(shadow, PLAN, 1e9, FLEET, NOBODY)
+    assert advance(fed(canary, 100, "shadow"), PLAN, 1e10, [], NOBODY).state == "canary"
+    assert advance(shadow, PLAN, 1e9, [], NOBODY, "harm").state == "rolling_back"
 
 
 def test_an_alarm_takes_back_from_every_guarded_state() -> None:
     for step in walk(FLEET):
-        back = advance(step, PLAN, step.entered_at, FLEET, "it hurts")
+        back = advance(step, PLAN, step.entered_at, FLEET, NOBODY, "it hurts")
         assert back.state == ("rolling_back" if step.state in GUARDED else step.state)
 
 
-def test_a_person_takes_back_from_every_state_and_the_old_version_must_be_seen() -> None:
+def test_a_person_takes_back_from_every_state_and_every_server_must_say_so() -> None:
     for step in walk(FLEET):
         back = roll_back(step, 100.0, "ada asked", "ada")
         assert back.state == "rolling_back"
         wanted = channels_of(back, PLAN)
         assert wanted is not None
         assert (wanted["champion"], wanted["candidate"], wanted["shadow"], wanted["previous"]) == ("1", None, None, "0")
-        assert advance(back, PLAN, 1e9, FLEET, None) is back
-        for version, variant, at in [("1", "champion", 99.0), ("2", "champion", 101.0), ("1", "shadow", 101.0)]:
-            assert scored(back, version, variant, at) is back  # type: ignore[arg-type]
-        done = advance(scored(back, "1", "champion", 101.0), PLAN, 102, FLEET, None)
+        for some in (NOBODY, servers("2"), servers("1", "2"), servers("1", sequence=8), servers("1", silent=("b",))):
+            assert advance(back, PLAN, 160.0, FLEET, some) is back
+        done = advance(back, PLAN, 102, FLEET, servers("1", "1"))
         assert done.state == "rolled_back"
+        assert done.reason.startswith("2 servers answer with version 1 again: ada asked")
         assert roll_back(done, 200.0, "again", "ada") is done
+
+
+def test_a_rollback_past_its_deadline_names_the_servers_it_waits_for_once() -> None:
+    back = roll_back(begun(), 100.0, "ada asked", "ada")
+    late = advance(back, PLAN, 161.0, FLEET, servers("1", "2", silent=("z",)))
+    assert (late.state, late.entered_at, late.waits_for) == (
+        "rolling_back",
+        100.0,
+        "b (version 2 as champion, channels 9), z (silent)",
+    )
+    assert advance(late, PLAN, 500.0, FLEET, servers("1", "2", silent=("z",))) is late
+    fewer = advance(late, PLAN, 500.0, FLEET, servers("1", "1", silent=("z",)))
+    assert fewer.waits_for == "z (silent)"
+    assert advance(fewer, PLAN, 500.0, FLEET, NOBODY).waits_for == "any server's report"
+    done = advance(fewer, PLAN, 501.0, FLEET, servers("1", "1"))
+    assert (done.state, done.waits_for) == ("rolled_back", "")
 
 
 def test_what_the_channels_are_in_each_state() -> None:
@@ -177,17 +224,17 @@ def test_whatever_happens_the_shadow_comes_first_and_shares_only_rise(script: li
         before = rollout
         match what:
             case "frames":
-                rollout = fed(rollout, frames, "shadow" if shadow else role(rollout), at=now)
+                rollout = fed(rollout, frames, "shadow" if shadow else role(rollout))
             case "tick":
-                rollout = advance(rollout, PLAN, now, FLEET[:live], None)
+                rollout = advance(rollout, PLAN, now, FLEET[:live], NOBODY)
             case "alarm":
-                rollout = advance(rollout, PLAN, now, FLEET[:live], "harm")
+                rollout = advance(rollout, PLAN, now, FLEET[:live], NOBODY, "harm")
             case "rollback":
                 rollout = roll_back(rollout, now, "asked", "ada")
             case "approve":
-                rollout = states.approve(rollout, now, "ada", "")
+                rollout = orders.approve(rollout, now, "ada", "")
             case "reject":
-                rollout = states.reject(rollout, now, "ada", "")
+                rollout = orders.reject(rollout, now, "ada", "")
         if rollout.state != before.state:
             seen.append(rollout.state)
         if before.state in ("rolled_back", "rejected"):

@@ -6,12 +6,10 @@ import msgspec
 import pytest
 
 from contracts.events import ServingReported, VersionServed
-from contracts.logs import Logger
 from contracts.predictions import Variant
-from serving.delivery.journal import Journal
 from serving.delivery.report import Reporter
 from serving.delivery.spool import Spool
-from tests.unit.serving.parts import NOW, instruments
+from tests.unit.serving.parts import NOW
 
 
 class Desk:
@@ -20,8 +18,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.now = NOW
         self.spool = Spool(folder, 1 << 20)
-        journal = Journal(self.spool, "serving", instruments(), Logger("test"))
-        self.reporter = Reporter(journal, "small", "hall-1:8080", 15.0, lambda: self.now)
+        self.reporter = Reporter(self.spool, "small", "hall-1:8080", 15.0, lambda: self.now)
 
     def said(self) -> list[ServingReported]:
         """What is new in the spool."""
