@@ -64,7 +64,7 @@ def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence
     source = f"retrain/{socket.gethostname()}"
     registry = CollectorRegistry()
     service: RetrainService | None = None
-    health = HealthServer(listener, registry, lambda: service.ready() if service is not None else "waiting for the log")
+    health = HealthServer(listener, registry, lambda: service.ready() if service is not None else "waiting for the log or the state")
     bus = open_bus(settings.log, source, settings.log_security)
     database: Database | None = None
     ticks: Ticks | None = None
@@ -125,8 +125,7 @@ def wired(
         limits=settings.guards(),
         approval=settings.approval,
         camera_live_s=settings.camera_live_s,
-        server_silent_s=settings.server_silent_s,
-        server_gone_s=settings.server_gone_s,
+        rollback_deadline_s=settings.rollback_deadline_s,
     )
     release = Release(releasing, database, jobs.mark_rolled_back, labels, journal, repository, instruments)
     intake = Intake(settings.model, jobs, labels, journal, settings.operator_window_s, settings.labels_wanted)
@@ -147,7 +146,6 @@ def training_plan(settings: RetrainSettings) -> TrainingPlan:
         min_train_per_class=settings.min_train_per_class,
         min_gate=settings.min_gate,
         replay_share=settings.replay_share,
-        ask=settings.approval != "auto",
         attempts=settings.attempts,
         retry_delay_s=settings.retry_delay_s,
         job_timeout_s=settings.job_timeout_s,

@@ -1,7 +1,7 @@
 """The retrain service's turn: read the log, decide, save effects with offsets, move the channels, publish what was decided.
 
 One thread does all of it. A turn is one transaction; after it the channels follow, then the outbox is published. Whatever raises in a turn undoes the
-turn, and the reader begins again at the saved offsets.
+turn, and it is done again with the same records: the service keeps its places meanwhile, and with them its training process.
 
 Of several services of one model one is active and holds every place of the log; the others stand by. Who is given the places takes the state over. One
 that was taken over without knowing it is refused at its next transaction: it ends its training process and stands by.
@@ -19,7 +19,6 @@ from contracts.events import (
     INCIDENTS,
     LABELS,
     RETRAIN,
-    SERVING,
     AnyEvent,
     Approve,
     BadEventError,
@@ -28,12 +27,10 @@ from contracts.events import (
     IncidentClosed,
     IncidentOpened,
     IncidentUpdated,
-    Promote,
     Reject,
     RequestRetrain,
     RetrainRequested,
     Rollback,
-    ServingReported,
     dead_letter,
     decode,
 )
@@ -44,15 +41,16 @@ from retrain.jobs.supervision import Training
 from retrain.labels.book import Labels
 from retrain.metrics import Instruments
 from retrain.rollout.drive import Release
-from retrain.rollout.orders import Order
 from retrain.state.database import Database
 from retrain.ticks import Duty, Ticks
 
 HANDLER: Final = "retrain"
-READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS, SERVING)
+READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS)
 _KEPT_S: Final = 30 * 86_400.0
 """How long a request or command is known again when it is repeated."""
 _AWAY_S: Final = 1.0
+_UNDONE: Final = 10_000
+"""Records held at most while turns fail: some 20 MB, and at one for each try three hours. After that others may have the places."""
 
 
 class RetrainService:
@@ -87,8 +85,9 @@ class RetrainService:
         self._poll_s = poll_s
         self._offsets: dict[Place, int] = {}
         self._saved: dict[Place, int] = {}
+        self._undone: list[Record] = []
         self._duties: set[Duty] = set()
-        """What became due and is not done: a turn that fails is done again."""
+        """What was read and what became due, and is not done: a turn that fails is done again."""
         self._trouble: str | None = "starting"
         self.active = False
         """Whether the state is ours, as far as we know."""
@@ -111,24 +110,28 @@ class RetrainService:
 
     def step(self) -> None:
         """One turn."""
-        records = self._reader.poll(self._poll_s)
-        duties = self._duties = self._duties | self._ticks.due()
-        now = self._clock()
+        self._read()
+        self._duties |= self._ticks.due()
+        records, duties, now = self._undone, self._duties, self._clock()
         if not self._reader.places():
             self._wait()
             return
         if duties or any(record.place.topic != FRAMES for record in records) or (records and self._release.active):
             with self._database.transaction():
                 self._decide(records, duties, now)
-        elif records:
+            self._saved = dict(self._offsets)
+        else:
             self._count(records)  # frames that concern no rollout: their offsets are saved with the next turn that changes anything
+        self._undone, self._duties = [], set()
+        for record in records:
+            self._instruments.events_consumed.labels(record.place.topic).inc()
         if duties or self._release.unapplied:
             self._release.reconcile(now)
         self._publish()
         if records:
             self._reader.commit(self._offsets)
         self._export(records, duties, now)
-        self._trouble, self._duties = None, set()
+        self._trouble = None
 
     def close(self) -> None:
         """Stop the training process in order, publish what is decided, leave the group."""
@@ -143,13 +146,21 @@ class RetrainService:
             self._log.warning("outbox_kept", why=str(error))
         self._reader.close()
 
+    def _read(self) -> None:
+        """After a turn that failed hardly more: the reader keeps its places by being asked."""
+        if not self._undone:
+            self._undone = self._reader.poll(self._poll_s)
+        elif len(self._undone) < _UNDONE:
+            more = self._reader.poll(0.0, 1)  # which may give places anew, and what is undone of them is then read again
+            self._undone = [*self._undone, *more]
+
     def _wait(self) -> None:
         """No place is ours: another service is active, or the group is still sharing out. Raises TakenOverError when it became active without our knowing."""
         if self.active:
             with self._database.transaction():
                 pass
         else:
-            self._duties = set()
+            self._undone, self._duties = [], set()
         self._instruments.active.labels(self._model).set(self.active)
         self._trouble = None
 
@@ -168,12 +179,11 @@ class RetrainService:
         self._count(records)
         moved = {place: at for place, at in self._offsets.items() if self._saved.get(place) != at}
         self._database.save_offsets(moved)
-        self._saved.update(moved)
 
     def _handle(self, record: Record, now: float) -> None:
         try:
             event = decode(record)
-            if event.model == self._model:
+            if event.model == self._model and (self._release.active or not isinstance(event, FrameScored)):
                 with self._database.savepoint():
                     self._apply(event, now)
         except (BadEventError, ValueError, LookupError, TypeError, ArithmeticError) as error:
@@ -195,20 +205,22 @@ class RetrainService:
             case IncidentClosed():
                 self._fault(event, event.occurred_at)
                 self._intake.closed(event, now)
-            case ServingReported():
-                self._release.reported(event, now)
-            case RetrainRequested() | RequestRetrain() | Approve() | Reject() | Rollback() | Promote():
+            case RetrainRequested() | RequestRetrain() | Approve() | Reject() | Rollback():
                 if self._database.first_time(event.event_id, now + _KEPT_S):
                     self._ask(event, now)
 
-    def _ask(self, event: RetrainRequested | RequestRetrain | Order, now: float) -> None:
+    def _ask(self, event: RetrainRequested | RequestRetrain | Approve | Reject | Rollback, now: float) -> None:
         match event:
             case RetrainRequested():
                 self._intake.requested(event, now)
             case RequestRetrain():
                 self._intake.commanded(event, now)
-            case _:
-                self._release.orders.carry_out(event, now)
+            case Approve():
+                self._release.approved(event, now)
+            case Reject():
+                self._release.rejected(event, now)
+            case Rollback():
+                self._release.rolled_back(event, now)
 
     def _fault(self, event: IncidentOpened | IncidentUpdated | IncidentClosed, until: float | None) -> None:
         false_alarm = isinstance(event, IncidentClosed) and event.false_alarm
@@ -231,39 +243,37 @@ class RetrainService:
     def _start_at(self, place: Place) -> int | None:
         if not self.active:
             self._database.take()
-            self.active = True
-            self._log.info("active")
-        if not self._offsets:
             self._offsets = self._database.offsets()
             self._saved = dict(self._offsets)
-        return self._offsets.get(place)
+            self.active = True
+            self._log.info("active")
+        self._undone = [record for record in self._undone if record.place != place]
+        self._offsets.pop(place, None)
+        if (saved := self._saved.get(place)) is not None:
+            self._offsets[place] = saved
+        return saved
 
     def _stand_by(self, why: str) -> None:
-        """Forget what is not saved, and the rest: the next turn reads it again."""
+        """Another service goes on from what was saved: forget the rest, end the training process, and wait for the places."""
         self._log.warning("standing_by", why=why)
         self.active = False
+        self._undone, self._duties = [], set()
         self._training.stop()
-        self._rejoin()
-
-    def _again(self, why: str) -> None:
-        """A turn failed: begin again at the saved offsets."""
-        if why != self._trouble:
-            self._log.warning("turn_failed", why=why)
-        self._trouble = why
-        self._rejoin()
-
-    def _rejoin(self) -> None:
         try:
             self._reader.close()
         except LogError as error:
             self._log.warning("leave_failed", why=str(error))
-        self._offsets, self._saved = {}, {}
         self._reader = self._join()
+
+    def _again(self, why: str) -> None:
+        """A turn failed, and is done again."""
+        if why != self._trouble:
+            self._log.warning("turn_failed", why=why)
+        self._trouble = why
 
     def _count(self, records: list[Record]) -> None:
         for record in records:
             self._offsets[record.place] = record.offset + 1
-            self._instruments.events_consumed.labels(record.place.topic).inc()
 
     def _export(self, records: list[Record], duties: set[Duty], now: float) -> None:
         if "advance" not in duties:

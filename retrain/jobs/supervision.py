@@ -1,4 +1,4 @@
-"""Carries jobs through: starts the one that may start, reads its training process's steps, and turns its outcome or its death into the next state.
+"""Carries jobs through: starts the one that may start, watches its training process and reads its steps. What becomes of its end stands in conclusion.py.
 
 Called every tick inside the service's transaction. All that must survive is in the jobs table and the job's folder; the process handle is the only
 thing in memory, and launch/local.py finds the process again.
@@ -18,17 +18,17 @@ import msgspec
 from contracts.errors import KeepsightError, StoreError, VersionError
 from contracts.files import Folder
 from contracts.logs import Logger
-from contracts.manifest import digest
 from contracts.repository import ModelRepository
 from retrain.job import Job
 from retrain.jobs import telling
+from retrain.jobs.conclusion import Conclusions
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.launcher import Launcher, Run
 from retrain.metrics import Instruments
 from retrain.request import REQUEST, CandidateOutcome, CandidateRequest, Step
 from retrain.state.journal import Journal
-from retrain.trigger.policy import Limits, Situation, hold, moot, rejections, request_key
+from retrain.trigger.policy import Limits, Situation, hold, moot, request_key
 
 _PROGRESS_EVERY_S = 1.0
 _LAST_WORDS = 400
@@ -36,7 +36,7 @@ _LAST_WORDS = 400
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """See the settings of the same names. `folder` holds a folder per job, `owner` names this life of the service, `ask`: a person may be asked."""
+    """See the settings of the same names. `folder` holds a folder per job, `owner` names this life of the service."""
 
     model: str
     folder: Path
@@ -53,7 +53,6 @@ class TrainingPlan:
     job_timeout_s: float
     lease_s: float
     stop_grace_s: float
-    ask: bool = False
 
 
 class Training:
@@ -80,6 +79,7 @@ class Training:
         self._instruments = instruments
         self._log = log
         self._monotonic = monotonic
+        self._conclusions = Conclusions(jobs, journal, repository, instruments, self.folder, plan.attempts, plan.retry_delay_s)
         self._run: Run | None = None
         self._opened_s = 0.0
         self._said_s = 0.0
@@ -121,7 +121,7 @@ class Training:
         """Labels are counted where nothing else holds the job: a hundred thousand take 26 ms, and they would be counted every tick."""
         now, new = situation.now, job.labels_seen
         if reason := moot(job, situation.champion):
-            self._end(msgspec.structs.replace(job, cancelled=True), now, "rejected", reason)
+            self._conclusions.put_aside(job, reason, now)
             return False
         wait = hold(job, self._plan.limits, situation)
         if wait is None:
@@ -211,57 +211,22 @@ class Training:
         assert self._run is not None
         try:
             outcome = self._run.outcome()
-            if outcome is None:
-                self._log.error("training_died", job=job.job_id, attempt=job.attempt, last_words=self._run.last_words())
-                self._died(job, _with_last_line(self._run.death().detail, self._run.last_words()), now)
-                return None
-            if outcome.verdict == "published":
-                self._check(outcome)
-        except (StoreError, VersionError) as error:
+        except StoreError as error:
             self._died(job, str(error), now)
             return None
+        if outcome is None:
+            self._log.error("training_died", job=job.job_id, attempt=job.attempt, last_words=self._run.last_words())
+            self._died(job, _with_last_line(self._run.death().detail, self._run.last_words()), now)
+            return None
+        published = self._conclusions.answered(job, outcome, now)
         self._run = None
         self._stage_begins(None)
-        self._instruments.runs.labels(job.trigger, outcome.verdict).inc()
-        for gate in outcome.gates:
-            self._instruments.gates.labels(self._instruments.bounded(gate.gate), gate.verdict).inc()
-        return self._conclude(job, outcome, now)
-
-    def _conclude(self, job: Job, outcome: CandidateOutcome, now: float) -> tuple[Job, CandidateOutcome] | None:
-        telling.mended(self._journal, f"job {job.job_id} came through: {outcome.verdict}", now)
-        if outcome.verdict == "held":
-            self._instruments.holds.labels("data").inc()
-            held = msgspec.structs.replace(
-                job, state="held", hold="data", detail=outcome.reason, labels_tried=self._labels_tried(job), attempt=1, owner=""
-            )
-            telling.advanced(self._journal, self._jobs.save(held), now)
-            return None
-        if outcome.verdict == "rejected":
-            gates = (f"{gate.gate}: {gate.detail}" for gate in outcome.gates if gate.verdict == "fail")
-            failed = [sentence for sentence in gates if sentence not in outcome.reason]
-            self._end(job, now, "rejected", "; ".join([outcome.reason, *failed]))
-            return None
-        self._instruments.last_success.set(now)
-        done = self._end(msgspec.structs.replace(job, candidate=outcome.version), now, "succeeded", outcome.reason)
-        telling.published(self._journal, done, outcome, now)
-        return done, outcome
+        return published
 
     def _died(self, job: Job, detail: str, now: float) -> None:
+        self._conclusions.died(job, detail, now)
         self._run = None
         self._stage = None
-        if job.attempt >= self._plan.attempts:
-            self._instruments.runs.labels(job.trigger, "failed").inc()
-            done = self._end(job, now, "failed", f"attempt {job.attempt} of {self._plan.attempts}: {detail}")
-            telling.failed(self._journal, done, str(self.folder(job)), now)
-            return
-        again = msgspec.structs.replace(job, attempt=job.attempt + 1, detail=detail, not_before=now + self._plan.retry_delay_s)
-        telling.advanced(self._journal, self._jobs.save(again), now)
-
-    def _end(self, job: Job, now: float, state: str, detail: str) -> Job:
-        done = msgspec.structs.replace(job, state=state, hold="", detail=detail, finished_at=now, owner="")
-        telling.advanced(self._journal, self._jobs.save(done), now)
-        self._instruments.consecutive_failures.set(rejections(self._jobs.recent()))
-        return done
 
     def folder(self, job: Job) -> Path:
         """Where a job's training request lies and what came of it: one folder a round, so that new labels never meet old checkpoints."""
@@ -289,21 +254,8 @@ class Training:
             min_train_per_class=self._plan.min_train_per_class,
             min_gate=self._plan.min_gate,
             replay_share=self._plan.replay_share,
-            ask=self._plan.ask,
         )
         Folder(str(folder)).write(REQUEST, msgspec.json.encode(request))
-
-    def _labels_tried(self, job: Job) -> int:
-        request = msgspec.json.decode((self.folder(job) / REQUEST).read_bytes(), type=CandidateRequest)
-        return sum(label.sample == "uniform" and label.captured_at >= request.since for label in request.labels)
-
-    def _check(self, outcome: CandidateOutcome) -> None:
-        """Raises VersionError unless the version stands in the repository as the outcome says."""
-        manifest = self._repository.manifest(self._plan.model, outcome.version)
-        if digest(manifest) != outcome.digest:
-            raise VersionError(
-                f"version {outcome.version} has the digest {digest(manifest)[:12]}…, the outcome says {outcome.digest[:12]}…: not rolled out"
-            )
 
     def _champion(self) -> str | None:
         try:

@@ -14,7 +14,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A statement's rows, all of them, and how many it gave or changed. What may be long is asked for in pieces (LIMIT)."""
+    """A statement's rows, all of them, and how many it changed. What may be long is asked for in pieces (LIMIT)."""
 
     rows: list[Row]
     rowcount: int

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +39,15 @@ class Twins:
         since = time.time()
         labels = (self.house.label(since + i * 0.001, CAMERAS[i % 3]) for i in range(20))
         self.house.publish(self.house.request(since), *labels)
+
+    def ready(self) -> bool:
+        """Whether the first can do its work, by its own word."""
+        port = self.lines("service.log", "started")[0]["port"]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError:
+            return False
 
     def starts(self) -> int:
         """Training processes started so far."""
@@ -93,6 +104,25 @@ def test_who_takes_over_on_the_same_host_finds_the_training_process(one_host: Tw
     house.until(one_host.stable, "a stable champion")
     jobs, published, versions = one_host.came_to()
     assert (len(jobs), published, versions, one_host.starts()) == (1, ["2"], ["1", "2"], 1)
+
+
+def test_a_database_that_restarts_costs_nobody_the_place(two_hosts: Twins) -> None:
+    house = two_hosts.house
+    (house.gates / "wait").touch()
+    two_hosts.ask()
+    house.until(lambda: two_hosts.starts() == 1, "the training process at work")
+    server().stop()
+    try:
+        house.until(lambda: two_hosts.lines("service.log", "turn_failed"), "the first waiting")
+        assert not two_hosts.ready()
+    finally:
+        server().start()
+    house.until(two_hosts.ready, "the first at work again")
+    (house.gates / "wait").unlink()
+    house.until(two_hosts.stable, "a stable champion")
+    assert not two_hosts.lines("second.log", "active")
+    jobs, published, versions = two_hosts.came_to()
+    assert (len(jobs), published, versions, two_hosts.starts()) == (1, ["2"], ["1", "2"], 1)
 
 
 def test_a_frozen_one_that_thaws_ends_its_training_process_and_stands_by(two_hosts: Twins) -> None:

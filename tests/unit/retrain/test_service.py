@@ -16,6 +16,7 @@ from contracts.errors import LogAwayError, StoreError, TakenOverError
 from contracts.events import (
     COMMANDS,
     DEAD,
+    LABELS,
     RETRAIN,
     TOPICS,
     AnyEvent,
@@ -450,3 +451,46 @@ def test_the_calendar_is_not_forgotten_by_a_turn_that_fails(site: Site, monkeypa
     site.service._again("no disk")
     site.turn()
     assert [detail for state, detail in site.states() if state == "queued"] == ["the calendar"]
+
+
+def test_a_turn_that_fails_for_long_keeps_its_place_and_loses_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.turn()
+    database = site.open()
+    other = site.wire(database)
+
+    def away(*_: object) -> None:
+        raise StoreError("no disk")
+
+    site.label(3)
+    with monkeypatch.context() as broken:
+        broken.setattr(site.database, "save_offsets", away)
+        for _ in range(4):
+            with pytest.raises(StoreError):
+                site.turn()
+            site.service._again("no disk")
+            site.label(1)
+            other.step()
+    assert not other.active
+    site.turn()
+    site.turn()
+    assert Labels(site.database).count() == 7
+    assert sum(at for place, at in site.database.offsets().items() if place.topic == LABELS) == 7
+    other.close()
+    database.close()
+
+
+def test_places_given_anew_are_read_from_where_they_were_saved(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.turn()
+
+    def away(*_: object) -> None:
+        raise StoreError("no disk")
+
+    site.label(3)
+    with monkeypatch.context() as broken:
+        broken.setattr(site.database, "save_offsets", away)
+        with pytest.raises(StoreError):
+            site.turn()
+    labels = [place for place in site.service._reader.places() if place.topic == LABELS]
+    assert [site.service._start_at(place) for place in labels] == [None] * len(labels)
+    assert not [record for record in site.service._undone if record.place.topic == LABELS]
+    assert not [place for place in site.service._offsets if place.topic == LABELS]

@@ -7,7 +7,9 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from contracts.errors import StoreError
 from contracts.logs import Logger
+from contracts.manifest import digest
 from contracts.repository import ModelRepository
 from retrain.job import Job
 from retrain.jobs.supervision import Training, TrainingPlan
@@ -46,6 +48,7 @@ class Process:
 
     def __init__(self) -> None:
         self.over = False
+        self.answer: CandidateOutcome | None = None
         self.read: list[int] = []
         self.stopped: list[float] = []
 
@@ -57,7 +60,7 @@ class Process:
         return Progress([], read)
 
     def outcome(self) -> CandidateOutcome | None:
-        return None
+        return self.answer
 
     def death(self) -> Death:
         return Death("killed", "killed")
@@ -73,8 +76,8 @@ class Desk:
     """A supervision over a real state, with clocks of the test's. It is its own launcher."""
 
     def __init__(self, folder: Path) -> None:
-        repository = ModelRepository(str(folder / "repository"))
-        publish_small_version(repository.url, "small", "1")
+        self.repository = ModelRepository(str(folder / "repository"))
+        publish_small_version(self.repository.url, "small", "1")
         self.folder = folder
         self.database = Database(SqliteState(folder / "state.sqlite3", "small"), "test")
         self.jobs, self.labels = Jobs(self.database), Labels(self.database)
@@ -100,7 +103,7 @@ class Desk:
         )
         journal, instruments = Journal(self.database, "small", Logger("test")), Instruments(CollectorRegistry())
         self.training = Training(
-            plan, self.jobs, self.labels, journal, repository, self, instruments, Logger("test"), lambda: self.monotonic_s
+            plan, self.jobs, self.labels, journal, self.repository, self, instruments, Logger("test"), lambda: self.monotonic_s
         )
 
     def open(self, folder: str, name: str, attempt: int) -> Process:
@@ -192,3 +195,33 @@ def test_labels_are_counted_only_where_nothing_else_holds(desk: Desk, monkeypatc
     assert not counted
     held = desk.look(START)
     assert (held.hold, held.labels_seen, counted) == ("labels", 3, [0.0])
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_repository_that_is_away_at_the_end_costs_no_attempt(desk: Desk, mounted: bool) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    version = digest(desk.repository.manifest("small", "1"))
+    desk.process.over, desk.process.answer = True, CandidateOutcome(verdict="published", reason="", version="1", digest=version)
+    place, elsewhere = desk.folder / "repository", desk.folder / "elsewhere"
+    place.rename(elsewhere)
+    if mounted:
+        place.touch()  # something is there, and cannot be looked into
+    for _ in range(4):
+        with pytest.raises(StoreError):
+            desk.look(START)
+    place.unlink(missing_ok=True)
+    elsewhere.rename(place)
+    done = desk.look(START)
+    assert (done.state, done.attempt, done.candidate, len(desk.opened)) == ("succeeded", 1, "1", 1)
+
+
+def test_a_version_that_is_not_what_was_said_is_a_failed_attempt(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.process.over = True
+    for answer, said in (("1", "the outcome says 000000000000"), ("7", "7")):
+        desk.process.answer = CandidateOutcome(verdict="published", reason="", version=answer, digest="0" * 64)
+        failed = desk.look(START + 100.0 * int(answer))
+        assert (failed.state, said in failed.detail) == ("running", True)
+    assert failed.attempt == 3

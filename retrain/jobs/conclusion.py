@@ -1,0 +1,94 @@
+"""How a round of a job ends: what its training process answered, or that it died, becomes the next state and is told to all who must know."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from contracts.errors import StoreError, VersionError
+from contracts.manifest import digest
+from contracts.repository import ModelRepository
+from retrain.job import Job
+from retrain.jobs import telling
+from retrain.jobs.table import Jobs
+from retrain.metrics import Instruments
+from retrain.request import REQUEST, CandidateOutcome, CandidateRequest
+from retrain.state.journal import Journal
+from retrain.trigger.policy import rejections
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusions:
+    """Called inside the service's transaction. `attempts` and `retry_delay_s` are the settings of these names; `folder` is where a job's round lies."""
+
+    jobs: Jobs
+    journal: Journal
+    repository: ModelRepository
+    instruments: Instruments
+    folder: Callable[[Job], Path]
+    attempts: int
+    retry_delay_s: float
+
+    def answered(self, job: Job, outcome: CandidateOutcome, now: float) -> tuple[Job, CandidateOutcome] | None:
+        """The process gave its outcome. Returns both when it published a version. Raises StoreError while the repository does not answer."""
+        if outcome.verdict == "published" and (reason := self._amiss(outcome)):
+            self.died(job, reason, now)
+            return None
+        self.instruments.runs.labels(job.trigger, outcome.verdict).inc()
+        for gate in outcome.gates:
+            self.instruments.gates.labels(self.instruments.bounded(gate.gate), gate.verdict).inc()
+        telling.mended(self.journal, f"job {job.job_id} came through: {outcome.verdict}", now)
+        if outcome.verdict == "held":
+            self.instruments.holds.labels("data").inc()
+            tried = self._labels_tried(job)
+            held = msgspec.structs.replace(
+                job, state="held", hold="data", detail=outcome.reason, labels_tried=tried, attempt=1, owner=""
+            )
+            telling.advanced(self.journal, self.jobs.save(held), now)
+            return None
+        if outcome.verdict == "rejected":
+            gates = (f"{gate.gate}: {gate.detail}" for gate in outcome.gates if gate.verdict == "fail")
+            failed = [sentence for sentence in gates if sentence not in outcome.reason]
+            self._end(job, now, "rejected", "; ".join([outcome.reason, *failed]))
+            return None
+        self.instruments.last_success.set(now)
+        done = self._end(msgspec.structs.replace(job, candidate=outcome.version), now, "succeeded", outcome.reason)
+        telling.published(self.journal, done, outcome, now)
+        return done, outcome
+
+    def died(self, job: Job, detail: str, now: float) -> None:
+        """An attempt left nothing usable: another one follows, or, after the last, an incident."""
+        if job.attempt >= self.attempts:
+            self.instruments.runs.labels(job.trigger, "failed").inc()
+            done = self._end(job, now, "failed", f"attempt {job.attempt} of {self.attempts}: {detail}")
+            telling.failed(self.journal, done, str(self.folder(job)), now)
+            return
+        again = msgspec.structs.replace(job, attempt=job.attempt + 1, detail=detail, not_before=now + self.retry_delay_s)
+        telling.advanced(self.journal, self.jobs.save(again), now)
+
+    def put_aside(self, job: Job, reason: str, now: float) -> None:
+        """Nobody wants it any more."""
+        self._end(msgspec.structs.replace(job, cancelled=True), now, "rejected", reason)
+
+    def _end(self, job: Job, now: float, state: str, detail: str) -> Job:
+        done = msgspec.structs.replace(job, state=state, hold="", detail=detail, finished_at=now, owner="")
+        telling.advanced(self.journal, self.jobs.save(done), now)
+        self.instruments.consecutive_failures.set(rejections(self.jobs.recent()))
+        return done
+
+    def _labels_tried(self, job: Job) -> int:
+        request = msgspec.json.decode((self.folder(job) / REQUEST).read_bytes(), type=CandidateRequest)
+        return sum(label.sample == "uniform" and label.captured_at >= request.since for label in request.labels)
+
+    def _amiss(self, outcome: CandidateOutcome) -> str:
+        """Why the version does not stand in the repository as the outcome says; "" when it does."""
+        try:
+            manifest = self.repository.manifest(self.journal.model, outcome.version)
+        except VersionError as error:
+            if not self.repository.versions(self.journal.model):  # not even the parent
+                raise StoreError(f"the repository {self.repository.url} holds no version any more: is it mounted?") from error
+            return str(error)
+        if (found := digest(manifest)) == outcome.digest:
+            return ""
+        return f"version {outcome.version} has the digest {found[:12]}…, the outcome says {outcome.digest[:12]}…: not rolled out"
