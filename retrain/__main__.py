@@ -125,7 +125,8 @@ def wired(
         limits=settings.guards(),
         approval=settings.approval,
         camera_live_s=settings.camera_live_s,
-        rollback_deadline_s=settings.rollback_deadline_s,
+        server_silent_s=settings.server_silent_s,
+        server_gone_s=settings.server_gone_s,
     )
     release = Release(releasing, database, jobs.mark_rolled_back, labels, journal, repository, instruments)
     intake = Intake(settings.model, jobs, labels, journal, settings.operator_window_s, settings.labels_wanted)
@@ -146,6 +147,7 @@ def training_plan(settings: RetrainSettings) -> TrainingPlan:
         min_train_per_class=settings.min_train_per_class,
         min_gate=settings.min_gate,
         replay_share=settings.replay_share,
+        ask=settings.approval != "auto",
         attempts=settings.attempts,
         retry_delay_s=settings.retry_delay_s,
         job_timeout_s=settings.job_timeout_s,

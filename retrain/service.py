@@ -19,6 +19,7 @@ from contracts.events import (
     INCIDENTS,
     LABELS,
     RETRAIN,
+    SERVING,
     AnyEvent,
     Approve,
     BadEventError,
@@ -27,10 +28,12 @@ from contracts.events import (
     IncidentClosed,
     IncidentOpened,
     IncidentUpdated,
+    Promote,
     Reject,
     RequestRetrain,
     RetrainRequested,
     Rollback,
+    ServingReported,
     dead_letter,
     decode,
 )
@@ -41,11 +44,12 @@ from retrain.jobs.supervision import Training
 from retrain.labels.book import Labels
 from retrain.metrics import Instruments
 from retrain.rollout.drive import Release
+from retrain.rollout.orders import Order
 from retrain.state.database import Database
 from retrain.ticks import Duty, Ticks
 
 HANDLER: Final = "retrain"
-READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS)
+READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS, SERVING)
 _KEPT_S: Final = 30 * 86_400.0
 """How long a request or command is known again when it is repeated."""
 _AWAY_S: Final = 1.0
@@ -205,22 +209,20 @@ class RetrainService:
             case IncidentClosed():
                 self._fault(event, event.occurred_at)
                 self._intake.closed(event, now)
-            case RetrainRequested() | RequestRetrain() | Approve() | Reject() | Rollback():
+            case ServingReported():
+                self._release.reported(event, now)
+            case RetrainRequested() | RequestRetrain() | Approve() | Reject() | Rollback() | Promote():
                 if self._database.first_time(event.event_id, now + _KEPT_S):
                     self._ask(event, now)
 
-    def _ask(self, event: RetrainRequested | RequestRetrain | Approve | Reject | Rollback, now: float) -> None:
+    def _ask(self, event: RetrainRequested | RequestRetrain | Order, now: float) -> None:
         match event:
             case RetrainRequested():
                 self._intake.requested(event, now)
             case RequestRetrain():
                 self._intake.commanded(event, now)
-            case Approve():
-                self._release.approved(event, now)
-            case Reject():
-                self._release.rejected(event, now)
-            case Rollback():
-                self._release.rolled_back(event, now)
+            case _:
+                self._release.orders.carry_out(event, now)
 
     def _fault(self, event: IncidentOpened | IncidentUpdated | IncidentClosed, until: float | None) -> None:
         false_alarm = isinstance(event, IncidentClosed) and event.false_alarm

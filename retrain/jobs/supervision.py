@@ -36,7 +36,7 @@ _LAST_WORDS = 400
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """See the settings of the same names. `folder` holds a folder per job, `owner` names this life of the service."""
+    """See the settings of the same names. `folder` holds a folder per job, `owner` names this life of the service, `ask`: a person may be asked."""
 
     model: str
     folder: Path
@@ -53,6 +53,7 @@ class TrainingPlan:
     job_timeout_s: float
     lease_s: float
     stop_grace_s: float
+    ask: bool = False
 
 
 class Training:
@@ -254,6 +255,7 @@ class Training:
             min_train_per_class=self._plan.min_train_per_class,
             min_gate=self._plan.min_gate,
             replay_share=self._plan.replay_share,
+            ask=self._plan.ask,
         )
         Folder(str(folder)).write(REQUEST, msgspec.json.encode(request))
 
