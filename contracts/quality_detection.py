@@ -22,6 +22,8 @@ SURE: Final = 0.5
 MOST_BOXES: Final = 100
 """Best boxes of a frame that are looked at, as in COCO."""
 REPLICATES: Final = 200
+_AT_ONCE: Final = 1 << 20
+"""Numbers in one array: 8 MB, and half a dozen of them."""
 _RECALLS: Final = np.linspace(0.0, 1.0, 101)
 Floats = NDArray[np.float64]
 
@@ -137,7 +139,10 @@ def average_precisions(frames: Sequence[Matches], times: NDArray[np.int64]) -> d
     for label in labels:
         said = sorted(found[label], key=lambda one: one[0])
         which, hit = np.array([i for _, i, _ in said], np.int64), np.array([hit for *_, hit in said], bool)
-        each[label] = _average_precision(times[:, which], hit, times @ np.array([frame.true.get(label, 0) for frame in frames]))
+        true = times @ np.array([frame.true.get(label, 0) for frame in frames])
+        step = max(1, _AT_ONCE // max(1, len(which)))
+        parts = [slice(at, at + step) for at in range(0, len(times), step)]
+        each[label] = np.concatenate([_average_precision(times[part][:, which], hit, true[part]) for part in parts])
     return each
 
 

@@ -19,7 +19,7 @@ from monitor.incidents.label_desk import LabelDesk
 from monitor.incidents.marks import Marks
 from monitor.incidents.severity import BLIND
 from monitor.incidents.video_desk import VideoDesk
-from monitor.items.features import IncompleteFrameError
+from monitor.items.answers import IncompleteFrameError
 from monitor.items.reference import Reference
 from monitor.memory import Memory
 from monitor.policy import Policy

@@ -99,8 +99,8 @@ class MonitorSettings(ServiceSettings):
         0.0,
         ge=0,
         lt=1,
-        description="For detection models, whose manifests have no benchmark of frames: the mean loss of a frame (1 - F1 of its boxes at IoU 0.5 and "
-        "scores of 0.5) that is tolerated; above it the label channel alarms. 0 counts labels and judges none.",
+        description="Of detection models: the mean loss of a frame (1 - F1 of its boxes at IoU 0.5 and scores of the manifest's `threshold`) that is "
+        "tolerated; above it the label channel alarms. 0: the benchmark's upper bound and `label_tolerance`; without a benchmark labels are counted only.",
     )
     burst_labels: int = Field(
         200,

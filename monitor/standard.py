@@ -100,8 +100,6 @@ class Standards:
             manifest, baseline = self._repository.baseline(self._model, version)
         except (VersionError, ValueError) as error:
             return Standard(None, None, str(error))
-        if manifest.task != "classification":
-            return Standard(manifest, None, f"{manifest.task} models are judged by camera health only")
         try:
             reference = calibrate(manifest, baseline, self._budget)
         except UnfitBaselineError as error:

@@ -1,7 +1,7 @@
 """From frames to the numbers that drift is judged on: one layout for reference rows and live frames.
 
-A row is what one frame brings: its image statistics, its embedding on the version's axes and its class probabilities. `Layout.row` takes it from an
-event; `transform` turns rows into features whose block means the channels watch.
+A row is what one frame brings: its image statistics, its embedding on the version's axes, and what its answer does (see answers.py). `Layout.row` takes
+it from an event; the reference's feature map turns rows into features whose block means the channels watch.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.events import FrameScored
-from contracts.predictions import Classification
 from contracts.statistics import NUMERIC, vector
 from monitor.detectors.ewma import Floats
+from monitor.items.answers import Answers, IncompleteFrameError
 
 Rows = NDArray[np.float32]
 LOGARITHMIC: Final = ("sharpness", "noise")
@@ -35,37 +35,35 @@ SMALLEST_CHANGE: Final[dict[str, float]] = {
 statistic that was constant in the reference, as colour is in grey photographs, must not alarm at the first rounding."""
 
 
-class IncompleteFrameError(Exception):
-    """A frame that lacks what its version's baseline needs to be judged; the message says what."""
-
-
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of a version's rows: the statistics, `axes` embedding coordinates, one probability a label."""
+    """The columns of a version's rows: the statistics, `axes` embedding coordinates, the answers."""
 
-    labels: tuple[str, ...]
+    answers: Answers
     axes: int
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The version's classes."""
+        return self.answers.labels
 
     @property
     def width(self) -> int:
         """Numbers in a row."""
-        return len(NUMERIC) + self.axes + len(self.labels)
+        return len(NUMERIC) + self.axes + self.answers.width
 
     def row(self, frame: FrameScored) -> list[float]:
         """The row of a live frame. Raises IncompleteFrameError."""
-        prediction = frame.prediction
-        if not isinstance(prediction, Classification):
-            raise IncompleteFrameError("detections are counted, not yet judged for drift")
+        said = self.answers.row(frame)
         if len(frame.embedding) != self.axes:
             raise IncompleteFrameError(f"frames carry {len(frame.embedding)} of the baseline's {self.axes} embedding axes")
         row = vector(frame.statistics)
         row += frame.embedding
-        said = dict(zip(prediction.labels, prediction.probabilities, strict=False))
-        row += [said.get(label, 0.0) for label in self.labels]
+        row += said
         return row
 
     def split(self, rows: Rows) -> tuple[Floats, Floats, Floats]:
-        """Statistics [n, 10], embedding [n, axes] and probabilities [n, K] of rows [n, width], as float64."""
+        """Statistics [n, 10], embedding [n, axes] and the answers' numbers of rows [n, width], as float64."""
         wide = rows.astype(np.float64)
         end = len(NUMERIC) + self.axes
         return wide[:, : len(NUMERIC)], wide[:, len(NUMERIC) : end], wide[:, end:]

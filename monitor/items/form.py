@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from contracts.statistics import NUMERIC
-from monitor.detectors import softmax
 from monitor.detectors.ewma import Floats
 from monitor.incidents.finding import Shape
+from monitor.items.answers import Beside
 from monitor.items.features import SMALLEST_CHANGE, Layout, Rows, levelled
 
 DIRECTIONS: Final = 12
@@ -27,10 +27,6 @@ WIDEST: Final = 6.0
 """Standard deviations at which a single frame's value is cut."""
 LENGTH: Final = 4
 """Blocks over which a form is averaged before it is read, exponentially."""
-PROBABILITY_WEIGHT: Final = 3.0
-"""A class probability's deviation is about a third: so it weighs as much as the other values."""
-LEAST_ENTROPY: Final = 0.05
-"""Nats: a deviation below it is that of a model that is always sure."""
 MOST_CLASSES: Final = 64
 MIN_ROWS: Final = 5
 """Of a class in the reference, for its mean to count."""
@@ -43,7 +39,7 @@ REPLICATES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Calibrated on one reference: F values, K classes."""
+    """Calibrated on one reference: F values, K groups of frames (the classes; of a detector also the frames without objects), A answers beside."""
 
     layout: Layout
     centre: Floats
@@ -53,13 +49,13 @@ class Form:
     directions: Floats
     """[F, DIRECTIONS], orthonormal"""
     kept: NDArray[np.intp]
-    """[K]: the labels with MIN_ROWS reference rows at least, MOST_CLASSES of them at most"""
+    """[K]: the groups with MIN_ROWS reference rows at least, MOST_CLASSES of them at most"""
     classes: Floats
-    """[K, F + K + 1]: each class's mean values, then its mean answers: weighted probabilities and entropy"""
-    entropy: float
-    """The deviation of a frame's entropy in nats"""
+    """[K, F + A]: each group's mean values, then its mean answers"""
+    beside: Beside
+    """How answers stand beside the values."""
     squares: Floats
-    """[K, F]: each class's mean squared values"""
+    """[K, F]: each group's mean squared values"""
     shares: Floats
     """[K], of the reference"""
     usual: Floats
@@ -90,9 +86,9 @@ class Form:
         return moved, spread / self.course_spread
 
     def read(self, average: Floats, answers: Floats) -> Shape:
-        """What an average [2 F] says, with the mean probabilities and entropy [labels + 1] of the same blocks."""
+        """What an average [2 F] says, with the mean answers [labels + 2] of the same blocks."""
         width = len(self.centre)
-        now = np.concatenate([average[:width], _answers(answers[:-1][self.kept], answers[-1:], self.entropy)])
+        now = np.concatenate([average[:width], self.beside(answers)])
         mix, left = self.mixed(now)
         moved = now - self.shares @ self.classes
         residual = left[:width]
@@ -110,12 +106,13 @@ class Form:
             entropy=float(left[-1]),
             statistic=NUMERIC[int(statistics.argmax())],
             mix=tuple(
-                (self.layout.labels[k], float(was), float(share)) for k, was, share in zip(self.kept, self.shares, mix, strict=True)
+                (self.layout.answers.groups[k], float(was), float(share))
+                for k, was, share in zip(self.kept, self.shares, mix, strict=True)
             ),
         )
 
     def mixed(self, now: Floats) -> tuple[Floats, Floats]:
-        """The mix [K] of classes that comes nearest to `now` [F + K + 1] (values and answers), and what it leaves [F + K + 1]."""
+        """The mix [K] of groups that comes nearest to `now` [F + A] (values and answers), and what it leaves [F + A]."""
         mix, _ = nnls(np.vstack([self.classes.T, np.full(len(self.classes), SUM_WEIGHT)]), np.append(now, SUM_WEIGHT))
         return np.asarray(mix), np.asarray(now - mix @ self.classes)
 
@@ -123,7 +120,7 @@ class Form:
 def calibrate(
     layout: Layout, rows: Rows, truth: NDArray[np.int32], pieces: Sequence[NDArray[np.intp]], frames: int, rng: np.random.Generator
 ) -> Form:
-    """The form of a reference: `rows` [N, width] with `truth` [N] (-1 unknown: the model's answer stands for it), recordings as `pieces` of row numbers.
+    """The form of a reference: `rows` [N, width] with `truth` [N] (-1 unknown: what the model takes it for stands for it), recordings as `pieces` of rows.
 
     `frames`: of a block. The noise is the squared residual of LENGTH blocks of frames out of half the recordings, the other half being the reference.
     """
@@ -132,12 +129,13 @@ def calibrate(
     floor = np.array([SMALLEST_CHANGE[name] for name in NUMERIC] + [1e-3] * layout.axes)
     centre, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), floor)
     values = _standardised(values, centre, deviation)
-    answer = np.where(truth >= 0, truth, said.argmax(axis=1))
-    counts = np.bincount(answer, minlength=len(layout.labels))
+    answer = np.where(truth >= 0, truth, layout.answers.group(said))
+    counts = np.bincount(answer, minlength=len(layout.answers.groups))
     kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
     kept = kept[counts[kept] >= MIN_ROWS]
-    entropy = softmax.entropy(said)
-    seen = np.hstack([values, _answers(said[:, kept], entropy[:, None], spread := max(float(entropy.std()), LEAST_ENTROPY))])
+    features = layout.answers.features(said)
+    beside = layout.answers.beside(features, kept)
+    seen = np.hstack([values, beside(features)])
     directions = np.linalg.qr(rng.standard_normal((values.shape[1], min(DIRECTIONS, values.shape[1]))))[0]
     form = Form(
         layout=layout,
@@ -145,7 +143,7 @@ def calibrate(
         deviation=deviation,
         directions=directions,
         kept=kept,
-        entropy=spread,
+        beside=beside,
         classes=np.stack([seen[answer == k].mean(axis=0) for k in kept]),
         squares=np.stack([np.square(values[answer == k]).mean(axis=0) for k in kept]),
         shares=counts[kept] / counts[kept].sum(),
@@ -168,11 +166,6 @@ def _null(
     moved = seen[drawn[:frames]].mean(axis=0) - seen[level].mean(axis=0)
     _, left = form.mixed(moved + seen.mean(axis=0))
     return float(left @ left), float(np.linalg.norm(moved[: len(form.centre)]))
-
-
-def _answers(probabilities: Floats, entropy: Floats, deviation: float) -> Floats:
-    """Probabilities [..., K] and entropy [..., 1] as they stand beside standardised values: [..., K + 1]."""
-    return np.concatenate([PROBABILITY_WEIGHT * probabilities, entropy / deviation], axis=-1)
 
 
 def _standardised(values: Floats, centre: Floats, deviation: Floats) -> Floats:

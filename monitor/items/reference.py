@@ -14,10 +14,10 @@ from contracts import manifest as manifests
 from contracts.baseline import MIN_FRAMES, Baseline
 from contracts.manifest import Manifest
 from contracts.statistics import NUMERIC
-from monitor.detectors import atc, bootstrap, cbpe, ewma, mewma, mmd, softmax
+from monitor.detectors import atc, bootstrap, cbpe, ewma, mewma, mmd
 from monitor.detectors.ewma import Floats
 from monitor.incidents.finding import MOST_PARTS, Expectation, Family, Part, Performance
-from monitor.items import expected, form
+from monitor.items import answers, expected, form
 from monitor.items.expected import Expected
 from monitor.items.features import SMALLEST_CHANGE, Layout, Rows, levelled
 from monitor.items.form import Form
@@ -122,10 +122,10 @@ class Reference:
         return next((channel for channel in self.channels if channel.name == name), None)
 
     def answers(self, bank: Floats) -> Floats:
-        """The mean class probabilities and entropy [labels + 1] that a bank [S, F] holds, on the scale nearest to a form's length."""
+        """The mean answers [labels + 2] that a bank [S, F] holds, on the scale nearest to a form's length."""
         scale = int(np.abs(np.array(self.scales) - form.LENGTH).argmin())
-        columns = slice(start := len(NUMERIC) + self.layout.axes + mmd.FEATURES, start + len(self.layout.labels) + 2)
-        return np.delete(self.level[columns] + bank[scale, columns], -2)  # confidence says what entropy says
+        columns = _answers(self.layout)
+        return np.asarray(self.level[columns] + bank[scale, columns])
 
     def parts(self, bank: Floats, channel: Channel) -> tuple[Part, ...]:
         """The features that moved most on a channel's worst scale, largest first."""
@@ -163,9 +163,8 @@ def calibrate(manifest: Manifest, baseline: Baseline, budget: Budget) -> Referen
 
 
 def rows_of(baseline: Baseline) -> Rows:
-    """The reference frames as rows [N, width], probabilities as events carry them."""
-    probabilities = softmax.as_sent(baseline.probabilities.astype(np.float64))
-    return np.column_stack([baseline.statistics, baseline.embedding, probabilities]).astype(np.float32)
+    """The reference frames as rows [N, width], answers as events carry them."""
+    return np.column_stack([baseline.statistics, baseline.embedding, answers.of(baseline).reference(baseline)]).astype(np.float32)
 
 
 def fit(
@@ -177,11 +176,12 @@ def fit(
     rng: np.random.Generator,
 ) -> Reference:
     """The reference that these rows make, on these scales, starting estimates from `accuracy`."""
-    layout = Layout(baseline.labels, baseline.embedding.shape[1])
+    layout = Layout(answers.of(baseline), baseline.embedding.shape[1])
     rows = rows_of(baseline)
-    probabilities = layout.split(rows)[2]
-    classes = expected.watched(layout.labels, manifest.positive)
-    features = _feature_map(layout, baseline, probabilities, accuracy, classes, rng)
+    said = layout.split(rows)[2]
+    classes = expected.watched(layout.labels, manifest.positive) if manifest.task == "classification" else ()
+    expectations = _expectation_map(said, accuracy, classes) if manifest.task == "classification" else _nothing
+    features = _feature_map(layout, baseline, expectations, rng)
     channels = _channels(layout, accuracy is not None)
     values = features(rows)
     weight = ewma.weights(scales)
@@ -213,7 +213,7 @@ def fit(
         centre=baseline.centre.astype(np.float64),
         axes=baseline.axes.astype(np.float64),
         expected=expected.calibrate(
-            layout.labels, classes, values.mean(axis=0)[last], banks[..., -1, last], probabilities.argmax(axis=1), baseline.truth
+            layout.labels, classes, values.mean(axis=0)[last], banks[..., -1, last], layout.answers.group(said), baseline.truth
         ),
     )
 
@@ -225,15 +225,26 @@ def _accuracy(manifest: Manifest, baseline: Baseline) -> float | None:
     return manifest.benchmark.accuracy.value if manifest.benchmark else None
 
 
+def _expectation_map(probabilities: Floats, accuracy: float | None, classes: tuple[int, ...]) -> Callable[[Floats], list[Floats]]:
+    """What CBPE and ATC say of each frame's probabilities, over all and by class; `probabilities` [N, K] are the reference's."""
+    confident = atc.level(probabilities.max(axis=1), accuracy if accuracy is not None else 1.0)
+
+    def expectations(said: Floats) -> list[Floats]:
+        of_all = (cbpe.expected(said)[:, None], atc.passes(said.max(axis=1), confident)[:, None])
+        return [*of_all, expected.features(said, classes)]
+
+    return expectations
+
+
+def _nothing(_: Floats) -> list[Floats]:
+    """Nobody knows how to expect a detector's quality from its scores: it misses what it gives no score."""
+    return []
+
+
 def _feature_map(
-    layout: Layout,
-    baseline: Baseline,
-    probabilities: Floats,
-    accuracy: float | None,
-    classes: tuple[int, ...],
-    rng: np.random.Generator,
+    layout: Layout, baseline: Baseline, expectations: Callable[[Floats], list[Floats]], rng: np.random.Generator
 ) -> Callable[[Rows], Floats]:
-    """Statistics, embedding, Fourier features, softmax features, then what CBPE and ATC say of each frame, over all and by class.
+    """Statistics, embedding, Fourier features, the answers' features, then what is expected by them.
 
     Statistics and embedding are winsorised at the reference's own range: one frame far outside then weighs as the most unusual one of the reference
     did, so that a few odd frames cannot move a block's mean, and a lasting shift still does.
@@ -241,14 +252,12 @@ def _feature_map(
     low, high = baseline.statistics.min(axis=0), baseline.statistics.max(axis=0)
     near, far = baseline.embedding.min(axis=0), baseline.embedding.max(axis=0)
     kernel = mmd.fourier(baseline.embedding.astype(np.float64), rng)
-    confident = atc.level(probabilities.max(axis=1), accuracy if accuracy is not None else 1.0)
 
     def features(rows: Rows) -> Floats:
         statistics, embedding, said = layout.split(rows)
         statistics = np.minimum(np.maximum(statistics, low), high)  # np.clip takes three times as long for so few
         embedding = np.minimum(np.maximum(embedding, near), far)
-        parts = [levelled(statistics), embedding, kernel(embedding), softmax.features(said)]
-        parts += [cbpe.expected(said)[:, None], atc.passes(said.max(axis=1), confident)[:, None], expected.features(said, classes)]
+        parts = [levelled(statistics), embedding, kernel(embedding), layout.answers.features(said), *expectations(said)]
         return np.concatenate(parts, axis=1)
 
     return features
@@ -262,7 +271,7 @@ def _channels(layout: Layout, with_accuracy: bool) -> tuple[Channel, ...]:
         ("image statistics", "image", NUMERIC, ewma.largest),
         ("embedding", "embedding", axes, mewma.distance),
         ("embedding kernel", "embedding", waves, lambda bank, _: mmd.discrepancy(bank)),
-        ("softmax", "softmax", softmax.names(layout.labels), ewma.largest),
+        (layout.answers.channel, "softmax", layout.answers.names, ewma.largest),
         ("expected accuracy", "performance", ("expected accuracy",), cbpe.drop),
     )
     channels, start = [], 0
@@ -274,16 +283,22 @@ def _channels(layout: Layout, with_accuracy: bool) -> tuple[Channel, ...]:
     return tuple(channels)
 
 
+def _answers(layout: Layout) -> slice:
+    """The columns of the answers' features, after the Fourier features."""
+    start = len(NUMERIC) + layout.axes + mmd.FEATURES
+    return slice(start, start + len(layout.answers.names))
+
+
 def _expectation(layout: Layout) -> slice:
-    """The columns of what CBPE and ATC say, after the softmax features."""
-    start = len(NUMERIC) + layout.axes + mmd.FEATURES + len(layout.labels) + 2
+    """The columns of what CBPE and ATC say, after those; of a detector there are none."""
+    start = _answers(layout).stop
     return slice(start, start + 2)
 
 
 def _floor(layout: Layout, width: int) -> Floats:
-    """The smallest standard error [F]: SMALLEST_CHANGE for statistics, 0.05 reference deviations on an axis, 0.01 for shares, 0.02 nats for entropy."""
+    """The smallest standard error [F]: SMALLEST_CHANGE for statistics, 0.05 reference deviations on an axis, the answers' own, 0.01 for shares."""
     floor = np.full(width, 0.01)
     floor[: len(NUMERIC)] = [SMALLEST_CHANGE[name] for name in NUMERIC]
     floor[len(NUMERIC) : len(NUMERIC) + layout.axes] = 0.05
-    floor[_expectation(layout).start - 1] = 0.02
+    floor[_answers(layout)] = layout.answers.floor
     return floor

@@ -96,5 +96,12 @@ def worst_ratios(reference: Reference, means: Floats) -> Floats:
 
 def _only(baseline: Baseline, kept: NDArray[np.bool_]) -> Baseline:
     """Some of a baseline's rows."""
-    columns = ("statistics", "embedding", "probabilities", "truth", "group")
+    columns = (
+        "statistics",
+        "embedding",
+        "probabilities",
+        "truth",
+        "group",
+        *(("answers",) if baseline.answers is not None else ()),
+    )
     return replace(baseline, **{name: getattr(baseline, name)[kept] for name in columns})

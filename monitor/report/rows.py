@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts import box_statistics
 from contracts.baseline import Baseline
 from contracts.events import FrameLabelled, FrameScored
 from contracts.predictions import KEPT_CLASSES, Classification, ClassTruth
@@ -39,10 +40,12 @@ class Answers:
 
 
 class Layout:
-    """Which columns a version's table has: image statistics, embedding axes, then confidence, entropy and probabilities of a classifier."""
+    """Which columns a version's table has: image statistics, embedding axes, then confidence, entropy and probabilities of a classifier, or what a
+    detector's boxes are watched by."""
 
     def __init__(self, baseline: Baseline) -> None:
-        self._labels = baseline.labels
+        self._labels = baseline.labels if baseline.answers is None else ()
+        self._objects = baseline.labels if baseline.answers is not None else ()
         self._width = baseline.embedding.shape[1]
         self._axes = min(AXES_SHOWN, self._width)
         mass = baseline.probabilities.mean(axis=0) if len(baseline) else np.zeros(len(self._labels))
@@ -52,7 +55,8 @@ class Layout:
         classes = () if not self._labels else ("confidence", *(f"p({self._labels[i]})" for i in self._shown))
         if 0 < len(self._labels) <= KEPT_CLASSES:
             classes = (classes[0], "entropy", *classes[1:])
-        self.columns = (*NUMERIC, *(f"embedding {i + 1}" for i in range(self._axes)), *classes)
+        boxes = box_statistics.names(self._objects) if self._objects else ()
+        self.columns = (*NUMERIC, *(f"embedding {i + 1}" for i in range(self._axes)), *classes, *boxes)
 
     def reference(self, baseline: Baseline) -> Rows:
         """The reference frames."""
@@ -65,6 +69,8 @@ class Layout:
                 parts.append(-(shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=1, keepdims=True))
             parts.append(shares[:, self._shown])
             said = tuple(self._labels[i] for i in shares.argmax(axis=1))
+        if baseline.answers is not None:
+            parts.append(baseline.answers)
         return Rows(self.columns, _single(np.hstack(parts)), said)
 
     def live(self, frames: Sequence[FrameScored]) -> tuple[Rows, int]:
@@ -89,12 +95,16 @@ class Layout:
             if len(self._labels) <= KEPT_CLASSES:
                 row.append(answer.entropy)
             row += [answer.probability_of(self._labels[i]) for i in self._shown]
+        elif self._objects:
+            row += box_statistics.vector(answer, self._objects, frame.width, frame.height)
         return row
 
 
 def reference_answers(baseline: Baseline) -> Answers:
     """The reference frames whose truth is known."""
-    known = np.flatnonzero(baseline.truth >= 0) if baseline.labels else np.array([], dtype=np.int64)
+    known = np.flatnonzero(baseline.truth >= 0)
+    if not len(known):
+        return Answers((), ())
     best = baseline.probabilities[known].argmax(axis=1)
     return Answers(tuple(baseline.labels[i] for i in baseline.truth[known]), tuple(baseline.labels[i] for i in best))
 

@@ -35,8 +35,8 @@ def answers(labels: Sequence[str], accurate: bool) -> Aspect:
 
 
 def detections() -> Aspect:
-    """A detector's boxes a frame, their mean score, and the mean share of the frame that one covers."""
-    names = ("boxes a frame", "box score", "box area")
+    """A detector's expected objects a frame, their mean doubt, and the mean share of the frame that one covers."""
+    names = ("objects a frame", "box doubt", "box area")
     return Aspect("answers", names, (0.1, _SHARE, _SHARE / 5), (Channel("detections", "softmax", slice(0, 3), "largest"),))
 
 

@@ -1,6 +1,7 @@
 """How a version's frames are watched on a video camera: which numbers a frame brings, which features follow, which aspects judge them.
 
-A classifier with a usable baseline brings its image, answers and embedding; a detector its image and its boxes; any other version the image alone.
+A classifier with a usable baseline brings its image, answers and embedding; a detector its image and its boxes, which count by their scores (see
+contracts/box_statistics.py); any other version the image alone.
 Features are not winsorised at the baseline's range: it may never have seen a night. Only the Fourier features, bounded anyway, keep the version's map.
 """
 
@@ -11,13 +12,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts import box_statistics
 from contracts.events import FrameScored
 from contracts.manifest import InputSpec
 from contracts.predictions import Detections
 from contracts.statistics import NUMERIC, vector
 from monitor.detectors import mmd
 from monitor.detectors.ewma import Floats
-from monitor.items.features import IncompleteFrameError, Rows, levelled
+from monitor.items.answers import IncompleteFrameError
+from monitor.items.features import Rows, levelled
 from monitor.items.reference import Reference
 from monitor.standard import Standard
 from monitor.video import aspects, limits
@@ -58,11 +61,11 @@ class Plan:
 def plan(standard: Standard, budget: float) -> Plan:
     """The plan of a version, for a budget of false alarms of a camera a month."""
     pixels = _pixels(standard.manifest.input) if standard.manifest is not None else ""
-    if standard.reference is not None:
-        return _classifier(standard.reference, pixels, budget)
     if standard.manifest is not None and standard.manifest.task == "detection":
         watched = (IMAGE, aspects.detections())
         return Plan(len(NUMERIC) + 3, _boxes, _levelled, _judged(watched, budget), pixels)
+    if standard.reference is not None:
+        return _classifier(standard.reference, pixels, budget)
     return Plan(len(NUMERIC), lambda frame: vector(frame.statistics), _levelled, _judged((IMAGE,), budget), pixels)
 
 
@@ -99,14 +102,10 @@ def _judged(watched: list[Aspect] | tuple[Aspect, ...], budget: float) -> tuple[
 
 
 def _boxes(frame: FrameScored) -> list[float]:
-    """Statistics, boxes, their mean score, and the mean share of the frame that one covers."""
+    """Statistics, expected objects, their mean doubt, and the mean share of the frame that one covers."""
     if not isinstance(frame.prediction, Detections):
         raise IncompleteFrameError("a detector's frame without detections")
-    boxes, whole = frame.prediction.boxes, max(1, frame.width * frame.height)
-    n = max(1, len(boxes))
-    score = sum(box.score for box in boxes) / n
-    area = sum((box.x2 - box.x1) * (box.y2 - box.y1) for box in boxes) / n / whole
-    return [*vector(frame.statistics), float(len(boxes)), score, area]
+    return [*vector(frame.statistics), *box_statistics.weighed(frame.prediction.boxes, frame.width, frame.height)]
 
 
 def _levelled(rows: Rows) -> Floats:

@@ -4,39 +4,19 @@ Golden frames are answered again here, on this hardware and in this precision. W
 graph that was converted wrongly, a provider that computes wrongly and a precision that does not suffice are all found by it.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from contracts.detections import COLUMNS, FLOOR, MOST_ROWS
+from contracts.detections import COLUMNS, MOST_ROWS
 from contracts.errors import VersionError
 from contracts.golden import Golden
 from contracts.manifest import Manifest
-from contracts.predictions import Box
-from contracts.quality_detection import overlap
 from contracts.repository import Version
+from serving.models.likeness import TOLERANCES, boxes_differ, embedding_differs, probabilities_differ
 from serving.models.probabilities import to_probabilities
 from serving.models.providers import Precision
-from serving.models.runners import Floats, Runner
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How far an answer may lie from the recorded one: each probability by `probability`, the embedding's axes by `embedding` in the mean (root mean square,
-    in standard deviations of the reference)."""
-
-    probability: float
-    embedding: float
-
-
-TOLERANCES: Final[dict[Precision, Tolerance]] = {"full": Tolerance(0.01, 0.02), "half": Tolerance(0.03, 0.05)}
-"""Measured on EfficientNet-lite0 in 16 bits: probabilities off by at most 0.012, the embedding by 0.003."""
-SCORE_OFF: Final = 0.02
-"""How far the score of a golden frame's box may lie from the recorded one."""
-LEAST_IOU: Final = 0.95
-"""How far a golden frame's box and the recorded one must overlap."""
+from serving.models.runners import Runner
 
 
 def check_input(manifest: Manifest, session: Any) -> bool:
@@ -107,64 +87,6 @@ def check_golden(version: Version, runner: Runner, precision: Precision) -> None
     fault = fault or embedding_differs(golden.embedding, version.baseline.project(embedding), tolerance.embedding)
     if fault is not None:
         raise VersionError(f"it does not answer its golden frames as it did where it was made (precision {precision}): {fault}")
-
-
-def probabilities_differ(recorded: Floats, found: NDArray[np.float64], tolerance: float) -> str | None:
-    """How probabilities [G, K] differ from the recorded ones beyond the tolerance; None when they do not. NaN differs.
-
-    A class that led by more than twice the tolerance leads still, so the first class needs no test of its own.
-    """
-    gap = np.abs(found - recorded).max(axis=1)
-    if (gap <= tolerance).all():
-        return None
-    worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
-    return f"a probability of frame {worst} is off by {gap[worst]:.3g}, {tolerance:g} are allowed"
-
-
-def boxes_differ(recorded: Floats, found: Floats) -> str | None:
-    """How boxes [G, M, 6] differ from the recorded ones; None when each has its like on the other side: class, score and place (see SCORE_OFF, LEAST_IOU).
-
-    Rows whose score lies no more than SCORE_OFF above the floor, or above that of the last of M, may be missing on the other side.
-    """
-    for frame, (before, now) in enumerate(zip(recorded, found, strict=True)):
-        for rows, others, what in ((before, now, "is missing"), (now, before, "was not there")):
-            alone = _without_like(rows, others)
-            if alone is not None:
-                return f"of frame {frame} a box of the class {alone[5]:g} and the score {alone[4]:.3g} {what}"
-    return None
-
-
-def embedding_differs(recorded: Floats, found: Floats, tolerance: float) -> str | None:
-    """How an embedding [G, A] differs from the recorded one beyond the tolerance; None when it does not. NaN differs."""
-    apart = float(np.sqrt(np.mean(np.square(found - recorded)))) if recorded.size else 0.0
-    return (
-        None
-        if apart <= tolerance
-        else f"the embedding is off by {apart:.3g} standard deviations of the reference, {tolerance:g} are allowed"
-    )
-
-
-def _without_like(rows: Floats, others: Floats) -> Floats | None:
-    """The first of the rows [M, 6] that must have its like among the others, best first, and has none left; None when all have."""
-    if not (np.isfinite(rows).all() and np.isfinite(others).all()):
-        return np.full(COLUMNS, np.nan, np.float32)
-    free = list(others)
-    for row in rows[np.argsort(-rows[:, 4], kind="stable")]:
-        if row[4] <= max(FLOOR, rows[:, 4].min()) + SCORE_OFF:
-            return None
-        like = [
-            k
-            for k, other in enumerate(free)
-            if row[5] == other[5] and abs(row[4] - other[4]) <= SCORE_OFF and _iou(row, other) >= LEAST_IOU
-        ]
-        if not like:
-            return np.asarray(row, np.float32)
-        del free[max(like, key=lambda k: _iou(row, free[k]))]
-    return None
-
-
-def _iou(one: Floats, other: Floats) -> float:
-    return overlap(Box("", *one[:4].tolist()), Box("", *other[:4].tolist()))
 
 
 def _check_boxes(name: str, shape: list[Any]) -> None:

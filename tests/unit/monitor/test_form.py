@@ -9,11 +9,12 @@ from contracts.statistics import NUMERIC
 from monitor.detectors.ewma import Floats
 from monitor.incidents.finding import Shape
 from monitor.items import form
+from monitor.items.answers import Classes
 from monitor.items.features import Layout
 from monitor.items.form import Form
 
 AXES, FRAMES, N = 8, 64, 900
-LAYOUT = Layout(("a", "b", "c"), AXES)
+LAYOUT = Layout(Classes(("a", "b", "c")), AXES)
 CENTRES = np.array([[2.0, 0, 0, 0, 0, 0, 0, 0], [0, 2.0, 0, 0, 0, 0, 0, 0], [0, 0, 2.0, 0, 0, 0, 0, 0]])
 
 
@@ -36,7 +37,7 @@ def made() -> Form:
 
 def read(made: Form, values: Floats) -> Shape:
     """What many blocks of these frames come to."""
-    average, answers = None, np.append(values[:, -3:].mean(axis=0), 0.6390)  # nats of (.8, .1, .1)
+    average, answers = None, np.append(values[:, -3:].mean(axis=0), [0.8, 0.6390])  # nats of (.8, .1, .1)
     for block in np.array_split(values.astype(np.float32), len(values) // FRAMES):
         average = made.average(average, made.columns(block).mean(axis=0))
     assert average is not None
@@ -100,7 +101,7 @@ def test_unsure_answers_are_seen_beyond_the_mix(made: Form) -> None:
     values = drawn()
     average = made.average(None, made.columns(values.astype(np.float32)).mean(axis=0))
     said = values[:, -3:].mean(axis=0)
-    sure, unsure = (made.read(average, np.append(said, entropy)).entropy for entropy in (0.6390, 0.9))
+    sure, unsure = (made.read(average, np.append(said, [0.8, entropy])).entropy for entropy in (0.6390, 0.9))
     assert abs(sure) < 0.2
     assert unsure > 1
 
@@ -124,11 +125,11 @@ def test_a_point_of_the_course_has_unit_spread_without_drift_and_more_in_a_mixtu
 
 def test_a_reference_of_one_class_and_constant_columns_stands(made: Form) -> None:
     rng = np.random.default_rng(3)
-    layout = Layout(("a",), 0)
+    layout = Layout(Classes(("a",)), 0)
     statistics = np.tile([10.0] * len(NUMERIC), (80, 1))
     values = np.column_stack([statistics, np.ones(80)]).astype(np.float32)
     one = form.calibrate(layout, values, np.zeros(80, np.int32), np.array_split(np.arange(80), 8), 16, rng)
-    shape = one.read(one.average(None, one.columns(values).mean(axis=0)), np.array([1.0, 0.0]))
+    shape = one.read(one.average(None, one.columns(values).mean(axis=0)), np.array([1.0, 1.0, 0.0]))
     assert shape.moved == pytest.approx(0.0, abs=1e-9)
     assert np.isfinite([shape.explained, shape.mixture, shape.image, shape.embedding, shape.entropy]).all()
 

@@ -259,8 +259,8 @@ def test_old_versions_are_forgotten_but_never_the_champion(desk: Desk) -> None:
 
 def detector_judge(policy: Policy) -> tuple[Judge, Memory]:
     manifest = Manifest(
-        model=MODEL, version="1", created_at=0.0, task="detection", labels=("bolt",), input=InputSpec("x", 8, 8), scores="s", embedding="e",
-        scores_are="probabilities", lineage=Lineage("import"), files={},
+        model=MODEL, version="1", created_at=0.0, task="detection", labels=("bolt",), input=InputSpec("x", 8, 8), boxes="b", embedding="e",
+        lineage=Lineage("import"), files={},
     )  # fmt: skip
     memory = Memory()
     memory.rollout.champion = "1"

@@ -1,11 +1,14 @@
 """The label channel: what it tolerates, when it alarms, what run it speaks of."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 
 from contracts.manifest import InputSpec, Lineage, Manifest
 from contracts.quality import Metric, Quality, quality
+from contracts.quality_detection import DetectionQuality
 from monitor.policy import Policy
 from monitor.quality.labels import Answer, LabelChannel, channel
 from monitor.quality.tally import Tally
@@ -31,6 +34,17 @@ def test_tolerated_errors_come_from_the_benchmark_s_bounds() -> None:
     assert made.overall is not None
     assert made.overall.tolerated == pytest.approx(0.17)
     assert {label: each.tolerated for label, each in made.classes.items()} == pytest.approx({"ok": 0.15, "bad": 0.35})
+
+
+def test_a_detector_s_tolerated_loss_is_the_setting_s_else_the_benchmark_s_bound() -> None:
+    judged = DetectionQuality(Metric(0.6, 0.5, 0.7, 90), Metric(0.4, 0.3, 0.5, 90), Metric(0.2, 0.15, 0.28, 90), {})
+    finds = msgspec.structs.replace(manifest(None), task="detection", boxes="b", scores="", positive=None, detection=judged)
+    by_benchmark, by_setting = channel(finds, POLICY), channel(finds, replace(POLICY, label_frame_loss=0.4))
+    assert by_benchmark.overall is not None
+    assert by_setting.overall is not None
+    assert (by_benchmark.overall.tolerated, by_setting.overall.tolerated) == pytest.approx((0.3, 0.4))
+    assert by_benchmark.camera_tolerated == pytest.approx(0.35)
+    assert channel(msgspec.structs.replace(finds, detection=None), POLICY).overall is None
 
 
 def answer(truth: str, said: str) -> Answer:

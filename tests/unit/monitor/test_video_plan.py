@@ -7,14 +7,14 @@ import pytest
 from contracts.manifest import FileEntry, InputSpec, Lineage, Manifest
 from contracts.predictions import Box, Detections
 from contracts.statistics import NUMERIC
-from monitor.items.features import IncompleteFrameError
+from monitor.items.answers import IncompleteFrameError
 from monitor.standard import Standard
 from monitor.video.plan import plan
 from tests.monitor_line import Line, usual
 
 DETECTOR = Manifest(
-    model="m", version="1", created_at=0.0, task="detection", labels=("a",), input=InputSpec("x", 8, 8), scores="s", embedding="e",
-    scores_are="probabilities", lineage=Lineage("import"), files={"model.onnx": FileEntry("5" * 64, 1)},
+    model="m", version="1", created_at=0.0, task="detection", labels=("a",), input=InputSpec("x", 8, 8), boxes="b", embedding="e",
+    lineage=Lineage("import"), files={"model.onnx": FileEntry("5" * 64, 1)},
 )  # fmt: skip
 
 
@@ -29,8 +29,8 @@ def test_a_detectors_boxes_are_watched_beside_its_image(line: Line) -> None:
     frame = msgspec.structs.replace(line.frame("cam", usual()), prediction=Detections(boxes))
     values = its.features(np.array([its.row(frame)], np.float32))[0]
     assert [judged.aspect.name for judged in its.judged] == ["image", "answers"]
-    assert its.judged[1].aspect.features == ("boxes a frame", "box score", "box area")
-    assert values[-3:] == pytest.approx([2, 0.7, (0.25 + 0.0625) / 2], rel=1e-5)
+    assert its.judged[1].aspect.features == ("objects a frame", "box doubt", "box area")
+    assert values[-3:] == pytest.approx([1.4, (0.09 + 0.25) / 1.4, (0.9 * 0.25 + 0.5 * 0.0625) / 1.4], rel=1e-5)
     empty = msgspec.structs.replace(frame, prediction=Detections(()))
     assert its.row(empty)[-3:] == [0.0, 0.0, 0.0]
 

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from contracts.predictions import Box, Detections
 from serving.scoring.sampling import Sampler
 
 
@@ -44,6 +45,17 @@ def test_the_uncertain_share_holds_when_confidence_drifts() -> None:
 def test_ties_do_not_all_count_as_uncertain() -> None:
     chosen = _choices(Sampler(0.0, 0.05, "s"), [1.0] * 5000)
     assert sum(choice is not None for choice in chosen) / 5000 < 0.06
+
+
+def test_of_a_detector_frames_with_a_toss_up_are_kept_and_empty_ones_are_not() -> None:
+    """Nine frames in ten are empty, as of most cameras; every tenth has a box that may be one or not, beside a sure one."""
+    draw, sure = random.Random(3), Box("nut", 5, 5, 9, 9, 0.97)
+    unsure = [Detections((sure, Box("nut", 0, 0, 9, 9, 0.4 + 0.2 * draw.random()))) for _ in range(1000)]
+    frames = [unsure[index // 10] if index % 10 == 0 else Detections(()) for index in range(10_000)]
+    chosen = _choices(Sampler(0.0, 0.05, "s"), [frame.confidence for frame in frames])
+    kept = [frame for frame, choice in zip(frames, chosen, strict=True) if choice]
+    assert 0.04 < len(kept) / len(frames) < 0.06
+    assert all(frame.boxes for frame in kept)
 
 
 def test_no_share_is_no_sample_and_all_is_all() -> None:
