@@ -81,6 +81,8 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     policy: GatePolicy = "small_sets"
     gate_uses: int = 0
     """Verdicts that the gate recordings have given before: each one wears them a little."""
+    override: str = ""
+    """Who allowed fewer frames of a class than `min_train_per_class`, and why; empty: nobody."""
     augment: str = ""
     """The augmentation pipeline as TOML; empty: the default one."""
 

@@ -2,12 +2,12 @@
 
     datasets/<model>/files/<sha256>         a frame's bytes as the camera sent them, stored once however many datasets name it
     datasets/<model>/<digest>.json          Dataset, named by the SHA-256 of its own bytes: Manifest.lineage.dataset
+    datasets/<model>/recordings/…           who learns and who judges (deals.py)
     datasets/<model>/views/<digest>-….npz   what the version with that model digest and decode sees of its dataset, row by row: saves embedding it again
 
-Retention prunes `frames/`, never `datasets/`. Membership of a set never moves: a retraining adds items, it changes none.
+Retention prunes `frames/`, never `datasets/`. Membership of a set never moves: a retraining adds items and corrects labels.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -18,17 +18,58 @@ from contracts.errors import StoreError
 from contracts.files import Folder, sha256
 from contracts.ids import checked_name
 from contracts.manifest import InputSpec
+from contracts.predictions import ClassTruth, Truth
 from retrain.models.session import Views, pack, unpack
 from retrain.request import Set
 
-NEAR_HASH: Final = 4
-"""Perceptual hashes of near-duplicates differ in at most this many of 64 bits."""
-NEAR_EMBEDDING: Final = 0.1
-"""Embeddings of near-duplicates lie nearer than this share of the median distance between frames."""
+SCHEMA: Final = 2
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A labelled frame of a dataset. `sha256` names its bytes in the store; `added` is the version that it was first used for."""
+    """A labelled frame of a dataset. `sha256` names its bytes in the store; `added` is the version, or the job, that it was first used for.
+
+    `label_version` is raised by every correction of its label. `width` and `height` are the frame's as sent, in pixels; 0 where they were not kept.
+    """
+
+    sha256: str
+    truth: Truth
+    recording: str
+    set: Set
+    camera: str
+    captured_at: float
+    added: str
+    frame_id: str = ""
+    labelled_by: str = ""
+    label_version: int = 1
+    width: int = 0
+    height: int = 0
+
+    @property
+    def label(self) -> str:
+        """Its class; "" for one with boxes."""
+        return self.truth.label if isinstance(self.truth, ClassTruth) else ""
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Labelled frames in recording order. `labels` as in the version's manifest."""
+
+    model: str
+    labels: tuple[str, ...]
+    items: tuple[Item, ...]
+    schema: int = SCHEMA
+
+    def truth(self) -> NDArray[np.int64]:
+        """The index of each item's label."""
+        place = {label: k for k, label in enumerate(self.labels)}
+        return np.array([place[item.label] for item in self.items], dtype=np.int64)
+
+    def where(self, *sets: Set) -> NDArray[np.bool_]:
+        """Which items are in one of the sets."""
+        return np.array([item.set in sets for item in self.items], dtype=np.bool_)
+
+
+class _Item1(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An item of schema 1, which knew classes only."""
 
     sha256: str
     label: str
@@ -40,23 +81,29 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     frame_id: str = ""
     labelled_by: str = ""
 
+    def now(self) -> Item:
+        return Item(
+            sha256=self.sha256,
+            truth=ClassTruth(self.label),
+            recording=self.group,
+            set=self.set,
+            camera=self.camera,
+            captured_at=self.captured_at,
+            added=self.added,
+            frame_id=self.frame_id,
+            labelled_by=self.labelled_by,
+        )
 
-class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Labelled frames in recording order. `labels` as in the version's manifest."""
 
+class _Dataset1(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     model: str
     labels: tuple[str, ...]
-    items: tuple[Item, ...]
+    items: tuple[_Item1, ...]
     schema: int = 1
 
-    def truth(self) -> NDArray[np.int64]:
-        """The index of each item's label."""
-        place = {label: k for k, label in enumerate(self.labels)}
-        return np.array([place[item.label] for item in self.items], dtype=np.int64)
 
-    def where(self, *sets: Set) -> NDArray[np.bool_]:
-        """Which items are in one of the sets."""
-        return np.array([item.set in sets for item in self.items], dtype=np.bool_)
+class _Written(msgspec.Struct):
+    schema: int
 
 
 class Datasets:
@@ -105,7 +152,7 @@ class Datasets:
         if sha256(content) != digest:
             raise StoreError(f"{self._folder.url}/{path} was altered: its digest is not its name")
         try:
-            return msgspec.json.decode(content, type=Dataset)
+            return _decoded(content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"{self._folder.url}/{path} is not a dataset we can read: {error}") from error
 
@@ -126,30 +173,9 @@ class Datasets:
         return f"{self._where}/views/{version_digest}-{spec.fit}-{spec.decode}.npz"
 
 
-def near_duplicates(seen: Views, others: Views | None = None) -> list[tuple[int, int]]:
-    """Pairs (i, j) of frames that show the same moment: within `seen` (i < j), or of `seen` with `others`. Both hash and embedding must say so."""
-    within = others is None
-    others = others or seen
-    if not len(seen) or not len(others):
-        return []
-    distance = _distances(seen.embedding, others.embedding)
-    limit = NEAR_EMBEDDING * float(np.median(distance))
-    bits = np.bitwise_count(seen.phash[:, None] ^ others.phash[None, :])
-    close = (distance <= limit) & (bits <= NEAR_HASH)
-    if within:
-        close = np.triu(close, k=1)
-    return [(int(i), int(j)) for i, j in np.argwhere(close)]
-
-
-def conflicting(names: Sequence[str], labels: Sequence[str]) -> set[str]:
-    """The frames (by SHA-256) that carry more than one label."""
-    told: dict[str, set[str]] = {}
-    for name, label in zip(names, labels, strict=True):
-        told.setdefault(name, set()).add(label)
-    return {name for name, said in told.items() if len(said) > 1}
-
-
-def _distances(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Euclidean distances [n, m] of rows."""
-    squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None, :] - 2.0 * first @ second.T
-    return np.asarray(np.sqrt(np.maximum(squared, 0.0)), dtype=np.float32)
+def _decoded(content: bytes) -> Dataset:
+    """Of schema 2, or of 1 as 2 says it."""
+    if msgspec.json.decode(content, type=_Written).schema != 1:
+        return msgspec.json.decode(content, type=Dataset)
+    old = msgspec.json.decode(content, type=_Dataset1)
+    return Dataset(model=old.model, labels=old.labels, items=tuple(item.now() for item in old.items))

@@ -1,17 +1,18 @@
-"""Labelled frames on their way into a dataset: which can be used, which cannot and why, and the set that each is dealt."""
+"""Labelled frames on their way into a dataset: which can be used, which cannot and why. Their bytes are read when they are needed, never kept."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Final, overload
 
 from contracts.errors import FrameError, StoreError
 from contracts.files import sha256
 from contracts.frame_store import FrameStore
 from contracts.frames import decode
 from contracts.predictions import ClassTruth
-from retrain.data.dataset import conflicting
-from retrain.data.split import recordings
+from retrain.data.conflicts import conflicting
+from retrain.data.recordings import recording_of
 from retrain.request import LabelledFrame
 
 _NAMED: Final = 3
@@ -20,17 +21,38 @@ _NAMED: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An encoded frame with its truth; `group` is its recording, `name` tells a person which it is."""
+    """An encoded frame with its truth: `read` gives its bytes, `name` tells a person which it is."""
 
     name: str
-    content: bytes
+    read: Callable[[], bytes]
     sha256: str
     label: str
-    group: str
+    recording: str
     camera: str
     captured_at: float = 0.0
     frame_id: str = ""
     labelled_by: str = ""
+
+
+class Frames(Sequence[bytes]):
+    """The bytes of N encoded frames, each read when it is asked for; a slice is a list of those in it."""
+
+    def __init__(self, readers: Sequence[Callable[[], bytes]]) -> None:
+        self._readers = readers
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        return [read() for read in self._readers[index]] if isinstance(index, slice) else self._readers[index]()
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def rows(self, index: Iterable[int]) -> "Frames":
+        """Some of the frames."""
+        return Frames([self._readers[i] for i in index])
 
 
 @dataclass(slots=True)
@@ -56,30 +78,25 @@ class Excluded:
         return f"{len(self)} excluded: " + "; ".join(parts)
 
 
-def labelled(frames: Sequence[LabelledFrame], store: FrameStore, excluded: Excluded) -> list[Frame]:
-    """The frames of a request with their bytes, in recording order, grouped by camera and time; those that retention took are excluded."""
-    ordered = sorted(frames, key=lambda one: (one.captured_at, one.frame_id))
-    groups = recordings([f"{one.site}/{one.camera}" for one in ordered], [one.captured_at for one in ordered])
+def labelled(frames: Sequence[LabelledFrame], store: FrameStore, bucket_s: float, excluded: Excluded) -> list[Frame]:
+    """The frames of a request that the store has, in order of time; those that retention took are excluded."""
     found = []
-    for one, group in zip(ordered, groups, strict=True):
+    for one in sorted(frames, key=lambda one: (one.captured_at, one.frame_id)):
         if not isinstance(one.truth, ClassTruth):
             excluded.add("labelled with boxes, and the model names classes", one.frame_id)
             continue
         try:
-            content = store.read(one.path)
+            name = sha256(store.read(one.path))
         except (FileNotFoundError, StoreError):
             excluded.add("no longer in the frame store", one.frame_id)
             continue
-        place = (
-            f"{group}@{ordered[0].captured_at:.0f}"  # group numbers begin anew with each request: its first second tells them apart
-        )
         found.append(
             Frame(
                 one.frame_id,
-                content,
-                sha256(content),
+                partial(_again, store, one.path),
+                name,
                 one.truth.label,
-                place,
+                recording_of(one.site, one.camera, one.captured_at, bucket_s),
                 one.camera,
                 one.captured_at,
                 one.frame_id,
@@ -99,12 +116,20 @@ def usable(frames: Sequence[Frame], labels: Collection[str], excluded: Excluded)
             excluded.add("labelled in two ways", one.name)
         elif seen[one.sha256]:
             excluded.add("the same picture again", one.name)
-        elif not _decodes(one.content):
+        elif not _decodes(one.read()):
             excluded.add("not a picture that decodes", one.name)
         else:
             kept.append(one)
         seen[one.sha256] += 1
     return kept
+
+
+def _again(store: FrameStore, path: str) -> bytes:
+    """A frame that was there a moment ago."""
+    try:
+        return store.read(path)
+    except FileNotFoundError as error:
+        raise StoreError(f"{store.url}/{path} was removed while it was being used: the next attempt goes on without it") from error
 
 
 def _decodes(content: bytes) -> bool:

@@ -80,9 +80,10 @@ def views(
     session: Session, contents: Sequence[bytes], cache: Folder | None = None, threads: int = 1, report: Report = lambda _: None
 ) -> Views:
     """The views of N >= 1 encoded frames, in chunks over `threads`; chunks found in `cache` are read. `report` gets the share done."""
-    chunks = [contents[start : start + CHUNK] for start in range(0, len(contents), CHUNK)]
+    starts = range(0, len(contents), CHUNK)
 
-    def one(chunk: Sequence[bytes]) -> Views:
+    def one(start: int) -> Views:
+        chunk = contents[start : start + CHUNK]  # read here, so that only the frames being looked at are in memory
         name = f"{_key(session, chunk)}.npz"
         found = _read(cache, name) if cache else None
         if found is None:
@@ -92,7 +93,7 @@ def views(
         return found
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        return concatenate(list(_told(pool.map(one, chunks), len(chunks), report)))
+        return concatenate(list(_told(pool.map(one, starts), len(starts), report)))
 
 
 def concatenate(parts: Sequence[Views]) -> Views:

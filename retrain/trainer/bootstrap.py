@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -22,12 +23,15 @@ from contracts.errors import KeepsightError, VersionError
 from contracts.files import Folder, sha256
 from contracts.frames import see
 from contracts.manifest import InputSpec, Lineage, Manifest, digest
+from contracts.predictions import ClassTruth
 from contracts.quality import Quality, quality
 from contracts.repository import ModelRepository
 from retrain.data.baseline import baseline_of
-from retrain.data.dataset import Dataset, Datasets, Item, near_duplicates
-from retrain.data.frames import Excluded, Frame, usable
-from retrain.data.split import BOOTSTRAP_SHARES, SETS, deal, joined
+from retrain.data.dataset import Dataset, Datasets, Item
+from retrain.data.duplicates import near_pairs
+from retrain.data.frames import Excluded, Frame, Frames, usable
+from retrain.data.recordings import joined
+from retrain.data.split import BOOTSTRAP_SHARES, SETS, deal
 from retrain.gates.parity import parity
 from retrain.models import backbones, graph
 from retrain.models.calibrate import softmax
@@ -97,7 +101,11 @@ def run(order: Order, say: Steps, now: float) -> Manifest:
     spec = InputSpec(graph.IMAGE, backbones.SIDE, backbones.SIDE, order.fit, "reduced")
     session = Session(exported, spec, graph.EMBEDDING, None)
     seen = views(
-        session, [one.content for one in frames], cache, order.threads, lambda done: say("embedding frames", 0.15 + 0.55 * done)
+        session,
+        Frames([one.read for one in frames]),
+        cache,
+        order.threads,
+        lambda done: say("embedding frames", 0.15 + 0.55 * done),
     )
     say("training the head", 0.7)
     trained = _train(order, frames, seen, exported)
@@ -149,12 +157,16 @@ def _read_index(index: Path) -> list[Frame]:
     frames = []
     for number, row in enumerate(rows):
         path = index.parent / row["path"]
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise VersionError(f"{index}, row {number + 1}: {path} cannot be read: {error.strerror}") from error
-        frames.append(Frame(row["path"], content, sha256(content), row["label"], row["group"], row["camera"]))
+        read = partial(_read, path, f"{index}, row {number + 1}")
+        frames.append(Frame(row["path"], read, sha256(read()), row["label"], row["group"], row["camera"]))
     return frames
+
+
+def _read(path: Path, named_in: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise VersionError(f"{named_in}: {path} cannot be read: {error.strerror}") from error
 
 
 def _check(frames: list[Frame], order: Order) -> None:
@@ -163,10 +175,10 @@ def _check(frames: list[Frame], order: Order) -> None:
     if len(order.labels) < 2 or len(set(order.labels)) != len(order.labels):
         raise VersionError(f"--labels are {', '.join(order.labels)}: give at least two, each once")
     counts = {label: sum(one.label == label for one in frames) for label in order.labels}
-    if min(counts.values()) < 10 or len({one.group for one in frames}) < 5:
+    if min(counts.values()) < 10 or len({one.recording for one in frames}) < 5:
         told = ", ".join(f"{label} {count}" for label, count in counts.items())
         raise VersionError(
-            f"too little to train on: {told}, in {len({one.group for one in frames})} groups; at least 10 of each in 5 groups are needed"
+            f"too little to train on: {told}, in {len({one.recording for one in frames})} groups; at least 10 of each in 5 groups are needed"
         )
 
 
@@ -182,12 +194,20 @@ def _exported(network: backbones.Backbone, cache: Folder | None) -> bytes:
 
 
 def _train(order: Order, frames: list[Frame], seen: Views, exported: bytes) -> Trained:
-    groups = joined([one.group for one in frames], near_duplicates(seen))
+    groups = joined([one.recording for one in frames], near_pairs(seen))
     place = {label: k for k, label in enumerate(order.labels)}
     truth = np.array([place[one.label] for one in frames], dtype=np.int64)
     sets = deal(groups, truth, BOOTSTRAP_SHARES, order.seed)
     items = tuple(
-        Item(sha256=one.sha256, label=one.label, group=group, set=name, camera=one.camera, captured_at=0.0, added=order.version)
+        Item(
+            sha256=one.sha256,
+            truth=ClassTruth(one.label),
+            recording=group,
+            set=name,
+            camera=one.camera,
+            captured_at=0.0,
+            added=order.version,
+        )
         for one, group, name in zip(frames, groups, sets, strict=True)
     )
     dataset = Dataset(model=order.model, labels=order.labels, items=items)
@@ -207,7 +227,7 @@ def _train(order: Order, frames: list[Frame], seen: Views, exported: bytes) -> T
 
 
 def _check_parity(network: backbones.Backbone, trained: Trained, spec: InputSpec, frames: list[Frame]) -> None:
-    pixels = [see(frames[i].content, spec) for i in parity_frames(len(frames))]
+    pixels = [see(frames[i].read(), spec) for i in parity_frames(len(frames))]
     by_torch = trained.fitted.head.logits(network.embed(pixels))
     by_onnx = onnx_logits(Session(trained.model, spec, graph.EMBEDDING, graph.SCORES), pixels)
     result = parity(np.tile(by_torch, (len(BATCHES), 1)), by_onnx, BATCHES)
@@ -220,7 +240,7 @@ def _check_parity(network: backbones.Backbone, trained: Trained, spec: InputSpec
 def _publish(order: Order, trained: Trained, frames: list[Frame], spec: InputSpec, now: float) -> Manifest:
     datasets = Datasets(order.frame_store, order.model)
     for one in frames:
-        datasets.put_frame(one.content)
+        datasets.put_frame(one.read())
     dataset, fitted = trained.dataset, trained.fitted
     counts: dict[str, int] = {name: int(dataset.where(name).sum()) for name in SETS}
     lineage = Lineage(
@@ -233,7 +253,7 @@ def _publish(order: Order, trained: Trained, frames: list[Frame], spec: InputSpe
     )
     logits = fitted.head.logits(trained.seen.embedding).astype(np.float32)
     seen = Views(trained.seen.statistics, trained.seen.phash, trained.seen.embedding, logits)
-    baseline = baseline_of(order.labels, seen, trained.probabilities, dataset.truth(), [item.group for item in dataset.items])
+    baseline = baseline_of(order.labels, seen, trained.probabilities, dataset.truth(), [item.recording for item in dataset.items])
     manifest = Manifest(
         model=order.model,
         version=order.version,
@@ -252,7 +272,7 @@ def _publish(order: Order, trained: Trained, frames: list[Frame], spec: InputSpe
     )
     repository = ModelRepository(order.repository)
     datasets.put_views(sha256(trained.model), spec, seen)
-    recorded = golden.record(trained.model, manifest, baseline, [one.content for one in frames])
+    recorded = golden.record(trained.model, manifest, baseline, Frames([one.read for one in frames]))
     manifest = repository.publish(manifest, trained.model, baseline, recorded)
     first_champion(repository, manifest, now, "bootstrap")
     return manifest

@@ -20,10 +20,13 @@ from contracts.events import GateResult
 from contracts.files import Folder
 from contracts.manifest import digest
 from contracts.repository import ModelRepository
+from retrain.data.counts import TooLittleError
 from retrain.data.frames import Excluded
+from retrain.data.material import Material, gather
 from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest
 from retrain.steps import Steps
-from retrain.trainer.rework import Material, Rework, TooLittleError, gather, refit
+from retrain.trainer.review import doubted
+from retrain.trainer.rework import Rework, refit
 from retrain.trainer.submission import publish
 from retrain.trainer.trial import judge
 
@@ -70,11 +73,12 @@ def _make(request: CandidateRequest, folder: Folder, say: Steps, now: float) -> 
     parent = repository.read(request.model, request.parent)
     say("reading frames", 0.02, f"{len(request.labels)} labelled frames")
     material = gather(request, parent, folder, excluded, lambda done: say("embedding frames", 0.05 + 0.4 * done, str(excluded)))
-    say("training the head", 0.45, material.told())
+    say("training the head", 0.45, str(material.counts()))
     rework = refit(request, parent, material)
     say("judging", 0.6, f"l2 {rework.fitted.l2:g}, balanced accuracy out of fold {rework.fitted.score:.3f}")
     results = judge(request, parent, material, rework, folder, lambda gate, done: say("judging", 0.6 + 0.3 * done, gate))
-    return _decide(request, repository, material, rework, results, folder, say, now)
+    outcome = _decide(request, repository, material, rework, results, folder, say, now)
+    return msgspec.structs.replace(outcome, assigned=material.dealt, suspects=doubted(material, rework))
 
 
 def _decide(
@@ -90,7 +94,7 @@ def _decide(
     """Publish if every gate passed; refuse if one failed; if one could not tell, wait for more labels, or let a person decide where one is asked."""
     failed = [result for result in results if result.verdict == "fail"]
     unsure = [result for result in results if result.verdict == "inconclusive"]
-    counts = material.counts()
+    counts = material.counts().by_set()
     open_gates = "; ".join(f"{result.gate}: {result.detail}" for result in (failed or unsure))
     if failed or (unsure and not request.ask):
         return CandidateOutcome(verdict="rejected" if failed else "held", reason=open_gates, gates=results, trained_from=counts)
@@ -101,7 +105,7 @@ def _decide(
     passed = f"all {len(results)}" if not unsure else f"{len(results) - len(unsure)} of {len(results)}"
     reason = (
         f"{passed} gates passed; accuracy on the new domain {benchmark.accuracy.value:.3f}, balanced "
-        f"{benchmark.balanced_accuracy.value:.3f}; {material.told()}; {material.excluded}{f'; open: {open_gates}' if unsure else ''}"
+        f"{benchmark.balanced_accuracy.value:.3f}; {material.counts()}; {material.excluded}{f'; open: {open_gates}' if unsure else ''}"
     )
     return CandidateOutcome(
         verdict="published", reason=reason, version=manifest.version, digest=digest(manifest), gates=results, trained_from=counts

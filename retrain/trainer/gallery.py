@@ -1,7 +1,7 @@
 """A folder of reference pictures: as they lie, or sorted into a folder for each label, which gives their truth."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from contracts.errors import VersionError
 from contracts.files import sha256
 from retrain.data.frames import Excluded, Frame, usable
-from retrain.data.split import BLOCK
+from retrain.data.recordings import BLOCK
 
 PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -52,8 +52,9 @@ def _pictures(folder: Path, label: str) -> list[Frame]:
     paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=lambda path: _natural(path.name))
     frames = []
     for number, path in enumerate(paths):
-        content = path.read_bytes()
-        frames.append(Frame(path.name, content, sha256(content), label, f"{label}#{number // BLOCK}", "reference"))
+        frames.append(
+            Frame(path.name, path.read_bytes, sha256(path.read_bytes()), label, f"{label}#{number // BLOCK}", "reference")
+        )
     return frames
 
 
@@ -69,4 +70,4 @@ def _interleaved(parts: list[list[Frame]]) -> list[Frame]:
 
 
 def _with_label(frame: Frame, label: str) -> Frame:
-    return Frame(frame.name, frame.content, frame.sha256, label, frame.group, frame.camera)
+    return replace(frame, label=label)

@@ -22,11 +22,15 @@ from contracts.errors import KeepsightError, VersionError
 from contracts.files import sha256
 from contracts.frames import see
 from contracts.manifest import InputSpec, Lineage, Manifest, digest
+from contracts.predictions import ClassTruth
 from contracts.quality import quality
 from contracts.repository import ModelRepository
 from retrain.data.baseline import baseline_of
-from retrain.data.dataset import Dataset, Datasets, Item, near_duplicates
-from retrain.data.split import BLOCK, BOOTSTRAP_SHARES, SETS, deal, joined
+from retrain.data.dataset import Dataset, Datasets, Item
+from retrain.data.duplicates import near_pairs
+from retrain.data.frames import Frames
+from retrain.data.recordings import BLOCK, joined
+from retrain.data.split import BOOTSTRAP_SHARES, SETS, deal
 from retrain.models import anatomy, graph
 from retrain.models.adoption import adopt
 from retrain.models.calibrate import softmax, temperature
@@ -89,7 +93,7 @@ def run(order: Order, now: float) -> str:
     taken = anatomy.picture(model, order.layout, _CHANNELS[order.preprocessing.color])
     spec = InputSpec(graph.IMAGE, *anatomy.size(taken, order.height, order.width), order.fit, order.decode or _usual_decode(order))
     how = replace(order.preprocessing, layout=taken.layout)
-    pixels = [see(gallery.frames[i].content, spec) for i in parity_frames(len(gallery.frames))]
+    pixels = [see(gallery.frames[i].read(), spec) for i in parity_frames(len(gallery.frames))]
     adopted = adopt(model, spec, how, len(order.labels), pixels)
     return _publish(order, adopted, spec, gallery, now)
 
@@ -105,7 +109,7 @@ def _usual_decode(order: Order) -> Literal["full", "reduced"]:
 
 def _publish(order: Order, model: bytes, spec: InputSpec, gallery: Gallery, now: float) -> str:
     session = Session(model, spec, graph.EMBEDDING, graph.SCORES)
-    seen = views(session, [frame.content for frame in gallery.frames], threads=order.threads)
+    seen = views(session, Frames([frame.read for frame in gallery.frames]), threads=order.threads)
     if not np.isfinite(seen.embedding).all():
         raise VersionError("the embedding is not finite on the reference frames: check --scale, --mean and --std")
     if len(seen) < MIN_FRAMES:
@@ -146,7 +150,7 @@ def _publish(order: Order, model: bytes, spec: InputSpec, gallery: Gallery, now:
         files={},
     )
     baseline = baseline_of(order.labels, seen, p, truth, [str(row // BLOCK) for row in range(len(seen))])
-    recorded = golden.record(model, manifest, baseline, [frame.content for frame in gallery.frames])
+    recorded = golden.record(model, manifest, baseline, Frames([frame.read for frame in gallery.frames]))
     manifest = repository.publish(manifest, model, baseline, recorded)
     first_champion(repository, manifest, now, "import-model")
     return _summary(order, manifest, len(baseline), baseline.centre.shape[0], gallery, repository)
@@ -159,13 +163,13 @@ def _dataset(
     if gallery.truth is None:
         return "", {}
     datasets = Datasets(order.frame_store, order.name)
-    groups = joined([frame.group for frame in gallery.frames], near_duplicates(seen))
+    groups = joined([frame.recording for frame in gallery.frames], near_pairs(seen))
     sets = deal(groups, gallery.truth, BOOTSTRAP_SHARES, SEED)
     items = tuple(
         Item(
-            sha256=datasets.put_frame(f.content),
-            label=f.label,
-            group=group,
+            sha256=datasets.put_frame(f.read()),
+            truth=ClassTruth(f.label),
+            recording=group,
             set=name,
             camera=f.camera,
             captured_at=0.0,

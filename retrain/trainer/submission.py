@@ -14,11 +14,12 @@ from contracts.quality import quality
 from contracts.repository import ModelRepository
 from retrain.data.baseline import baseline_of
 from retrain.data.dataset import Datasets
+from retrain.data.material import Material
 from retrain.models.session import Views
 from retrain.request import CandidateRequest
 from retrain.trainer import golden
 from retrain.trainer.publication import code_version
-from retrain.trainer.rework import Material, Rework
+from retrain.trainer.rework import Rework
 
 CHOSEN: Final = "version.json"
 _TRIES: Final = 5
@@ -36,14 +37,12 @@ def publish(
 ) -> Manifest:
     """The published manifest. Publishing again after a kill changes nothing."""
     datasets = Datasets(request.frame_store, request.model)
-    for frame in material.added:
-        datasets.put_frame(frame.content)
     dataset_digest = datasets.put(material.dataset)
     logits = rework.fitted.head.logits(material.seen.embedding).astype(np.float32)
     seen = Views(material.seen.statistics, material.seen.phash, material.seen.embedding, logits)
     datasets.put_views(sha256(rework.model), material.session.spec, seen)
     new = material.new
-    groups = [item.group for item, is_new in zip(material.dataset.items, new, strict=True) if is_new]
+    groups = [item.recording for item, is_new in zip(material.dataset.items, new, strict=True) if is_new]
     baseline = baseline_of(
         material.dataset.labels, seen.rows(new), rework.probabilities[new], material.truth[new], groups, seen.embedding[~new]
     )
@@ -53,10 +52,11 @@ def publish(
         parent=request.parent,
         request_key=request.request_key,
         dataset=dataset_digest,
-        trained_from=material.counts(),
+        trained_from=material.counts().by_set(),
         technique=f"head only (l2 {rework.fitted.l2:g}) on the embedding of version {request.parent}, old frames replayed",
         code=code_version(),
         seed=request.seed,
+        overrides=(request.override,) if request.override else (),
         notes=f"benchmark and baseline describe the new domain: its sealed frames and, out of fold, the others; {material.excluded}",
     )
     manifest = msgspec.structs.replace(
@@ -69,7 +69,7 @@ def publish(
         lineage=lineage,
         files={},
     )
-    recorded = golden.record(rework.model, manifest, baseline, [frame.content for frame in material.added])
+    recorded = golden.record(rework.model, manifest, baseline, material.frames.rows(material.added))
     return _numbered(manifest, repository, rework.model, baseline, folder, recorded)
 
 

@@ -21,6 +21,7 @@ from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.ids import new_id
 from contracts.repository import ModelRepository, Version, changed
 from retrain.data.frames import Excluded
+from retrain.data.material import gather
 from retrain.models import graph
 from retrain.models.calibrate import softmax
 from retrain.models.export import onnx_logits
@@ -30,7 +31,7 @@ from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest
 from retrain.steps import Steps
 from retrain.trainer import bootstrap, import_model
 from retrain.trainer.candidate import read_request, run
-from retrain.trainer.rework import Rework, gather, refit
+from retrain.trainer.rework import Rework, refit
 from retrain.trainer.trial import judge
 from retrain.training.crossfit import Development, cross_fit
 from serving.models.runtime import How, Runtime
@@ -291,6 +292,17 @@ def test_too_few_labels_hold_the_job_and_say_how_many_are_needed(place: Place) -
     assert "300 of each class are needed (min_train_per_class)" in classes.reason
 
 
+def test_what_no_gate_can_tell_waits_for_labels_or_for_a_person(place: Place) -> None:
+    """By the design's limits a few hundred frames tell little."""
+    scans = digits.scans()[:SCANS]
+    held = run(place.request("open", scans, policy="strict"), Steps(io.StringIO()), 1.0)
+    assert held.verdict == "held"
+    asked = run(place.request("asked", scans, policy="strict", ask=True), Steps(io.StringIO()), 1.0)
+    assert asked.verdict == "published"
+    assert {gate.verdict for gate in asked.gates} == {"pass", "inconclusive"}
+    assert all(gate.gate in asked.reason for gate in asked.gates if gate.verdict == "inconclusive")
+
+
 def test_frames_that_are_gone_or_wrong_are_named_and_the_others_used(place: Place) -> None:
     frames = list(digits.scans()[:SCANS])
     frames[3] = Digit(b"no picture", "1")
@@ -324,7 +336,7 @@ def test_bad_candidates_are_refused(place: Place, kind: str) -> None:
     learning, width = material.learning(), material.seen.embedding.shape[1]
     if kind == "forgetful":  # fitted on new frames alone
         rows = learning & material.new
-        groups = tuple(item.group for item, inside in zip(material.dataset.items, rows, strict=True) if inside)
+        groups = tuple(item.recording for item, inside in zip(material.dataset.items, rows, strict=True) if inside)
         development = Development(material.seen.embedding[rows], material.truth[rows], groups, material.new[rows])
         bad = with_head(good, cross_fit(development, 10, 1).head, material.seen.embedding)
     elif kind == "constant":

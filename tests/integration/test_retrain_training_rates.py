@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from contracts.events import GateResult
 from contracts.manifest import InputSpec
 from contracts.quality import quality
-from retrain.data.split import BOOTSTRAP_SHARES, CANDIDATE_SHARES, deal, recordings
+from retrain.data.split import BOOTSTRAP_SHARES, CANDIDATE_SHARES, deal
 from retrain.gates.calibration import calibration
 from retrain.gates.evidence import Judged
 from retrain.gates.flips import flips
@@ -85,7 +85,7 @@ def dealt(seed: int) -> Deal:
     old, groups = c.mono[~out], tuple(f"b{i // 10}" for i in np.flatnonzero(~out))
     unseen = held_out(c.poly, 2)
     new = np.sort(random.permutation(c.poly[~unseen])[:LABELLED])
-    new_groups = tuple(recordings([f"cam-{i * 3 // LABELLED}" for i in range(LABELLED)], [float(i) for i in range(LABELLED)]))
+    new_groups = tuple(f"cam-{i * 3 // LABELLED}#{i % (LABELLED // 3) // 10}" for i in range(LABELLED))
     sealed = [
         np.array(deal(names, c.truth[rows], shares, seed)) == "gate"
         for names, rows, shares in ((groups, old, BOOTSTRAP_SHARES), (new_groups, new, CANDIDATE_SHARES))

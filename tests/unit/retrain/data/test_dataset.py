@@ -1,25 +1,23 @@
-"""Datasets in the frame store, and frames that repeat each other."""
+"""Datasets in the frame store."""
 
 from pathlib import Path
 
-import cv2
 import msgspec
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from contracts.errors import StoreError
-from contracts.files import sha256
-from contracts.frames import measure
+from contracts.files import Folder, sha256
 from contracts.manifest import InputSpec
-from retrain.data.dataset import Dataset, Datasets, Item, conflicting, near_duplicates
+from contracts.predictions import Box, BoxesTruth, ClassTruth
+from retrain.data.dataset import Dataset, Datasets, Item
 from retrain.models.session import Views
 
 SPEC = InputSpec("image", 8, 8)
 
 
 def item(name: str, dealt: str = "train", label: str = "a") -> Item:
-    return Item(sha256=name, label=label, group="g", set=dealt, camera="c", captured_at=1.0, added="1")  # type: ignore[arg-type]  # of the closed set
+    return Item(sha256=name, truth=ClassTruth(label), recording="g", set=dealt, camera="c", captured_at=1.0, added="1")  # type: ignore[arg-type]  # of the closed set
 
 
 def views(rows: int, width: int = 4) -> Views:
@@ -84,28 +82,29 @@ def test_views_that_are_missing_damaged_or_of_another_shape_are_computed_again(t
     assert datasets.views("d", SPEC, 5, 4) is None
 
 
-def test_a_frame_sent_again_at_another_quality_is_a_near_duplicate_and_others_are_not() -> None:
-    pictures = [cv2.resize(np.round(image * 15.9).astype(np.uint8), (64, 64)) for image in load_digits().images[:60]]
-    again = [cv2.imdecode(cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, 80])[1], cv2.IMREAD_GRAYSCALE) for p in pictures[:5]]
-    everything = pictures + again
-    hashes = [int(measure(cv2.cvtColor(p, cv2.COLOR_GRAY2RGB))[0].phash, 16) for p in everything]
-    embedding = np.stack([p.ravel() for p in everything]).astype(np.float32)
-    rows = len(everything)
-    seen = Views(np.zeros((rows, 10), np.float32), np.array(hashes, np.uint64), embedding, np.zeros((rows, 2), np.float32))
-    assert near_duplicates(seen) == [(i, 60 + i) for i in range(5)]
-    first, second = seen.rows(np.arange(60)), seen.rows(np.arange(60, 65))
-    assert near_duplicates(second, first) == [(i, i) for i in range(5)]
-    assert near_duplicates(seen.rows(np.arange(0))) == []
+def test_a_dataset_of_the_first_schema_is_read_as_today_s(tmp_path: Path) -> None:
+    old = {
+        "model": "m", "labels": ["a", "b"], "schema": 1,
+        "items": [
+            {"sha256": "1", "label": "b", "group": "g", "set": "gate", "camera": "c", "captured_at": 2.5, "added": "1", "frame_id": "f", "labelled_by": "x"},
+            {"sha256": "2", "label": "a", "group": "h", "set": "train", "camera": "c", "captured_at": 3.0, "added": "1"},
+        ],
+    }  # fmt: skip
+    content = msgspec.json.encode(old)
+    Folder(str(tmp_path)).write(f"datasets/m/{sha256(content)}.json", content)
+    found = Datasets(str(tmp_path), "m").get(sha256(content))
+    first, second = found.items
+    assert (first.truth, first.label, first.recording, first.set) == (ClassTruth("b"), "b", "g", "gate")
+    assert (first.frame_id, first.labelled_by, first.label_version) == ("f", "x", 1)
+    assert (second.frame_id, second.recording) == ("", "h")
+    assert found.truth().tolist() == [1, 0]
+    assert found.schema == 2
+    again = Datasets(str(tmp_path), "m")
+    assert again.get(again.put(found)) == found
 
 
-def test_hash_and_embedding_must_both_say_so() -> None:
-    embedding = np.array([[0, 0], [0, 0.01], [9, 9], [5, 0], [0, 5]], np.float32)
-    far = 0xFFFF_FFFF
-    seen = Views(np.zeros((5, 10), np.float32), np.array([0, far, 0, far, 0], np.uint64), embedding, np.zeros((5, 2), np.float32))
-    assert near_duplicates(seen) == []
-    same = Views(seen.statistics, np.zeros(5, np.uint64), embedding, seen.scores)
-    assert near_duplicates(same) == [(0, 1)]
-
-
-def test_conflicting_labels_are_named() -> None:
-    assert conflicting(["x", "y", "x", "y"], ["a", "a", "b", "a"]) == {"x"}
+def test_an_item_with_boxes_has_no_class() -> None:
+    boxes = BoxesTruth((Box("a", 1.0, 2.0, 3.0, 4.0),))
+    boxed = msgspec.structs.replace(item("1"), truth=boxes)
+    assert boxed.label == ""
+    assert msgspec.json.decode(msgspec.json.encode(boxed), type=Item).truth == boxes

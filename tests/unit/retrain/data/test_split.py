@@ -5,24 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrain.data.split import BOOTSTRAP_SHARES, CANDIDATE_SHARES, SETS, deal, joined, recordings
-
-
-def test_a_camera_s_frames_are_cut_after_ten_and_at_gaps() -> None:
-    cameras = ["a"] * 12 + ["b"] * 3
-    times = [float(i) for i in range(12)] + [0.0, 1.0, 100.0]
-    groups = recordings(cameras, times)
-    assert [len(set(groups[:10])), groups[10] == groups[11], groups[9] == groups[10]] == [1, True, False]
-    assert groups[12] == groups[13] != groups[14]
-    assert not set(groups[:12]) & set(groups[12:])
-
-
-def test_recordings_follow_time_and_not_the_order_given() -> None:
-    assert recordings(["a", "a", "a"], [200.0, 0.0, 1.0]) == ["a#1", "a#0", "a#0"]
-
-
-def test_near_duplicates_join_their_recordings() -> None:
-    assert joined(["a", "b", "c", "d"], [(0, 1), (1, 2)]) == ["a", "a", "a", "d"]
+from retrain.data.split import BOOTSTRAP_SHARES, CANDIDATE_SHARES, SETS, assigned, counted, deal
+from retrain.request import Set
 
 
 @given(st.integers(0, 10_000), st.integers(12, 60), st.integers(2, 5))
@@ -55,3 +39,29 @@ def test_the_same_seed_deals_the_same_and_another_differently() -> None:
     names, truth = [f"b{i // 10}" for i in range(400)], np.arange(400) % 2
     assert deal(names, truth, BOOTSTRAP_SHARES, 1) == deal(names, truth, BOOTSTRAP_SHARES, 1)
     assert deal(names, truth, BOOTSTRAP_SHARES, 1) != deal(names, truth, BOOTSTRAP_SHARES, 2)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 40))
+def test_what_is_known_stays_and_the_others_make_up_for_it(seed: int, before: int, more: int) -> None:
+    random = np.random.default_rng(seed)
+    counts = {f"r{i}": random.integers(0, 6, 3).astype(np.float64) for i in range(before + more)}
+    known: dict[str, Set] = {f"r{i}": SETS[int(random.integers(3))] for i in range(before)}
+    sets = assigned(counts, known | {"of another time": "gate"}, CANDIDATE_SHARES, seed)
+    assert sets.keys() == counts.keys()
+    assert {name: sets[name] for name in known} == known
+
+
+def test_a_set_that_the_known_recordings_lack_is_filled_first() -> None:
+    counts = {f"r{i}": np.array([5.0, 5.0]) for i in range(20)}
+    known: dict[str, Set] = {f"r{i}": "train" for i in range(10)}
+    sets = list(assigned(counts, known, CANDIDATE_SHARES, 0).values())
+    assert sets.count("train") == 10
+    assert sets.count("gate") == 6
+    assert sets.count("validation") == 4
+
+
+def test_recordings_are_counted_by_class_in_the_order_they_come() -> None:
+    found = counted(["b", "a", "b"], np.array([0, 1, 1]), 3)
+    assert {name: counts.tolist() for name, counts in found.items()} == {"b": [1.0, 1.0, 0.0], "a": [0.0, 1.0, 0.0]}
+    assert list(found) == ["b", "a"]
+    assert assigned({}, {}, CANDIDATE_SHARES, 0) == {}

@@ -1,0 +1,227 @@
+"""What a retraining learns from: new labelled frames, each in the set that its recording was dealt into, joined to the champion's own dataset.
+
+Nothing moves. A recording that was dealt in an earlier attempt keeps its set, published or not; a label that was corrected since enters as the newer
+version of the same item; a frame that nearly repeats one of another set is left out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.baseline import MIN_FRAMES
+from contracts.files import Folder
+from contracts.frame_header import inspect
+from contracts.frame_store import FrameStore
+from contracts.predictions import ClassTruth
+from contracts.repository import Version
+from retrain.data.counts import Counts, TooLittleError, counts_of, lacking
+from retrain.data.dataset import Dataset, Datasets, Item
+from retrain.data.deals import Deals
+from retrain.data.duplicates import near_pairs
+from retrain.data.frames import Excluded, Frame, Frames, labelled, usable
+from retrain.data.recordings import joined, usual_bucket_s
+from retrain.data.split import CANDIDATE_SHARES, assigned, counted
+from retrain.models.session import Session, Views, concatenate, views
+from retrain.request import CandidateRequest, LabelledFrame, Set
+
+VIEWS: Final = "views"
+_GIVES_WAY: Final[dict[Set, int]] = {"gate": 0, "validation": 1, "train": 2}
+"""Of two near-duplicates in two sets the one that learns is left out: judged frames are few."""
+Report = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A dataset of N items, old ones first, with what the champion sees of each. `new` [N] marks the new domain; `dealt` is every recording's set.
+
+    `frames` reads an item's bytes; `added` are the rows that were not known before.
+    """
+
+    dataset: Dataset
+    seen: Views
+    new: NDArray[np.bool_]
+    truth: NDArray[np.int64]
+    frames: Frames
+    added: range
+    dealt: dict[str, Set]
+    excluded: Excluded
+    session: Session
+
+    def learning(self) -> NDArray[np.bool_]:
+        """The items that a head may learn from; the others are sealed."""
+        return self.dataset.where("train", "validation")
+
+    def sealed(self, new: bool) -> NDArray[np.int64]:
+        """Indices of the gate items of one domain."""
+        return np.flatnonzero(~self.learning() & (self.new == new))
+
+    def counts(self) -> Counts:
+        """Frames by domain, set and class."""
+        return counts_of(self.dataset, self.new)
+
+
+def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded: Excluded, report: Report) -> Material:
+    """Read, embed and deal. Raises TooLittleError when there is too little, StoreError when the champion's dataset cannot be read."""
+    manifest = parent.manifest
+    datasets, deals = Datasets(request.frame_store, request.model), Deals(request.frame_store, request.model)
+    digest = manifest.lineage.dataset
+    known = datasets.get(digest) if digest else Dataset(model=request.model, labels=manifest.labels, items=())
+    known, others = corrected(known, request.labels, excluded)
+    _check_number(others, excluded)
+    bucket_s = deals.bucket_s(usual_bucket_s([f"{one.site}/{one.camera}" for one in others], [one.captured_at for one in others]))
+    found = _unknown(labelled(others, FrameStore(request.frame_store), bucket_s, excluded), known, excluded)
+    added = usable(found, manifest.labels, excluded)
+    _check_number(added, excluded)
+    session = Session(parent.model, manifest.input, manifest.embedding, manifest.scores)
+    cache = Folder(f"{folder.url}/{VIEWS}")
+    old = _old_views(datasets, known, session, parent, cache, request.threads)
+    fresh = views(session, Frames([frame.read for frame in added]), cache, request.threads, report)
+    added, fresh = _without_repeats(added, fresh, old, excluded)
+    items, fresh, dealt = _dealt(request, known, deals, datasets, added, fresh, excluded)
+    dataset = msgspec.structs.replace(known, items=known.items + items)
+    new = np.array([_is_new(item, request, index >= len(known.items)) for index, item in enumerate(dataset.items)], dtype=np.bool_)
+    material = Material(
+        dataset,
+        concatenate([old, fresh]) if old is not None else fresh,
+        new,
+        dataset.truth(),
+        Frames([partial(datasets.frame, item.sha256) for item in dataset.items]),
+        range(len(known.items), len(dataset.items)),
+        dealt,
+        excluded,
+        session,
+    )
+    if missing := lacking(material.counts(), request):
+        raise TooLittleError(f"{missing}; {material.counts()}; {excluded}")
+    return material
+
+
+def corrected(known: Dataset, labels: tuple[LabelledFrame, ...], excluded: Excluded) -> tuple[Dataset, list[LabelledFrame]]:
+    """The dataset with the labels that were corrected since, each a newer version of its item, and the frames that it does not hold."""
+    place = {item.frame_id: index for index, item in enumerate(known.items) if item.frame_id}
+    items, others = list(known.items), []
+    for one in labels:
+        index = place.get(one.frame_id)
+        if index is None:
+            others.append(one)
+        elif one.truth != items[index].truth:
+            if isinstance(one.truth, ClassTruth) and one.truth.label in known.labels:
+                version = items[index].label_version + 1
+                items[index] = msgspec.structs.replace(
+                    items[index], truth=one.truth, labelled_by=one.labelled_by, label_version=version
+                )
+            else:
+                excluded.add("corrected to what is none of the model's classes: its label stays", one.frame_id)
+    return msgspec.structs.replace(known, items=tuple(items)), others
+
+
+def _check_number(frames: Sequence[object], excluded: Excluded) -> None:
+    if len(frames) < MIN_FRAMES:
+        raise TooLittleError(
+            f"{len(frames)} labelled frames that are not in the dataset yet, at least {MIN_FRAMES} are needed; {excluded}"
+        )
+
+
+def _unknown(frames: list[Frame], known: Dataset, excluded: Excluded) -> list[Frame]:
+    """The frames whose picture the dataset does not hold under another name."""
+    labels = {item.sha256: item.label for item in known.items}
+    for frame in frames:
+        if labels.get(frame.sha256, frame.label) != frame.label:
+            excluded.add("labelled otherwise than the same picture in the dataset", frame.name)
+    return [frame for frame in frames if frame.sha256 not in labels]
+
+
+def _old_views(datasets: Datasets, known: Dataset, session: Session, parent: Version, cache: Folder, threads: int) -> Views | None:
+    """The champion's views of its dataset: as kept beside it, or computed again from the frames."""
+    if not known.items:
+        return None
+    kept = datasets.views(parent.digest, session.spec, len(known.items), len(parent.baseline.centre))
+    if kept is not None:
+        return kept
+    return views(session, Frames([partial(datasets.frame, item.sha256) for item in known.items]), cache, threads)
+
+
+def _without_repeats(added: list[Frame], fresh: Views, old: Views | None, excluded: Excluded) -> tuple[list[Frame], Views]:
+    """Leave out frames that nearly repeat one of the dataset: in another set than it they would leak, in its own they teach nothing."""
+    if old is None:
+        return added, fresh
+    repeats = {int(i) for block in near_pairs(fresh, old) for i in np.unique(block[:, 0])}
+    for index in sorted(repeats):
+        excluded.add("nearly the same as a frame of the dataset", added[index].name)
+    kept = np.array([index not in repeats for index in range(len(added))], dtype=np.bool_)
+    return [frame for frame, keep in zip(added, kept, strict=True) if keep], fresh.rows(kept)
+
+
+def _dealt(
+    request: CandidateRequest,
+    known: Dataset,
+    deals: Deals,
+    datasets: Datasets,
+    added: list[Frame],
+    fresh: Views,
+    excluded: Excluded,
+) -> tuple[tuple[Item, ...], Views, dict[str, Set]]:
+    """The new items with what the champion sees of them, their bytes kept, and the set of every recording, kept before anybody learns from it."""
+    standing = {**request.recordings, **{item.recording: item.set for item in known.items}, **deals.standing()}
+    recordings = [frame.recording for frame in added]
+    scenes = joined(recordings, near_pairs(fresh))
+    place = {label: k for k, label in enumerate(known.labels)}
+    before = [item for item in known.items if _is_new(item, request, False)]
+    counts = counted(
+        [item.recording for item in before] + scenes,
+        np.array([place[label] for label in [item.label for item in before] + [frame.label for frame in added]], dtype=np.int64),
+        len(place),
+    )
+    of_scene = {item.recording: item.set for item in before}
+    for scene, recording in zip(scenes, recordings, strict=True):
+        if recording in standing:
+            of_scene.setdefault(scene, standing[recording])
+    chosen = assigned(counts, of_scene, CANDIDATE_SHARES, request.seed)
+    fitting = {recording: standing.get(recording, chosen[scene]) for recording, scene in zip(recordings, scenes, strict=True)}
+    dealt = deals.keep(fitting, request.job_id)
+    sets = [dealt[recording] for recording in recordings]
+    kept, scenes = _apart(added, fresh, sets, excluded)
+    items = tuple(_item(request, datasets, added[i], scenes[i], sets[i]) for i in kept.tolist())
+    return items, fresh.rows(kept), dealt
+
+
+def _apart(added: list[Frame], fresh: Views, sets: list[Set], excluded: Excluded) -> tuple[NDArray[np.int64], list[str]]:
+    """The rows that stay when of near-duplicates whose recordings lie in two sets, dealt in two attempts, one is left out; the scene of every row."""
+    rank = np.array([_GIVES_WAY[name] for name in sets])
+    out: set[int] = set()
+    for block in near_pairs(fresh):
+        torn = block[rank[block[:, 0]] != rank[block[:, 1]]]
+        out |= {int(i) for i in np.where(rank[torn[:, 0]] > rank[torn[:, 1]], torn[:, 0], torn[:, 1])}
+    for index in sorted(out):
+        excluded.add("nearly the same as a frame of another set", added[index].name)
+    kept = np.array([index for index in range(len(added)) if index not in out], dtype=np.int64)
+    together = (block[rank[block[:, 0]] == rank[block[:, 1]]] for block in near_pairs(fresh))
+    return kept, joined([frame.recording for frame in added], together)
+
+
+def _item(request: CandidateRequest, datasets: Datasets, frame: Frame, recording: str, dealt: Set) -> Item:
+    content = frame.read()
+    header = inspect(content)
+    return Item(
+        sha256=datasets.put_frame(content),
+        truth=ClassTruth(frame.label),
+        recording=recording,
+        set=dealt,
+        camera=frame.camera,
+        captured_at=frame.captured_at,
+        added=request.job_id,
+        frame_id=frame.frame_id,
+        labelled_by=frame.labelled_by,
+        width=header.width,
+        height=header.height,
+    )
+
+
+def _is_new(item: Item, request: CandidateRequest, just_added: bool) -> bool:
+    """Of the new domain: captured since the change began. Without a known beginning, what was labelled since the champion was made."""
+    return item.captured_at >= request.since and (just_added or request.since > 0)

@@ -1,0 +1,27 @@
+"""Which of a job's labels a person should look at again: those that the heads doubt, and those of frames that nearly repeat one with another label."""
+
+from typing import Final
+
+from retrain.data.conflicts import contradicted
+from retrain.data.material import Material
+from retrain.data.suspects import suspects
+from retrain.request import Suspect
+from retrain.trainer.rework import Rework
+
+MOST: Final = 200
+"""A person looks at so many at most; the least probable labels come first."""
+
+
+def doubted(material: Material, rework: Rework) -> tuple[Suspect, ...]:
+    """The doubted labels of frames that came with an id (those of a first version have none): nothing is left out for it."""
+    rows, likely = suspects(material.truth, rework.probabilities)
+    found = contradicted(material.seen, material.truth) | dict(zip(rows.tolist(), likely.tolist(), strict=True))
+    items, labels = material.dataset.items, material.dataset.labels
+    listed = [
+        Suspect(
+            items[row].frame_id, items[row].label, labels[other], round(float(rework.probabilities[row, material.truth[row]]), 4)
+        )
+        for row, other in found.items()
+        if items[row].frame_id
+    ]
+    return tuple(sorted(listed, key=lambda one: (one.probability, one.frame_id))[:MOST])
