@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 
 from contracts.channels import Channels
 from contracts.errors import SettingsError, StoreError, TakenOverError
-from contracts.events import Approve, FrameLabelled
+from contracts.events import Approve, FrameLabelled, ServingReported
 from contracts.incidents import Incident
 from contracts.ports import Place
 from contracts.predictions import ClassTruth
@@ -279,6 +279,9 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
         rollouts.save_cameras({"a": (1.0, CameraShare()), "b": (9.0, CameraShare())})
         rollouts.save_answer("f", "2", "x", 5.0)
         rollouts.save_answer("f", "2", "y", 6.0)
+        for replica, sequence, leaving in (("b", 1, False), ("a", 1, False), ("a", 2, False), ("b", 2, True), ("c", 1, False)):
+            rollouts.save_report(reported(replica, sequence, leaving))
+        rollouts.forget_server("c")
         database.save_offsets({Place("t", 0): 1})
         database.save_offsets({Place("t", 0): 7, Place("t", 1): 2})
         database.remember("name", "old")
@@ -292,6 +295,9 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
     assert jobs.unfinished() == jobs.waiting() == ()
     assert (ledger.broken_at(), len(ledger.rows()), ledger.channels_sequence()) == (None, 5, 2)
     assert (rollouts.newest(), rollouts.camera("a")[0], rollouts.live(5.0), rollouts.answer("f", "2")) == (rollout, 1.0, ["b"], "x")
+    assert rollouts.reports() == {"a": reported("a", 2)}
+    assert (rollouts.report("a"), rollouts.report("b")) == (reported("a", 2), None)
+    assert (rollouts.had("2"), rollouts.had("3")) == (True, False)
     assert database.offsets() == {Place("t", 0): 7, Place("t", 1): 2}
     assert (database.fact("name"), database.unpublished()) == ("new", 1)
     last, records = database.outbox()
@@ -308,6 +314,19 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
         assert not database.first_time("e", 20.0)
     assert (ledger.broken_at(), rollouts.newest(), rollouts.answer("f", "2"), database.fact("name")) == (3, None, None, None)
     assert database.outbox() == (0, [])
+
+
+def reported(replica: str, sequence: int, leaving: bool = False) -> ServingReported:
+    return ServingReported(
+        event_id=f"{replica}{sequence}",
+        occurred_at=1.0,
+        model=MODEL,
+        replica=replica,
+        sequence=sequence,
+        versions=(),
+        started_at=0.5,
+        leaving=leaving,
+    )
 
 
 def labelled(frame: str, camera: str, captured_at: float, label: str = "fine") -> FrameLabelled:
