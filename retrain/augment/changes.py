@@ -60,7 +60,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Noise of this standard deviation in grey levels is added, independent by pixel and channel. `key` decides it."""
+    """Noise of this standard deviation in grey levels is added, independent by pixel, the same for its three channels: a grey camera's frames stay grey.
+
+    `key` decides it.
+    """
 
     deviation: float
     key: int
@@ -75,7 +78,7 @@ class Jpeg:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """A rectangle of whole pixels, right and bottom exclusive, is painted over: grey, or noise that `key` decides."""
+    """A rectangle of whole pixels, right and bottom exclusive, is painted over: grey, or grey noise that `key` decides."""
 
     left: int
     top: int

@@ -91,7 +91,8 @@ def _followed(changes: Sequence[Change], outline: Floats, width: int, height: in
             return outline[:0], 0.0
         if isinstance(change, Warp):
             outline = cut(projected(change.matrix, _in_front(change.matrix, outline)), 0, 0, width, height)
-            seen *= area(projected(np.linalg.inv(change.matrix), outline)) / whole
+            inverse = np.asarray(np.linalg.inv(change.matrix), dtype=np.float64)
+            seen *= area(projected(inverse, outline)) / whole
         elif isinstance(change, Cover):
             seen *= 1 - area(cut(outline, change.left, change.top, change.right, change.bottom)) / whole
     return outline, seen

@@ -41,8 +41,10 @@ def _apply(change: Change, image: Pixels) -> Pixels:
             return np.asarray(cv2.filter2D(image, -1, change.kernel, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
         case Noise():
             mean, spread = FOUR_BYTES
-            added = (four_bytes(image.size, change.key) - np.float32(mean)) * np.float32(change.deviation / spread)
-            return np.clip(np.rint(image + added.reshape(image.shape)), 0, 255).astype(np.uint8)
+            added = (four_bytes(image.shape[0] * image.shape[1], change.key) - np.float32(mean)) * np.float32(
+                change.deviation / spread
+            )
+            return np.clip(np.rint(image + added.reshape(*image.shape[:2], 1)), 0, 255).astype(np.uint8)
         case Jpeg():
             content = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, change.quality])[1]
             return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR_RGB), dtype=np.uint8)
@@ -85,7 +87,7 @@ def _warp(image: Pixels, matrix: NDArray[np.float64]) -> Pixels:
 def _cover(image: Pixels, change: Cover) -> Pixels:
     covered = image.copy()
     part = covered[change.top : change.bottom, change.left : change.right]
-    part[...] = FILL if change.key is None else paint(part.size, change.key).reshape(part.shape)
+    part[...] = FILL if change.key is None else paint(part.shape[0] * part.shape[1], change.key).reshape(*part.shape[:2], 1)
     return covered
 
 

@@ -111,12 +111,11 @@ def _convolved(image_NCHW: torch.Tensor, kernels: Sequence[NDArray[np.float32]])
 
 def _noise(image_NCHW: torch.Tensor, changes: Sequence[Any]) -> torch.Tensor:
     mean, spread = FOUR_BYTES
-    sums_NHWC = four_bytes(image_NCHW[0].numel(), [change.key for change in changes], image_NCHW.device)
+    sums_NP = four_bytes(image_NCHW[0, 0].numel(), [change.key for change in changes], image_NCHW.device)
     deviations = torch.from_numpy(np.array([change.deviation / spread for change in changes], dtype=np.float32)).to(
         image_NCHW.device
     )
-    added_NHWC = ((sums_NHWC - mean) * deviations[:, None]).reshape(-1, *image_NCHW.shape[2:], 3)
-    return _rounded(image_NCHW + added_NHWC.permute(0, 3, 1, 2))
+    return _rounded(image_NCHW + ((sums_NP - mean) * deviations[:, None]).reshape(-1, 1, *image_NCHW.shape[2:]))
 
 
 def four_bytes(count: int, keys: Sequence[int], device: torch.device) -> torch.Tensor:
@@ -141,8 +140,8 @@ def _cover(image_NCHW: torch.Tensor, changes: Sequence[Any]) -> torch.Tensor:
         if change.key is None:
             part_CHW.fill_(FILL)
         else:
-            noise_HWC = (four_bytes(part_CHW.numel(), [change.key], image_NCHW.device) - FOUR_BYTES[0]) * 0.25 + 128
-            part_CHW.copy_(_rounded(noise_HWC).reshape(*part_CHW.shape[1:], 3).permute(2, 0, 1))
+            noise_1P = (four_bytes(part_CHW[0].numel(), [change.key], image_NCHW.device) - FOUR_BYTES[0]) * 0.25 + 128
+            part_CHW.copy_(_rounded(noise_1P).reshape(1, *part_CHW.shape[1:]))
     return covered
 
 

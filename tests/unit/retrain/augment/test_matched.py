@@ -57,16 +57,14 @@ def test_what_was_done_is_found(cuts: tuple[list[np.ndarray], list[np.ndarray]],
     (only,) = found
     assert only.name == name
     assert only.magnitude is not None
-    assert sorted(only.magnitude, key=abs) == [0, pytest.approx(magnitude, rel=0.15)]
+    assert sorted(only.magnitude, key=abs) == [0, pytest.approx(magnitude, rel=0.2)]
 
 
-def test_two_causes_are_found_both(cuts: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
+@pytest.mark.parametrize("causes", [{"gamma": 0.8, "noise": 15.0}, {"gamma": 0.5, "warmth": 0.2}, {"fog": 0.3, "blur": 1.0}])
+def test_two_causes_are_found_both(cuts: tuple[list[np.ndarray], list[np.ndarray]], causes: dict[str, float]) -> None:
     old, later = cuts
-    found = matched(old, statistics(old), statistics(drifted(later, ("gamma", 0.8), ("noise", 15.0))))
-    assert [(one.name, one.magnitude and one.magnitude.high) for one in found] == [
-        ("gamma", pytest.approx(0.8, rel=0.15)),
-        ("noise", pytest.approx(15, rel=0.15)),
-    ]
+    found = matched(old, statistics(old), statistics(drifted(later, *causes.items())))
+    assert {one.name: one.magnitude and one.magnitude.high for one in found} == pytest.approx(causes, rel=0.2)
 
 
 def test_a_camera_that_shows_the_same_is_matched_by_nothing(cuts: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
