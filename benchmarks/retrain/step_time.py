@@ -24,7 +24,7 @@ from retrain.training.loop import train
 
 GOAL: Final = 1.2
 LABELS: Final = ("a", "b", "c")
-CASES: Final = ((SMALL_CONV, 32, 32, 60), (EFFICIENTNET, 96, 16, 6))
+CASES: Final = ((SMALL_CONV, 32, 32, 60), (EFFICIENTNET, 96, 16, 20))
 """Recipe, side, frames a batch, batches an epoch."""
 EPOCHS: Final = 2
 CAVEATS: Final = (

@@ -1,5 +1,7 @@
 """One update."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -78,3 +80,14 @@ def test_truth_of_several_tensors_reaches_the_loss_as_it_is() -> None:
 
 def test_a_cpu_trains_in_float32() -> None:
     assert precision(torch.device("cpu")) == "fp32"
+
+
+def test_what_is_drawn_follows_the_batch_s_place_in_the_run_alone() -> None:
+    learned, drawn = network(), []
+    learned.register_forward_hook(lambda *_: drawn.append(float(torch.rand(1))))
+    learner = Learner(learned, COURSE, 9)
+    for stream in ((0, 1), (0, 2), (1, 1), (0, 1)):
+        learner.take(batch(), stream, True, 0)
+    Learner(learned, replace(COURSE, seed=1), 9).take(batch(), (0, 1), True, 0)
+    assert len(set(drawn)) == 4
+    assert drawn[0] == drawn[3]
