@@ -24,6 +24,11 @@ FORBIDDEN = {
     "serving.__main__": TRAINING | TEST_ONLY | {"scipy", "monitor", "retrain", "standalone", "pandas", "matplotlib"},
     "monitor.__main__": TRAINING | RUNTIME | TEST_ONLY | {"serving", "retrain", "standalone", "pandas", "evidently", "matplotlib"},
     "retrain.__main__": TRAINING | RUNTIME | TEST_ONLY | {"serving", "monitor", "standalone", "pandas", "matplotlib"},
+    "retrain.labels.command": LOG_CLIENTS
+    | TRAINING
+    | RUNTIME
+    | TEST_ONLY
+    | {"serving", "monitor", "standalone", "pandas", "matplotlib", "scipy", "cv2", "yaml"},
     "standalone.__main__": TRAINING | RUNTIME | TEST_ONLY | {"serving", "monitor", "retrain", "pandas", "matplotlib"},
 }
 
