@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-monitor bench-serving bench-gpu check format generate system-packages clean
+.PHONY: help demo test test-slow bench-monitor bench-serving bench-gpu bench-gates check format generate system-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,10 @@ bench-gpu: $(VENV)/.ready ## our runtime beside bare ONNX Runtime on this machin
 
 bench-serving: $(VENV)/.ready ## serving beside its peers and under load: QUICK=1 PARTS="throughput swap"
 	@$(BIN)/python -m benchmarks.serving $(if $(QUICK),--quick) $(PARTS)
+
+bench-gates: $(VENV)/.ready ## how often the gates of a retraining err; docs/gates.md is made of it: QUICK=1
+	@$(BIN)/python -m benchmarks.gates $(if $(QUICK),--quick) $(PARTS)
+	@$(BIN)/python docs/generate.py
 
 check: $(VENV)/.ready ## ruff, mypy strict, import-linter, generated files up to date
 	$(BIN)/ruff check .

@@ -148,6 +148,7 @@ def training_plan(settings: RetrainSettings) -> TrainingPlan:
         min_gate=settings.min_gate,
         replay_share=settings.replay_share,
         ask=settings.approval != "auto",
+        gates=settings.gates,
         attempts=settings.attempts,
         retry_delay_s=settings.retry_delay_s,
         job_timeout_s=settings.job_timeout_s,

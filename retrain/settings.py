@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from contracts.settings import ServiceSettings
+from retrain.request import GatePolicy
 from retrain.rollout.guards import GuardLimits
 from retrain.rollout.states import Approval, Plan
 from retrain.trigger.policy import Limits
@@ -59,6 +60,11 @@ class RetrainSettings(ServiceSettings):
         300, ge=1, description="Labelled frames of each class in the training set, replayed ones included."
     )
     min_gate: int = Field(50, ge=1, description="New labelled frames in the gate set; fewer leave the gain inconclusive.")
+    gates: GatePolicy = Field(
+        "small_sets",
+        description="What the gates allow: `strict` passes what is shown and is inconclusive where frames are too few to show it, `small_sets` has "
+        "allowances for some 200 labels. docs/gates.md has the limits and the error rates of both.",
+    )
     replay_share: Share = Field(0.25, description="Least share of replayed old frames in the training set, against forgetting.")
     threads: int = Field(1, ge=1, description="Threads of the training process.")
     seed: int = Field(0, ge=0, description="Seed of the training process.")

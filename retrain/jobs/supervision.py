@@ -26,7 +26,7 @@ from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.launcher import Launcher, Run
 from retrain.metrics import Instruments
-from retrain.request import REQUEST, CandidateOutcome, CandidateRequest, Step
+from retrain.request import REQUEST, CandidateOutcome, CandidateRequest, GatePolicy, Step
 from retrain.state.journal import Journal
 from retrain.trigger.policy import Limits, Situation, hold, moot, request_key
 
@@ -54,6 +54,7 @@ class TrainingPlan:
     lease_s: float
     stop_grace_s: float
     ask: bool = False
+    gates: GatePolicy = "small_sets"
 
 
 class Training:
@@ -256,6 +257,7 @@ class Training:
             min_gate=self._plan.min_gate,
             replay_share=self._plan.replay_share,
             ask=self._plan.ask,
+            policy=self._plan.gates,
         )
         Folder(str(folder)).write(REQUEST, msgspec.json.encode(request))
 

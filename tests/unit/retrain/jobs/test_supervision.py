@@ -17,7 +17,7 @@ from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.launcher import Death, Progress
 from retrain.metrics import Instruments
-from retrain.request import CandidateOutcome
+from retrain.request import REQUEST, CandidateOutcome, CandidateRequest
 from retrain.state.database import Database
 from retrain.state.journal import Journal
 from retrain.state.sqlite import SqliteState
@@ -95,6 +95,7 @@ class Desk:
             min_train_per_class=1,
             min_gate=1,
             replay_share=0.25,
+            gates="strict",
             attempts=3,
             retry_delay_s=10.0,
             job_timeout_s=1e9,
@@ -225,3 +226,11 @@ def test_a_version_that_is_not_what_was_said_is_a_failed_attempt(desk: Desk) -> 
         failed = desk.look(START + 100.0 * int(answer))
         assert (failed.state, said in failed.detail) == ("running", True)
     assert failed.attempt == 3
+
+
+def test_a_job_is_judged_by_the_policy_of_the_settings(desk: Desk) -> None:
+    desk.save(RUNNING)
+    desk.look(START)
+    desk.look(START, after_s=LEASE_S)
+    written = (desk.training.folder(RUNNING) / REQUEST).read_bytes()
+    assert msgspec.json.decode(written, type=CandidateRequest).policy == "strict"

@@ -1,0 +1,1 @@
+"""How often the gates of a retraining err."""

@@ -1,0 +1,182 @@
+"""The page of the gates: what each asks and allows, from the policies, and how often they err, from the benchmark's result file."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from markdown_table import NOTE, table
+
+from benchmarks.form import Figure, Result
+from benchmarks.gates.rates import CHURNS, EFFECTS, RECORDING, SAID, SIZES
+from retrain.gates import calibration, cost, forgetting, gain, overall, parity, recall, slices, stress
+from retrain.gates.paired import Changes
+from retrain.gates.policy import POLICIES, SMALL_SETS, STRICT
+from retrain.gates.power import GATES
+
+RESULT: Final = Path(__file__).parents[1] / "benchmarks" / "results" / "gates.json"
+MIDDLE: Final = list(SIZES)[1]
+
+
+def gates_page() -> str:
+    """The whole page."""
+    result = msgspec.json.decode(RESULT.read_bytes(), type=Result)
+    figures = {figure.name: figure for figure in result.figures}
+    run = result.runs["rates"]
+    parts = [NOTE + HEAD, "## What is asked\n", table(("gate", "asked", "`strict`", "`small_sets`"), _gates())]
+    parts += [NEEDED_HEAD, table(("frames that change", "to tell 1 point", "2 points", "5 points", "10 points"), _needed())]
+    parts.append(RATES_HEAD.format(recording=RECORDING, date=run.date))
+    for policy in POLICIES:
+        parts.append(f"### `{policy}`, all gates together\n")
+        parts.append(table(("labels", "sealed frames", *EFFECTS), _together(policy, figures)))
+    for policy in POLICIES:
+        parts.append(f"### `{policy}`, gate by gate\n\n{MIDDLE} frames, clear labels: passed / inconclusive / refused, in %.\n")
+        parts.append(
+            table(("gate", *EFFECTS), [(gate, *(_three(policy, effect, figures, gate) for effect in EFFECTS)) for gate in GATES])
+        )
+    missed = [figure for figure in result.figures if figure.ok is False]
+    parts.append(f"Goals missed: {len(missed)} of {sum(figure.ok is not None for figure in result.figures)}.\n")
+    parts.append(
+        "\n".join(f"- `{one.name}`: {one.value:g} % ({one.low:g} to {one.high:g}), goal {one.goal} %" for one in missed)
+        + "\n" * bool(missed)
+    )
+    parts.append("## To be read with\n\n" + "\n".join(f"- {caveat.removeprefix('rates: ')}" for caveat in run.caveats) + "\n")
+    return "\n".join(parts)
+
+
+def _gates() -> list[tuple[str, ...]]:
+    """A row for each gate, in the order in which they are asked."""
+    s, m = STRICT, SMALL_SETS
+    assert s.class_margin is not None
+    return [
+        (
+            "data",
+            "training frames by class; new sealed frames; no frame in two sets or with two labels",
+            "50 sealed of each class, else inconclusive",
+            "50 sealed in all",
+        ),
+        ("artefact", "ONNX checker, self-contained, signature", "exact", "exact"),
+        (
+            "export parity",
+            "torch against ONNX Runtime on real frames, batches 1, 3, 16",
+            f"{parity.MAX_ABS:g} relative, {parity.AGREEMENT:.1%} same class",
+            "same",
+        ),
+        (
+            "gain",
+            "one-sided McNemar mid-p on new frames",
+            f"p < 0.05; inconclusive where {_points(gain.WORTH)} could not be seen, or after {gain.USES_MOST} candidates on the same frames",
+            "p < 0.05",
+        ),
+        (
+            "recall",
+            "recall of the positive class on new frames",
+            f"not surely under {recall.SHARE:g} of the benchmark's; balanced accuracy surely above chance",
+            "same",
+        ),
+        (
+            "overall",
+            "95 % bound of the paired difference, old and new frames",
+            f"loss shown to be under {_points(overall.MARGIN)}",
+            "same; else refused",
+        ),
+        (
+            "forgetting",
+            "the same on old frames",
+            f"under {_points(forgetting.MARGIN)}, recall of each class under {_points(s.class_margin)}",
+            f"difference itself at most {_points(forgetting.MARGIN)} or {m.allowed_errors:g} standard errors, never above {_points(m.allowed_most)}",
+        ),
+        (
+            "negative flips",
+            "share of old frames that were right and became wrong",
+            f"upper 95 % bound at most {s.flips:.0%}",
+            f"share at most {m.flips:.0%}",
+        ),
+        (
+            "slices",
+            f"class, camera, light, viewpoint with {slices.MIN_FRAMES} frames: one-sided McNemar under Holm",
+            f"none surely lost at {s.slice_alpha:g}; a drop above {_points(s.slice_drop)} that may be chance is inconclusive",
+            f"none surely lost at {m.slice_alpha:g}, none down more than {_points(m.slice_drop)}",
+        ),
+        (
+            "calibration",
+            "expected calibration error, 15 bins",
+            f"at most {calibration.FLOOR:g} or the champion's + {calibration.ABOVE_CHAMPION:g}; inconclusive where a perfect model shows as much",
+            "also what a perfect model shows on so few frames",
+        ),
+        (
+            "stress",
+            f"dark, bright, blur, noise, fog, JPEG, occlusion: mean of error over the champion's at most {stress.LIMIT:g}",
+            f"{s.stressed} frames of each domain; above it refused beyond 99 % chance, else inconclusive",
+            f"{m.stressed} frames of each domain; refused only beyond 99 % chance",
+        ),
+        (
+            "latency",
+            "median CPU time a frame, interleaved with the champion's",
+            f"at most {cost.RATIO:g} x + {1000 * cost.NOISE_S:g} ms",
+            "same",
+        ),
+    ]
+
+
+def _needed() -> list[tuple[str, ...]]:
+    """Independent frames on which a candidate that loses nothing is shown, four times of five, to lose less."""
+    rows = []
+    for changed in (0.01, 0.02, 0.05, 0.10, 0.20):
+        n = 1e6  # so many that the rule of succession does not move the share
+        found = Changes(n * changed / 2, n * changed / 2, n, int(n), int(n))
+        rows.append((f"{changed:.0%}", *(f"{found.frames_needed(margin):,}" for margin in (0.01, 0.02, 0.05, 0.10))))
+    return rows
+
+
+def _together(policy: str, figures: dict[str, Figure]) -> list[tuple[str, ...]]:
+    return [
+        (churn, size, *(_three(policy, effect, figures, "", churn, size) for effect in EFFECTS))
+        for churn in CHURNS
+        for size in SIZES
+    ]
+
+
+def _three(policy: str, effect: str, figures: dict[str, Figure], gate: str, churn: str = "clear labels", size: str = MIDDLE) -> str:
+    """Passed / inconclusive / refused, in %, of one gate or ("") of all together."""
+    shares = []
+    for said in SAID:
+        figure = figures["; ".join((policy, churn, size, effect, said))]
+        shares.append(figure.peers[gate] if gate else figure.value)
+    return " / ".join(f"{share:.0f}" for share in shares if share is not None)
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:g} point{'' if share == 0.01 else 's'}"
+
+
+HEAD: Final = """# Gates
+
+A candidate meets twelve gates, the cheap ones first. Each answers **pass**, **fail** or **inconclusive**, with its figure, its limit and a sentence; one that
+raises an error answers fail. A failure in data, artefact or export parity ends the trial. One fail refuses the candidate; one inconclusive gate, and no fail,
+is for a person to decide where one is asked (`approval` is `on_inconclusive` or `always`) and holds the job for more labels where none is. The sentence says
+how many frames would settle it.
+
+Two policies say what a gate allows (`gates` in `[retrain]`). `strict` is for models with some thousand labelled frames: what it passes is shown to lose
+less than the margin, what it fails is shown to lose more, each at one-sided 5 %, and frames of one recording count for what they tell together (design
+effect of Rao and Scott 1992, by Student's t as in Korn and Graubard 1998). `small_sets` is for some 200 labels, where such things cannot be shown: nearly
+every gate answers pass or fail, within allowances that good candidates meet, frames counted as independent. What is a little worse passes it; the canary
+and the guards are there to find that.
+
+Bounds of paired differences are score bounds (Tango 1998): they keep their level where few frames change, and follow from a test, so that verdict and
+bound cannot contradict each other. Passing "forgetting" takes every one of its tests, which needs no correction (Berger 1982); failing takes one, which
+is corrected (Holm 1979).
+"""
+
+NEEDED_HEAD: Final = """## How many frames it takes
+
+Independent sealed frames on which a candidate that loses nothing is shown, four times of five, to lose less than a margin, by the share of frames on which
+only one of the two models is right. Frames of one recording are worth less: the gate's sentence says how much.
+"""
+
+RATES_HEAD: Final = """## How often they err
+
+Measured by `make bench-gates` on {date}: candidates with a known effect are drawn ({recording} frames a recording, correlated) and the gates themselves
+are asked. Passed / inconclusive / refused, in %. `+20 new` gains 20 points on the new domain and loses nothing: refusing it is an error. `no gain` and the
+losses of 5 and 10 points on old frames must not pass. "Doubtful labels" change 8 % of old frames either way with every retraining, so that 4 % flip: above
+the 2 % of `strict`, which refuses them all once there are frames enough to see it.
+"""
