@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from contracts import frames
 from contracts.events import FrameLabelled, FrameScored, Sample
 from contracts.manifest import Manifest
-from contracts.predictions import Classification, ClassTruth, Scored, Variant, classification
+from contracts.predictions import Classification, ClassTruth, Prediction, Scored, Variant, classification
 from contracts.repository import ModelRepository
 from contracts.statistics import ImageStatistics
 from monitor.identity import derived_id
@@ -67,7 +67,7 @@ class Look:
 
     statistics: ImageStatistics
     embedding: tuple[float, ...]
-    prediction: Classification
+    prediction: Prediction
 
 
 class Line:
