@@ -1,6 +1,8 @@
 """What may be declared, and what is said of what may not."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,9 @@ def test_the_guide_lists_every_operation_and_states_the_default() -> None:
     ]
     (declared,) = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
     assert parse(declared) == standard()
+
+
+def test_checking_a_text_loads_neither_torch_nor_opencv() -> None:
+    script = "import sys, retrain.augment.spec; print(sorted({'torch', 'cv2', 'onnxruntime', 'scipy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout == "[]\n"

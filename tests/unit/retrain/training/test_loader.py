@@ -76,6 +76,15 @@ def test_each_frame_comes_once_an_epoch_in_another_order_with_its_truth_and_weig
     assert len(set(orders)) == 3
 
 
+def test_a_frame_is_changed_anew_in_every_epoch() -> None:
+    first, second = (
+        {float(weight): image for batch in loader().epoch(number) for weight, image in zip(batch.weight, batch.image, strict=True)}
+        for number in (0, 1)
+    )
+    assert len(first) == COUNT
+    assert sum(not torch.equal(first[weight], second[weight]) for weight in first) > COUNT // 2
+
+
 def test_trainers_share_every_batch() -> None:
     alone = list(loader(spec=PipelineSpec()).epoch(1))
     shared = [list(loader(spec=PipelineSpec(), rank=rank, world=2).epoch(1)) for rank in (0, 1)]
@@ -104,7 +113,7 @@ def test_boxes_follow_and_lie_in_the_frame() -> None:
 
 def test_the_device_augments_the_same() -> None:
     """Flat frames: what differs by a level between the two is a cover's or a border's edge."""
-    for host, device in zip(loader(boxes=True).epoch(0), loader(boxes=True, on_device=True).epoch(0), strict=True):
+    for host, device in zip(loader(boxes=True).epoch(1), loader(boxes=True, on_device=True).epoch(1), strict=True):
         assert (host.image.int() - device.image.int()).abs().max() <= 2
         assert all(torch.equal(a, b) for a, b in zip(host.truth, device.truth, strict=True))
 
