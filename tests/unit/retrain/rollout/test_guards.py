@@ -267,6 +267,32 @@ def test_labels_judge_only_where_one_of_the_two_was_wrong() -> None:
     assert "wrong on 30 of 30" in str(worse.alarm(LIMITS))
 
 
+@pytest.mark.parametrize(("wrong", "median", "most"), [(0.25, 150, 300), (0.20, 260, 600)])
+def test_a_version_that_is_wrong_more_often_is_back_within_the_labels_that_the_guide_states(
+    wrong: float, median: int, most: int
+) -> None:
+    """Against a parent that is wrong on 10 %, half of that together: labelled frames until the alarm, of 200 versions the median and the 95 % quantile."""
+    rng, labels = np.random.default_rng(23), []
+    for _ in range(200):
+        guards, seen = Guards(), 0
+        while guards.alarm(LIMITS) is None:
+            seen, dice = seen + 1, rng.random()
+            guards.label(candidate_right=dice >= wrong, parent_right=not (dice < 0.05 or wrong <= dice < wrong + 0.05))
+        labels.append(seen)
+    assert np.median(labels) <= median
+    assert np.quantile(labels, 0.95) <= most
+
+
+def test_a_version_that_is_wrong_as_often_as_its_parent_stays() -> None:
+    rng, alarms = np.random.default_rng(29), 0
+    for _ in range(100):
+        guards = Guards()
+        for dice in rng.random(1000):
+            guards.label(candidate_right=dice >= 0.10, parent_right=not (dice < 0.05 or 0.10 <= dice < 0.15))
+        alarms += guards.alarm(LIMITS) is not None
+    assert alarms <= 1
+
+
 @pytest.mark.parametrize(
     ("prediction", "bad"),
     [
