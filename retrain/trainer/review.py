@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import numpy as np
+
 from retrain.data.conflicts import contradicted
 from retrain.data.material import Material
 from retrain.data.suspects import suspects
@@ -14,8 +16,14 @@ MOST: Final = 200
 
 def doubted(material: Material, rework: Rework) -> tuple[Suspect, ...]:
     """The doubted labels of frames that came with an id (those of a first version have none): nothing is left out for it."""
-    rows, likely = suspects(material.truth, rework.probabilities)
-    found = contradicted(material.seen, material.truth) | dict(zip(rows.tolist(), likely.tolist(), strict=True))
+    found = contradicted(material.seen, material.truth)
+    for domain in (
+        material.new,
+        ~material.new,
+    ):  # heads are surer of what they knew before: together, no new frame would speak against its label
+        index = np.flatnonzero(domain)
+        rows, likely = suspects(material.truth[index], rework.probabilities[index])
+        found |= dict(zip(index[rows].tolist(), likely.tolist(), strict=True))
     items, labels = material.dataset.items, material.dataset.labels
     listed = [
         Suspect(

@@ -303,6 +303,19 @@ def test_what_no_gate_can_tell_waits_for_labels_or_for_a_person(place: Place) ->
     assert all(gate.gate in asked.reason for gate in asked.gates if gate.verdict == "inconclusive")
 
 
+def test_wrong_labels_are_listed_for_review_and_every_recording_with_its_set(place: Place) -> None:
+    frames = [
+        Digit(one.content, str((int(one.label) + 1) % 10)) if n % 5 == 0 else one for n, one in enumerate(digits.scans()[:SCANS])
+    ]
+    job = place.request("poisoned", frames)
+    outcome = run(job, Steps(io.StringIO()), 1.0)
+    turned = {one.frame_id for one in read_request(job).labels[::5]}
+    listed = {one.frame_id for one in outcome.suspects}
+    assert len(listed & turned) > 0.6 * len(turned), (len(listed), len(listed & turned))
+    assert len(listed & turned) > 0.6 * len(listed), (len(listed), len(listed & turned))
+    assert set(outcome.assigned.values()) == {"train", "validation", "gate"}
+
+
 def test_frames_that_are_gone_or_wrong_are_named_and_the_others_used(place: Place) -> None:
     frames = list(digits.scans()[:SCANS])
     frames[3] = Digit(b"no picture", "1")

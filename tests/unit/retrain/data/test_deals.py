@@ -43,12 +43,16 @@ def test_of_two_dealers_at_once_the_first_one_s_word_stands(tmp_path: Path, monk
     assert quick.standing() == {"a": "gate", "b": "train"}
 
 
-def test_a_gap_in_the_numbers_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_gap_in_the_numbers_holds_nobody_up_and_what_is_restored_stands_again(tmp_path: Path) -> None:
     deals = Deals(str(tmp_path), "m")
     for name in "abc":
         deals.keep({name: "train"}, name)
-    (tmp_path / "datasets" / "m" / "recordings" / "000002.json").unlink()
-    assert deals.keep({"d": "gate"}, "d") == {"a": "train", "c": "train", "d": "gate"}
+    path = tmp_path / "datasets" / "m" / "recordings" / "000002.json"
+    lost = path.read_bytes()
+    path.unlink()
+    assert deals.keep({"b": "gate", "d": "gate"}, "d") == {"a": "train", "b": "gate", "c": "train", "d": "gate"}
+    path.write_bytes(lost)
+    assert deals.standing() == {"a": "train", "b": "train", "c": "train", "d": "gate"}
 
 
 def test_a_torn_deal_is_named_and_never_dealt_again(tmp_path: Path) -> None:

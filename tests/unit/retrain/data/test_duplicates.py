@@ -82,6 +82,15 @@ def test_the_same_pairs_as_by_comparing_all(seed: int, scenes: int, within: bool
     assert found(seen, others) == by_comparing_all(seen, others)
 
 
+@pytest.mark.parametrize("agreeing", range(5))
+@pytest.mark.parametrize("last", [False, True])
+def test_four_bits_may_differ_one_in_each_of_four_bands(agreeing: int, last: bool) -> None:
+    first = [0, 13, 26, 39, 52, 64]
+    bits = [first[band + 1] - 1 if last else first[band] for band in range(5) if band != agreeing]
+    hashes = [0, sum(1 << bit for bit in bits), 0xFFFF_FFFF_FFFF_FFFF, 0xFFFF_0000]
+    assert found(views(np.array(hashes, np.uint64), np.array([[0, 0], [0, 0.01], [9, 9], [5, 0]]))) == [(0, 1)]
+
+
 def test_tiles_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     embedding = np.concatenate([np.zeros((25, 3)), random.normal(size=(25, 3)) * 9])

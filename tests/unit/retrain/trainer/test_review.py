@@ -12,7 +12,7 @@ from retrain.request import Suspect
 from retrain.trainer.review import MOST, doubted
 
 
-def made(labels: str, probabilities: list[list[float]], phash: list[int], named: bool = True) -> tuple[Any, Any]:
+def made(labels: str, probabilities: list[list[float]], phash: list[int], named: bool = True, new: int = 0) -> tuple[Any, Any]:
     """A material of one frame a letter and the heads' probabilities of it; frames with one hash lie on each other, others far apart."""
     items = tuple(
         Item(
@@ -25,7 +25,7 @@ def made(labels: str, probabilities: list[list[float]], phash: list[int], named:
     seen = Views(
         np.zeros((rows, 10), np.float32), np.array([h * 0x0101_0101_0101 for h in phash], np.uint64), embedding, np.zeros((rows, 3))
     )  # type: ignore[arg-type]  # scores are not looked at
-    material = SimpleNamespace(dataset=dataset, truth=dataset.truth(), seen=seen)
+    material = SimpleNamespace(dataset=dataset, truth=dataset.truth(), seen=seen, new=np.arange(rows) < new)
     return material, SimpleNamespace(probabilities=np.array(probabilities))
 
 
@@ -50,3 +50,13 @@ def test_frames_without_an_id_are_not_listed_and_no_more_than_a_person_looks_at(
     found = doubted(*made(labels, p, phash))
     assert len(found) == MOST
     assert {one.probability for one in found} == {0.05}
+
+
+def test_what_is_new_is_doubted_by_how_sure_the_heads_are_of_what_is_new() -> None:
+    unsure = {"a": [0.5, 0.3, 0.2], "b": [0.3, 0.5, 0.2], "c": [0.2, 0.3, 0.5]}
+    labels = "abc" * 20
+    p = [unsure[label] if n < 30 else SURE[label] for n, label in enumerate(labels)]
+    p[0] = unsure["b"]
+    phash = [16 * n for n in range(60)]
+    assert doubted(*made(labels, p, phash)) == ()
+    assert doubted(*made(labels, p, phash, new=30)) == (Suspect("f000", "a", "b", 0.3),)
