@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
-from contracts.ids import is_id, time_of
+from contracts.ids import derived_id, is_id, time_of
 from contracts.keys import Key
 from serving.problems import ProblemError
-from serving.scoring.event_ids import derived_id
 from serving.settings import Camera
 from serving.transport.keys import check_camera
 

@@ -4,10 +4,10 @@ import msgspec
 
 from contracts.events import FrameScored, Sample
 from contracts.frame_store import StoredFrame, frame_path
+from contracts.ids import derived_id
 from contracts.predictions import Scored
 from serving.models.served import Scores
 from serving.queueing.frame import Answer
-from serving.scoring.event_ids import derived_id
 from serving.scoring.seen import Seen, View
 
 

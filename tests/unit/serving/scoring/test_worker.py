@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from contracts import frames as framing
 from contracts.events import FrameScored
 from contracts.frame_store import FrameStore
+from contracts.ids import derived_id
 from contracts.logs import Logger
 from contracts.predictions import Classification
 from serving.delivery.journal import Journal
@@ -23,7 +24,6 @@ from serving.models.served import Served
 from serving.problems import ProblemError
 from serving.queueing.frame import Answer, Frame, Outcome
 from serving.queueing.queue import FrameQueue
-from serving.scoring.event_ids import derived_id
 from serving.scoring.keeper import Keeper
 from serving.scoring.sampling import Sampler
 from serving.scoring.seen import Eye
