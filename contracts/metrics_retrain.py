@@ -5,7 +5,10 @@ from typing import Final
 from contracts.metrics import Spec
 
 ACTIVE: Final = Spec(
-    "keepsight_retrain_active", "gauge", "1 while this replica is the one that decides for the model, 0 while it stands by.", ("model",)
+    "keepsight_retrain_active",
+    "gauge",
+    "1 while this replica is the one that decides for the model, 0 while it stands by.",
+    ("model",),
 )
 RUNS: Final = Spec(
     "keepsight_retrain_runs_total", "counter", "Training runs that ended, by what started them and how.", ("trigger", "outcome")

@@ -64,7 +64,9 @@ def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence
     source = f"retrain/{socket.gethostname()}"
     registry = CollectorRegistry()
     service: RetrainService | None = None
-    health = HealthServer(listener, registry, lambda: service.ready() if service is not None else "waiting for the log or the state")
+    health = HealthServer(
+        listener, registry, lambda: service.ready() if service is not None else "waiting for the log or the state"
+    )
     bus = open_bus(settings.log, source, settings.log_security)
     database: Database | None = None
     ticks: Ticks | None = None
