@@ -34,6 +34,13 @@ def test_a_class_that_no_label_names_makes_nothing_suspect() -> None:
     assert (rows.tolist(), likely.tolist()) == ([4], [0])
 
 
+def test_a_frame_that_could_speak_for_two_classes_speaks_for_the_more_probable() -> None:
+    p = np.array([[0.45, 0.5, 0.05]] * 4 + [[0.5, 0.45, 0.05]] * 4 + [[0.0, 0.0, 1.0]] * 4)
+    rows, likely = suspects(np.repeat(np.arange(3), 4), p)
+    assert sorted(rows.tolist()) == [0, 1, 2, 4, 5, 6], "one of each class stays, as many as speak for it at least"
+    assert sorted(likely.tolist()) == [0, 0, 0, 1, 1, 1]
+
+
 def test_nothing_is_suspect_where_there_is_nothing_or_all_is_as_said() -> None:
     assert [found.tolist() for found in suspects(np.zeros(0, np.int64), np.zeros((0, 3)))] == [[], []]
     assert suspects(np.arange(3), np.eye(3))[0].tolist() == []
