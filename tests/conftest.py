@@ -1,6 +1,8 @@
 """What holds for every test: no settings from the developer's shell, reproducible examples from hypothesis, one thread a library."""
 
+import logging
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -18,3 +20,15 @@ KEPT = ("KEEPSIGHT_TEST_", "KEEPSIGHT_REQUIRE_ALL")
 def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("KEEPSIGHT_") and not name.startswith(KEPT)]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that is tried in this process sets logging up for a process of its own (contracts.logs.log_to_stderr)."""
+    root, own = logging.getLogger(), logging.getLogger("keepsight")
+    levels = root.level, own.level
+    yield
+    for handler in [one for one in root.handlers if type(one) is logging.StreamHandler]:
+        root.removeHandler(handler)
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -31,6 +31,7 @@ CAMERAS: dict[str, dict[str, Any]] = {
     "sealed": {"site": "hall", "audit": True},
 }
 T = TypeVar("T")
+OfFrame = TypeVar("OfFrame", FrameScored, FrameLabelled)
 
 
 class Reply(NamedTuple):
@@ -188,6 +189,22 @@ class ServingProcess:
         return eventually(
             f"{count} FrameScored events", lambda: self.logged(FRAMES, FrameScored), lambda found: len(found) >= count
         )
+
+    def scored_of(self, frame_ids: Collection[str]) -> list[FrameScored]:
+        """The FrameScored events of these frames, each once, when there is one of each; in the log's order per camera."""
+        return self._of(FRAMES, FrameScored, frame_ids)
+
+    def labelled_of(self, frame_ids: Collection[str]) -> list[FrameLabelled]:
+        """The FrameLabelled events of these frames, each once, when there is one of each."""
+        return self._of(LABELS, FrameLabelled, frame_ids)
+
+    def _of(self, topic: str, kind: type[OfFrame], frame_ids: Collection[str]) -> list[OfFrame]:
+        wanted = frozenset(frame_ids)
+
+        def those() -> list[OfFrame]:
+            return [event for event in self.logged(topic, kind) if event.frame_id in wanted]
+
+        return eventually(f"events of {len(wanted)} frames", those, lambda found: {event.frame_id for event in found} == wanted)
 
     def labelled(self, count: int) -> list[FrameLabelled]:
         """The FrameLabelled events of the log, each once, when there are at least `count`."""

@@ -158,8 +158,7 @@ def test_a_folder_is_answered_once_and_in_order_though_the_server_is_killed(
     assert all(line["status"] == 200 for line in client.lines)
     assert "300 frames answered" in client.said
     ids = [line["answer"]["frame_id"] for line in client.lines]
-    logged = [event.frame_id for event in serving.scored(300) if event.frame_id in set(ids)]
-    assert logged == ids
+    assert [event.frame_id for event in serving.scored_of(ids)] == ids
 
 
 def test_a_refused_frame_is_named_and_the_others_go_on(url: str, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def test_boxes_are_answered_logged_and_labelled(serving: ServingProcess, expecte
     said = [msgspec.convert(answer["prediction"], Prediction) for answer in answers]
     assert said == expected
     assert any(isinstance(one, Detections) and len(one.boxes) > 3 for one in said)
-    events = {event.frame_id: event for event in serving.scored(len(CONTENTS))}
+    ids = [answer["frame_id"] for answer in answers]
+    events = {event.frame_id: event for event in serving.scored_of(ids)}
     for answer, prediction in zip(answers, said, strict=True):
         event = events[answer["frame_id"]]
         assert event.prediction == prediction
@@ -66,7 +67,7 @@ def test_boxes_are_answered_logged_and_labelled(serving: ServingProcess, expecte
     ]
     reply = serving.label(truths)
     assert reply.status == 200, reply
-    labels = {label.frame_id: label for label in serving.labelled(len(CONTENTS))}
+    labels = {label.frame_id: label for label in serving.labelled_of(ids)}
     for answer, one, prediction in zip(answers, MADE, said, strict=True):
         label = labels[answer["frame_id"]]
         assert label.truth == BoxesTruth(one.boxes)
