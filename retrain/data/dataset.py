@@ -122,16 +122,8 @@ class Datasets:
 
     def frame(self, name: str) -> bytes:
         """A frame's bytes. Raises StoreError when they are missing or altered."""
-        path = f"{self._where}/files/{name}"
-        try:
-            content = self._folder.read(path)
-        except FileNotFoundError:
-            raise StoreError(
-                f"{self._folder.url}/{path}, a frame of the training set, is missing: restore it or retrain without replay"
-            ) from None
-        if sha256(content) != name:
-            raise StoreError(f"{self._folder.url}/{path}, a frame of the training set, was altered: restore it")
-        return content
+        what, remedy = ", a frame of the training set,", "restore it or retrain without replay"
+        return self._kept(f"{self._where}/files/{name}", name, what, remedy)
 
     def put(self, dataset: Dataset) -> str:
         """Keep a dataset; the digest it is found by."""
@@ -143,18 +135,21 @@ class Datasets:
     def get(self, digest: str) -> Dataset:
         """A dataset by its digest. Raises StoreError when it is missing, altered or not readable."""
         path = f"{self._where}/{digest}.json"
-        try:
-            content = self._folder.read(path)
-        except FileNotFoundError:
-            raise StoreError(
-                f"{self._folder.url}/{path}, the parent version's dataset, is missing: restore the frame store"
-            ) from None
-        if sha256(content) != digest:
-            raise StoreError(f"{self._folder.url}/{path} was altered: its digest is not its name")
+        content = self._kept(path, digest, ", the parent version's dataset,", "restore the frame store")
         try:
             return _decoded(content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"{self._folder.url}/{path} is not a dataset we can read: {error}") from error
+
+    def _kept(self, path: str, digest: str, what: str, remedy: str) -> bytes:
+        """What lies at `path`, held to its SHA-256. Raises StoreError."""
+        try:
+            content = self._folder.read(path)
+        except FileNotFoundError:
+            raise StoreError(f"{self._folder.url}/{path}{what} is missing: {remedy}") from None
+        if sha256(content) != digest:
+            raise StoreError(f"{self._folder.url}/{path}{what} was altered, its SHA-256 is no more {digest[:12]}: {remedy}")
+        return content
 
     def put_views(self, version_digest: str, spec: InputSpec, seen: Views) -> None:
         """Keep what a version sees of its dataset."""
