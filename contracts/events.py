@@ -161,6 +161,32 @@ class RetrainRequested(Event, frozen=True, tag="RetrainRequested"):
     """Frame loss above what is tolerated, 0 to 1: what waiting costs."""
 
 
+class GateResult(msgspec.Struct, frozen=True):
+    """One gate's verdict. `value` and `limit` are in the unit that `detail` names."""
+
+    gate: str
+    verdict: Literal["pass", "fail", "inconclusive"]
+    value: float
+    limit: float
+    detail: str
+
+
+class TrialRow(msgspec.Struct, frozen=True):
+    """A technique as it was tried: its score on new and old frames (0 to 1), their harmonic mean, and what it cost."""
+
+    recipe: str
+    technique: str
+    new: float
+    old: float
+    harmonic: float
+    seconds: float
+    device_s: float
+    peak_mib: float
+    latency_ms: float
+    chosen: bool
+    why: str
+
+
 JobState = Literal["queued", "held", "running", "succeeded", "rejected", "failed"]
 
 
@@ -187,19 +213,13 @@ class JobAdvanced(Event, frozen=True, tag="JobAdvanced"):
     metrics: dict[str, float] = {}
     """Figures of the step, such as its loss."""
     page: str = ""
-    """Where the verdict's page lies."""
+    """Where the verdict's page lies: its path in the model repository, or of a file that the service wrote."""
+    gates: tuple[GateResult, ...] = ()
+    """The verdict, once there is one."""
+    trials: tuple[TrialRow, ...] = ()
+    """The techniques that were tried for it."""
     ledger: str = ""
     """SHA-256 of the ledger's last row: a ledger that was rewritten since has another row there."""
-
-
-class GateResult(msgspec.Struct, frozen=True):
-    """One gate's verdict. `value` and `limit` are in the unit that `detail` names."""
-
-    gate: str
-    verdict: Literal["pass", "fail", "inconclusive"]
-    value: float
-    limit: float
-    detail: str
 
 
 class ModelPublished(Event, frozen=True, tag="ModelPublished"):
@@ -335,6 +355,14 @@ class OverrideCounts(Event, frozen=True, tag="OverrideCounts"):
     reason: str
 
 
+class CancelJob(Event, frozen=True, tag="CancelJob"):
+    """A person wants a job to end without a version: one that waits, or one that runs."""
+
+    job_id: str
+    by: str
+    reason: str
+
+
 class ReviewLabel(Event, frozen=True, tag="ReviewLabel"):
     """A person looked again at a label that was doubted. Of one that is `wrong` the truth follows as another FrameLabelled."""
 
@@ -394,6 +422,7 @@ AnyEvent = (
     | Rollback
     | Promote
     | OverrideCounts
+    | CancelJob
     | ReviewLabel
     | Acknowledge
     | MarkFalseAlarm

@@ -10,11 +10,14 @@ from typing import Final, Literal
 import msgspec
 
 from contracts.events import GateResult, Sample
+from contracts.events import TrialRow as TrialRow
 from contracts.incidents import Cause, DriftType
 from contracts.predictions import ClassTruth, Task, Truth
 
 REQUEST: Final = "request.json"
 OUTCOME: Final = "outcome.json"
+PACKAGE: Final = "package"
+"""The folder beside them in which a version's files lie until the service publishes them."""
 
 Set = Literal["train", "validation", "gate"]
 """Who learns, who tunes and who judges."""
@@ -85,22 +88,8 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Who allowed fewer frames of a class than `min_train_per_class`, and why; empty: nobody."""
     augment: str = ""
     """The augmentation pipeline as TOML; empty: the default one."""
-
-
-class TrialRow(msgspec.Struct, frozen=True):
-    """A technique as it was tried: its score on new and old frames (0 to 1), their harmonic mean, and what it cost."""
-
-    recipe: str
-    technique: str
-    new: float
-    old: float
-    harmonic: float
-    seconds: float
-    device_s: float
-    peak_mib: float
-    latency_ms: float
-    chosen: bool
-    why: str
+    new_classes: tuple[str, ...] = ()
+    """Classes that the parent does not know and this candidate shall learn; `labels` holds no others."""
 
 
 class Suspect(msgspec.Struct, frozen=True):
@@ -115,16 +104,21 @@ class Suspect(msgspec.Struct, frozen=True):
 
 
 class CandidateOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `published`: the version stands in the repository, no gate refused it, and `digest` is its model's SHA-256."""
+    """What came of it. `packaged`: no gate refused the candidate, and its files lie in the job's folder for the service to publish.
 
-    verdict: Literal["published", "rejected", "held"]
+    `published`, with `version` and its model's SHA-256 as `digest`: the version stands in the repository. Training processes of older releases say so.
+    """
+
+    verdict: Literal["packaged", "published", "rejected", "held"]
     reason: str
     version: str = ""
     digest: str = ""
     gates: tuple[GateResult, ...] = ()
     trained_from: dict[str, int] = {}
     package: dict[str, str] = {}
-    """The files of a finished version in the job's folder, each with its SHA-256."""
+    """The files of the version in the job's folder `package`, each with its SHA-256."""
+    fence: int = 0
+    """That of the request; 0 from an older release."""
     page: str = ""
     """Where the verdict's page lies."""
     table: tuple[TrialRow, ...] = ()

@@ -119,6 +119,7 @@ def test_the_body_names_type_and_schema(event: AnyEvent) -> None:
         ("Rollback", "keepsight.commands", "some model"),
         ("Promote", "keepsight.commands", "some model"),
         ("OverrideCounts", "keepsight.commands", "some model"),
+        ("CancelJob", "keepsight.commands", "some model"),
         ("ReviewLabel", "keepsight.commands", "some model"),
         ("Acknowledge", "keepsight.commands", "some model"),
         ("MarkFalseAlarm", "keepsight.commands", "some model"),
@@ -131,7 +132,7 @@ def test_place_of(name: str, topic: str, key: str) -> None:
 
 
 def test_every_event_type_has_a_place_above() -> None:
-    assert len(EVENT_TYPES) == 21 == len(SAMPLES)
+    assert len(EVENT_TYPES) == 22 == len(SAMPLES)
 
 
 def test_only_what_holds_the_whole_state_is_compacted() -> None:
