@@ -62,7 +62,7 @@ def read_request(folder: Path) -> CandidateRequest:
     """The request in a job's folder. Raises VersionError when there is none that can be read."""
     try:
         return msgspec.json.decode((folder / REQUEST).read_bytes(), type=CandidateRequest)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise VersionError(f"{folder / REQUEST} is no request for a candidate: {error}") from error
 
 

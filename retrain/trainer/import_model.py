@@ -7,6 +7,7 @@ What cannot be imported is refused with the reason, in one line, with exit statu
 """
 
 import argparse
+import errno
 import sys
 import time
 from collections.abc import Sequence
@@ -211,9 +212,7 @@ def _summary(order: Order, manifest: Manifest, rows: int, width: int, gallery: G
 def _order(argv: Sequence[str]) -> Order:
     a = _parser().parse_args(argv)
     channels = _CHANNELS[a.color]
-    labels_file = Path(a.labels)
-    text = labels_file.read_text().replace("\n", ",") if labels_file.is_file() else a.labels
-    labels = tuple(label.strip() for label in text.split(",") if label.strip())
+    labels = tuple(label.strip() for label in _listed(a.labels).split(",") if label.strip())
     if len(labels) < 2 or len(set(labels)) != len(labels):
         raise VersionError(f"--labels are {', '.join(labels)}: give at least two, each once, in the order of the scores")
     if a.positive is not None and a.positive not in labels:
@@ -221,7 +220,7 @@ def _order(argv: Sequence[str]) -> Order:
     mean, std = _channel_values("--mean", a.mean, channels), _channel_values("--std", a.std, channels)
     if min(std) <= 0:
         raise VersionError(f"--std is {a.std}: every value must be above 0")
-    how = graph.Preprocessing(a.color, a.layout or "nchw", float(Fraction(a.scale)), mean, std)
+    how = graph.Preprocessing(a.color, a.layout or "nchw", _channel_values("--scale", a.scale, 1)[0], mean, std)
     return Order(
         a.model, a.name, labels, a.reference, a.positive, a.height, a.width, how, a.layout, a.fit, a.decode, a.repository, a.frame_store, a.version, a.threads
     )  # fmt: skip
@@ -269,6 +268,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", help="default: the next number")
     parser.add_argument("--threads", type=int, default=1)
     return parser
+
+
+def _listed(labels: str) -> str:
+    """The names given, or those of the file that is given."""
+    try:
+        return Path(labels).read_text().replace("\n", ",")
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):  # names, not a file: many of them make no path
+            return labels
+        raise VersionError(f"--labels {labels} cannot be read: {error.strerror}") from error
 
 
 def _channel_values(option: str, text: str, channels: int) -> tuple[float, ...]:

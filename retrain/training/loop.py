@@ -19,6 +19,7 @@ from retrain.training import distributed
 from retrain.training.checkpoint import Checkpoints, Run, split
 from retrain.training.course import Batches, Course
 from retrain.training.curve import Point
+from retrain.training.distributed import Place
 from retrain.training.learner import Learner
 from retrain.training.meter import Meter
 from retrain.training.stopping import Best, better, over
@@ -80,7 +81,7 @@ def train(
             meter.take(*learner.take(batch, (run.epoch, run.step), last, run.update))
             run.update += last
             if run.step % LOOK == 0:
-                _check(meter, run)
+                _check(meter, run, learner.place)
             now = meter.seconds()
             if now - told >= SAY_S and learner.place.first:
                 told = now
@@ -89,7 +90,7 @@ def train(
             if last and now - saved >= course.checkpoint_s and run.step < steps:
                 saved = now
                 _save(checkpoints, learner, run, best, meter)
-        _check(meter, run)
+        _check(meter, run, learner.place)
         score = _judged(learner, judge)
         best = _end_epoch(learner, run, best, meter, score)
         saved = meter.seconds()
@@ -142,19 +143,19 @@ def _judged(learner: Learner, judge: Judge) -> float:
 
 def _save(checkpoints: Checkpoints, learner: Learner, run: Run, best: dict[str, Tensor], meter: Meter) -> None:
     run.seconds, run.peak_mib = meter.seconds(), max(run.peak_mib, meter.peak_mib())
-    if not learner.place.first:
-        return
     if run.step:
         run.loss_sum, run.frames = meter.epoch()
     tensors, run.scaler = learner.state()
     wrong = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())]
     if wrong:
         raise DivergedError(f"{wrong[0]} is not finite after update {run.update}: {_ADVICE}")
-    checkpoints.write(run, tensors | {f"best/{name}": tensor for name, tensor in best.items()})
+    if learner.place.first:
+        checkpoints.write(run, tensors | {f"best/{name}": tensor for name, tensor in best.items()})
 
 
-def _check(meter: Meter, run: Run) -> None:
-    loss_sum, _ = meter.epoch()
+def _check(meter: Meter, run: Run, where: Place) -> None:
+    """The loss of all processes together, so that they end together: one that went on would wait for the others."""
+    loss_sum = distributed.mean(meter.epoch()[0], where)
     if not math.isfinite(loss_sum):
         raise DivergedError(f"the loss is {loss_sum} at batch {run.step} of epoch {run.epoch + 1}: {_ADVICE}")
 

@@ -1,10 +1,16 @@
 """What a run costs and how it goes: loss, speed, memory, and the share of time that it waited for frames."""
 
+import re
 import resource
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor
+
+_PROCESS: Final = Path("/proc/self")
 
 
 class Meter:
@@ -15,6 +21,7 @@ class Meter:
         self._since = clock() - seconds
         self._sum = torch.zeros((), dtype=torch.float64, device=device)
         self._frames = self._all_frames = 0
+        _forget_peak(device)
 
     def start_epoch(self, loss_sum: float = 0.0, frames: int = 0) -> None:
         """Begin an epoch, or go on in one of which `frames` were seen."""
@@ -40,7 +47,18 @@ class Meter:
         return self._all_frames / max(1e-9, self.seconds() - since)
 
     def peak_mib(self) -> float:
-        """The most memory so far: of the device where it has its own, else of the process."""
+        """The most memory of this attempt so far: of the device where it has its own, else of the process."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / 2**20
+        with suppress(OSError):
+            if found := re.search(r"VmHWM:\s+(\d+) kB", (_PROCESS / "status").read_text()):
+                return int(found[1]) / 2**10
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def _forget_peak(device: torch.device) -> None:
+    """What ran before in this process is none of the run's. Only Linux can forget it; elsewhere the peak is the process's."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with suppress(OSError):
+        (_PROCESS / "clear_refs").write_text("5")  # proc(5): resets VmHWM to what is resident now

@@ -149,6 +149,9 @@ def test_an_imported_model_answers_as_before_and_knows_what_it_saw(place: Place)
         (("--color", "gray", "--height", "32"), "takes a height of 28, --height is 32"),
         (("--color", "gray", "--positive", "x"), "--positive 'x' is none of the labels"),
         (("--color", "gray", "--mean", "a"), "--mean is 'a'"),
+        (("--color", "gray", "--scale", "1/0"), "--scale is '1/0'"),
+        (("--labels", ",".join(f"class-{k}" for k in range(60))), "has the folder '0', which is none of the labels"),
+        (("--labels", "/"), "--labels / cannot be read: Is a directory"),
     ],
 )
 def test_what_cannot_be_imported_is_refused_in_one_line(

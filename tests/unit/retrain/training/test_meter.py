@@ -1,5 +1,8 @@
 """What a run costs."""
 
+import sys
+
+import numpy as np
 import pytest
 import torch
 
@@ -27,3 +30,14 @@ def test_seconds_include_earlier_attempts_and_speed_does_not() -> None:
 
 def test_memory_is_the_process_s_where_the_device_has_none() -> None:
     assert 20 < Meter(torch.device("cpu"), lambda: 0.0).peak_mib() < 100_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a process's peak")
+def test_memory_that_went_before_the_run_is_not_its_own() -> None:
+    """Techniques are compared by their peaks, one after the other in one process."""
+    before = Meter(torch.device("cpu"), lambda: 0.0)
+    held = np.ones(2**27, dtype=np.uint8)
+    assert held.any()
+    del held
+    peak = before.peak_mib()
+    assert Meter(torch.device("cpu"), lambda: 0.0).peak_mib() < peak - 100
