@@ -22,7 +22,7 @@ MAX_NAME: Final = 128
 def truth_of(card: StoredFrame, label: str | None, boxes: tuple[Box, ...] | None, known: Sequence[str]) -> Truth:
     """The truth of a frame, of the kind that its predictions are: a `label`, or `boxes` in pixels of the frame as sent, which may be none.
 
-    `known` are the classes that the versions in service answer. Raises TruthRefusedError naming what is allowed.
+    `known` are the classes that the versions in service answer, and those of the setting new_classes. Raises TruthRefusedError naming what is allowed.
     """
     detects = isinstance(card.predictions[0].prediction, Detections)
     if (boxes is None) is detects or (label is None) is not detects:
@@ -30,7 +30,10 @@ def truth_of(card: StoredFrame, label: str | None, boxes: tuple[Box, ...] | None
         raise TruthRefusedError("wrong-truth", f"frame {card.frame_id} needs {wanted}, and nothing else")
     for said in [box.label for box in boxes or ()] if detects else [label]:
         if said not in known:
-            raise TruthRefusedError("unknown-class", f"{said!r} is no class of the versions in service; known: {', '.join(known)}")
+            raise TruthRefusedError(
+                "unknown-class",
+                f"{said!r} is no class of the versions in service; known: {', '.join(known)}. A new class is listed in the setting new_classes first",
+            )
     return BoxesTruth(boxes or ()) if detects else ClassTruth(str(label))
 
 

@@ -13,7 +13,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, TypeVar, cast, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, cast, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -46,6 +46,11 @@ class ServiceSettings(BaseSettings):
         Path("/var/lib/keepsight/state"), description="A folder of this machine for what a service must remember over a restart."
     )
     model: str = Field("model", pattern=f"^{NAME.pattern}$", description="The model that these services serve, watch and mend.")
+    new_classes: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = Field(
+        (),
+        description='Classes that no version knows yet and labels may name, as `["scratch"]`: enough labels of one start a retraining with a wider head. '
+        "Every other unknown class stays refused as a typing error.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     kafka_ca_file: Path | None = Field(None, description="CA certificates (PEM) of a Kafka cluster with TLS.")
     kafka_username: str = Field("", description="SASL user; empty: no SASL.")

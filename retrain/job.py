@@ -7,7 +7,7 @@ import msgspec
 from contracts.events import JobState
 from contracts.incidents import Cause, DriftType
 
-Trigger = Literal["monitor", "operator", "calendar"]
+Trigger = Literal["monitor", "operator", "calendar", "new_class"]
 WAITING: Final = ("queued", "held")
 OVER: Final = ("succeeded", "rejected", "failed")
 
@@ -61,6 +61,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that its training processes ran, times devices: what the budget counts."""
     folder: str = ""
     """URL of the folder of its newest round."""
+    new_classes: tuple[str, ...] = ()
+    """Classes that the champion does not know and enough labels name: the candidate learns them."""
+    lacks: str = ""
+    """Why its last round was held; empty once another may begin."""
 
     @property
     def over(self) -> bool:

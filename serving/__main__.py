@@ -180,10 +180,10 @@ class Service:
         return "the server is stopping" if self.leaving.is_set() else self._no_lineup()
 
     def _known_classes(self) -> tuple[str, ...]:
+        """Of the versions in service, and those that a new one shall learn."""
         lineup = self._registry.lineup
-        return (
-            tuple(dict.fromkeys(label for served in lineup.versions.values() for label in served.manifest.labels)) if lineup else ()
-        )
+        served = [label for one in lineup.versions.values() for label in one.manifest.labels] if lineup else []
+        return tuple(dict.fromkeys([*served, *self._settings.new_classes]))
 
     def _watch(self) -> None:
         """Gauges that are read when they are scraped."""

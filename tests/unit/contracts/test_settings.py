@@ -145,6 +145,7 @@ MISTAKES: list[tuple[str, dict[str, object], str]] = [
     ("no json on the line", {"argv": ("--cameras", "front")}, "setting 'cameras' cannot be read"),
     ("log level", {"argv": ("--log-level", "LOUD")}, "setting 'log_level' is 'LOUD': .*'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     ("mechanism", {"toml": "kafka_mechanism = 'PLAIM'"}, "setting 'kafka_mechanism' is 'PLAIM'"),
+    ("empty class", {"toml": "new_classes = ['']"}, r"setting 'new_classes.0' is ''"),
     ("model name", {"toml": "model = '../x'"}, r"setting 'model' is '\.\./x'"),
     ("together", {"argv": ("--port", "1", "--sample-share", "1")}, "settings: .*port 1 cannot sample everything"),
 ]  # fmt: skip
