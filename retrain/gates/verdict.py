@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
+from contracts.errors import StoreError
 from contracts.events import GateResult
 from retrain.gates.paired import Changes
 
@@ -13,9 +14,14 @@ UNKNOWN: Final = 0.0
 
 
 def guarded(gate: str, judge: Callable[[], GateResult]) -> GateResult:
-    """A gate's result; one that raises fails closed with the error in its sentence."""
+    """A gate's result; one that raises fails closed with the error in its sentence.
+
+    A StoreError goes through: nothing was judged and the candidate is not to blame, so that the attempt ends and another follows.
+    """
     try:
         return judge()
+    except StoreError:
+        raise
     except Exception as error:  # a gate that cannot judge must not let anything pass
         return GateResult(gate, "fail", UNKNOWN, UNKNOWN, f"the gate itself failed: {error!r}")
 

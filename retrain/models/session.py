@@ -50,14 +50,7 @@ class Session:
     """A version's graph in ONNX Runtime, one thread a call and no spinning; several threads may call."""
 
     def __init__(self, model: bytes, spec: InputSpec, embedding: str, scores: str | None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises a dozen kinds of its own without a common base
-            raise VersionError(f"ONNX Runtime cannot load the graph: {str(error).strip().splitlines()[0]}") from error
+        self._session = opened(model)
         self.spec = spec
         self.key = sha256(f"{_REVISION} {sha256(model)} {spec} {embedding} {scores}".encode())
         self._outputs = [embedding, scores] if scores else [embedding]
@@ -74,6 +67,18 @@ class Session:
         embedding, scores = self.run(frames)
         statistics = np.array([vector(one) for one in measured], dtype=np.float32).reshape(len(frames), len(NUMERIC))
         return Views(statistics, np.array([int(one.phash, 16) for one in measured], dtype=np.uint64), embedding, scores)
+
+
+def opened(model: bytes) -> onnxruntime.InferenceSession:
+    """A graph in ONNX Runtime as we run it. Raises VersionError when it cannot be loaded."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises a dozen kinds of its own without a common base
+        raise VersionError(f"ONNX Runtime cannot load the graph: {str(error).strip().splitlines()[0]}") from error
 
 
 def views(

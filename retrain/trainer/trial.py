@@ -21,7 +21,7 @@ from retrain.data.material import Material
 from retrain.gates.artefact import artefact
 from retrain.gates.calibration import calibration
 from retrain.gates.corruptions import CORRUPTIONS, corrupted
-from retrain.gates.cost import latency
+from retrain.gates.cost import latency, memory
 from retrain.gates.data import data
 from retrain.gates.evidence import Judged
 from retrain.gates.facets import light_of, viewpoint_of
@@ -29,6 +29,7 @@ from retrain.gates.flips import flips
 from retrain.gates.forgetting import forgetting
 from retrain.gates.gain import gain
 from retrain.gates.latency import measured
+from retrain.gates.memory import peak_bytes
 from retrain.gates.overall import overall
 from retrain.gates.parity import parity
 from retrain.gates.policy import POLICIES
@@ -51,7 +52,6 @@ def judge(
     """Every gate's result, in order. After a failure in data, artefact or parity nothing else is worth judging."""
     manifest = parent.manifest
     new, old = _judged(parent, material, rework, new=True), _judged(parent, material, rework, new=False)
-    everywhere = material.new
     labels, positive, policy = manifest.labels, manifest.positive, POLICIES[request.policy]
     first: dict[str, Callable[[], GateResult]] = {
         "data": lambda: _data(request, material),
@@ -61,7 +61,7 @@ def judge(
     then: dict[str, Callable[[], GateResult]] = {
         "gain": lambda: gain(new, policy, request.gate_uses),
         "recall": lambda: recall(
-            material.truth[everywhere], rework.probabilities[everywhere], labels, positive, manifest.benchmark
+            material.truth[material.new], rework.probabilities[material.new], labels, positive, manifest.benchmark
         ),
         "overall": lambda: overall(new, old, policy),
         "forgetting": lambda: forgetting(old, labels, policy),
@@ -70,6 +70,7 @@ def judge(
         "calibration": lambda: calibration(new, old, request.seed, policy),
         "stress": lambda: _stress(request, parent, material, rework, folder),
         "latency": lambda: _latency(parent, material, rework),
+        "memory": lambda: memory(peak_bytes(parent.model, manifest.input), peak_bytes(rework.model, manifest.input)),
     }
     results: list[GateResult] = []
     for part in (first, then):

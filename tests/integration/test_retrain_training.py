@@ -227,7 +227,7 @@ def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) 
     outcome = msgspec.json.decode((job / OUTCOME).read_bytes(), type=CandidateOutcome)
     assert outcome.verdict == "published", outcome.reason
     assert {gate.verdict for gate in outcome.gates} == {"pass"}
-    assert len(outcome.gates) == 12
+    assert len(outcome.gates) == 13
     candidate = place.repository.read("digits", outcome.version)
     assert candidate.digest == outcome.digest
     drifted, mended = (accuracy(version, digits.scans()[PROOF]) for version in (champion, candidate))

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from contracts.errors import StoreError
 from contracts.events import GateResult
 from retrain.gates.flips import flips
 from retrain.gates.forgetting import forgetting
@@ -24,6 +25,14 @@ def test_an_error_inside_a_gate_fails_closed() -> None:
     result = guarded("gain", broken)
     assert (result.gate, result.verdict) == ("gain", "fail")
     assert "ZeroDivisionError" in result.detail
+
+
+def test_a_store_that_does_not_answer_refuses_no_candidate() -> None:
+    def away() -> GateResult:
+        raise StoreError("the frame store does not answer")
+
+    with pytest.raises(StoreError, match="does not answer"):
+        guarded("stress", away)
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
