@@ -1,4 +1,4 @@
-"""The health and metrics endpoint of the services that serve no frames: `/livez`, `/readyz`, `/metrics` and a service's own JSON pages, on a thread."""
+"""The HTTP server of the services that serve no frames: `/livez`, `/readyz`, `/metrics`, a service's own JSON pages, and its console, on a thread."""
 
 import contextlib
 import json
@@ -18,6 +18,8 @@ MAX_CONNECTIONS: Final = 64
 """Open at once, a thread each; one more, and the oldest is closed. Probes and scrapers have a few."""
 REQUEST_S: Final = 30.0
 """For one connection from its first byte to its last, however slowly the client sends or reads."""
+MAX_BODY: Final = 1 << 20
+"""Bytes of a form: the 2,000 boxes of a frame are some 300 kB in one."""
 _log = Logger("health")
 
 Ready = Callable[[], str | None]
@@ -35,10 +37,29 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-Guard = Callable[[str, str, str], Answer | None]
-"""Asked first: the refusal of a request by its path, its `Authorization` header ("" where there is none) and its address; None when it may go on."""
+class Request(NamedTuple):
+    """What a client asks. Header names are in lower case; of a header that came twice the last value counts."""
+
+    method: str
+    path: str
+    """With its query, as the client wrote them."""
+    headers: Mapping[str, str]
+    client: str
+    """Its address."""
+    body: bytes = b""
+
+    @property
+    def place(self) -> str:
+        """The path without its query."""
+        return self.path.partition("?")[0]
+
+
+Guard = Callable[[Request], Answer | None]
+"""Asked first: the refusal of a request; None when it may go on."""
 Folders = Mapping[str, Callable[[str], Answer]]
 """What answers below a path that ends in a slash: given the rest of the path with its query, as the client wrote them."""
+App = Callable[[Request], Answer]
+"""Answers everything below a path, posts too."""
 
 
 class HealthServer:
@@ -52,11 +73,11 @@ class HealthServer:
         pages: Pages | None = None,
         folders: Folders | None = None,
         guard: Guard | None = None,
+        apps: Mapping[str, App] | None = None,
     ) -> None:
         listener.setblocking(True)
-        self._server = _Server(
-            listener.getsockname()[:2], _handler(registry, ready, pages or {}, folders or {}, guard), bind_and_activate=False
-        )
+        handler = _handler(registry, ready, pages or {}, folders or {}, guard, apps or {})
+        self._server = _Server(listener.getsockname()[:2], handler, bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listener
         self._thread = threading.Thread(
@@ -113,44 +134,73 @@ class _Server(ThreadingHTTPServer):
 
 
 def _handler(
-    registry: CollectorRegistry, ready: Ready, pages: Pages, folders: Folders, guard: Guard | None
+    registry: CollectorRegistry, ready: Ready, pages: Pages, folders: Folders, guard: Guard | None, apps: Mapping[str, App]
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # seconds without a byte: a silent client holds a thread no longer
         server_version, sys_version = "keepsight", ""  # strangers need not know which Python
 
         def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            refusal = guard(path, self.headers.get("Authorization", ""), self.client_address[0]) if guard is not None else None
-            if refusal is not None:
-                self._answer(*refusal)
-            elif path == "/metrics":
-                self._answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
-            elif path == "/livez":
-                self._answer(200, b'{"status": "ok"}', "application/json")
-            elif path == "/readyz":
+            self._answer(self._refused(request := self._request()) or self._page(request))
+
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if not length.isascii() or not length.isdecimal() or self.headers.get("Transfer-Encoding"):
+                self._answer(_problem(411, "Length Required", "send a body with its Content-Length"))
+                return
+            if len(length) > 9 or int(length) > MAX_BODY:
+                self._answer(_problem(413, "Content Too Large", f"a body has {MAX_BODY} bytes at most"))
+                return
+            request = self._request(self.rfile.read(int(length)))
+            app = _below(apps, request.place)
+            otherwise = _problem(405, "Method Not Allowed", "nothing is posted here", (("Allow", "GET"),))
+            self._answer(self._refused(request) or (otherwise if app is None else app(request)))
+
+        def _request(self, body: bytes = b"") -> Request:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            return Request(self.command, self.path, headers, self.client_address[0], body)
+
+        def _refused(self, request: Request) -> Answer | None:
+            return guard(request) if guard is not None else None
+
+        def _page(self, request: Request) -> Answer:
+            path = request.place
+            if path == "/metrics":
+                return Answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
+            if path == "/livez":
+                return Answer(200, b'{"status": "ok"}', "application/json")
+            if path == "/readyz":
                 reason = ready()
                 body = {"status": "ok"} if reason is None else {"status": "not ready", "reason": reason}
-                self._answer(200 if reason is None else 503, json.dumps(body).encode(), "application/json")
-            elif path in pages:
-                self._answer(200, pages[path](), "application/json")
-            elif (folder := next((name for name in folders if path.startswith(name)), None)) is not None:
-                self._answer(*folders[folder](self.path.removeprefix(folder)))
-            else:
-                known = ", ".join(("/livez", "/readyz", "/metrics", *pages, *folders))
-                body = {"type": "about:blank", "title": "Not Found", "detail": f"known: {known}"}
-                self._answer(404, json.dumps(body).encode(), "application/problem+json")
+                return Answer(200 if reason is None else 503, json.dumps(body).encode(), "application/json")
+            if path in pages:
+                return Answer(200, pages[path](), "application/json")
+            if (app := _below(apps, path)) is not None:
+                return app(request)
+            if (folder := next((name for name in folders if path.startswith(name)), None)) is not None:
+                return folders[folder](request.path.removeprefix(folder))
+            return _problem(404, "Not Found", f"known: {', '.join(('/livez', '/readyz', '/metrics', *pages, *folders, *apps))}")
 
-        def _answer(self, status: int, body: bytes, content_type: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
-            self.send_response(status)
-            for name, value in headers:
+        def _answer(self, answer: Answer) -> None:
+            self.send_response(answer.status)
+            for name, value in answer.headers:
                 self.send_header(name, value)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("X-Content-Type-Options", "nosniff")
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(answer.body)
 
         def log_message(self, format: str, *args: object) -> None:
             """Scrapes are no decisions: no line each."""
 
     return Handler
+
+
+def _below(apps: Mapping[str, App], path: str) -> App | None:
+    return next((app for name, app in apps.items() if path == name or path.startswith(f"{name}/")), None)
+
+
+def _problem(status: int, title: str, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    body = {"type": "about:blank", "title": title, "detail": detail}
+    return Answer(status, json.dumps(body).encode(), "application/problem+json", headers)

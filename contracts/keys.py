@@ -20,6 +20,8 @@ LABELS: Final = "labels"
 METRICS: Final = "metrics"
 MONITOR: Final = "monitor"
 """The monitor's state and its reports, with cameras' photographs in them."""
+CONSOLE: Final = "console"
+"""What a person does there: labels, approvals, rollbacks."""
 CAMERA: Final = "camera:"
 _SECRET_BYTES: Final = 32
 _MAX_KEY_BYTES: Final = 256
@@ -30,7 +32,7 @@ _CERTIFICATE: Final = re.compile(r"cert:([\x21-\x7e]{1,256})")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Someone who may ask: `scopes` are `labels`, `metrics`, `monitor` and `camera:PATTERN` (with `*` and `?`); `proof` as the file has it."""
+    """Someone who may ask: `scopes` are `labels`, `metrics`, `monitor`, `console` and `camera:PATTERN` (with `*` and `?`); `proof` as the file has it."""
 
     key_id: str
     scopes: tuple[str, ...]
@@ -38,7 +40,7 @@ class Key:
     cameras: re.Pattern[str]
 
     def may(self, scope: str) -> bool:
-        """Whether one of the scopes is `scope` (labels, metrics, monitor)."""
+        """Whether one of the scopes is `scope` (labels, metrics, monitor, console)."""
         return scope in self.scopes
 
     def may_send(self, camera: str) -> bool:
@@ -99,12 +101,12 @@ def made(key_id: str, scopes: Sequence[str], proof: str) -> Key:
         raise SettingsError(f"key id {key_id!r} is no name: letters, digits, '.', '_' or '-', at most 64")
     for scope in scopes:
         named_camera = scope.startswith(CAMERA) and _PATTERN.fullmatch(scope.removeprefix(CAMERA))
-        if scope not in (LABELS, METRICS, MONITOR) and not named_camera:
+        if scope not in (LABELS, METRICS, MONITOR, CONSOLE) and not named_camera:
             raise SettingsError(
-                f"scope {scope!r} is none; allowed are labels, metrics, monitor and camera:NAME, where NAME may hold * and ?"
+                f"scope {scope!r} is none; allowed are labels, metrics, monitor, console and camera:NAME, where NAME may hold * and ?"
             )
     if not scopes:
-        raise SettingsError(f"key {key_id!r} has no scope; give labels, metrics, monitor or camera:NAME")
+        raise SettingsError(f"key {key_id!r} has no scope; give labels, metrics, monitor, console or camera:NAME")
     patterns = [fnmatch.translate(scope.removeprefix(CAMERA)) for scope in scopes if scope.startswith(CAMERA)]
     return Key(key_id, tuple(scopes), proof, re.compile("|".join(patterns) or r"(?!)"))
 

@@ -145,7 +145,7 @@ REPORTS = Spec(
 REFUSALS = Spec(
     "keepsight_monitor_refusals_total",
     "counter",
-    "Requests to the monitor's port that were refused, by problem: missing-key, unknown-key, wrong-scope.",
+    "Requests to the monitor's port that were refused, by problem: missing-key, unknown-key, wrong-scope, wrong-host, cross-site.",
     ("problem",),
 )
 RENEWALS = Spec(

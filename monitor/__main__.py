@@ -21,7 +21,7 @@ from contracts.renewal import Renewal
 from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
 from monitor.exports import Exports
-from monitor.guard import Guard, check_closed
+from monitor.guard import Guard, Local, check_closed
 from monitor.judge import Judge
 from monitor.memory import Memory
 from monitor.overview import overview
@@ -102,10 +102,10 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
     return 0
 
 
-def _guard(settings: MonitorSettings, exports: Exports, open_things: ExitStack) -> Guard | None:
-    """What asks for keys, read again when their file changes; None where everyone may ask."""
+def _guard(settings: MonitorSettings, exports: Exports, open_things: ExitStack) -> Guard | Local | None:
+    """What asks for keys, read again when their file changes, or keeps to this machine; None where everyone may ask."""
     if settings.keys_file is None:
-        return None
+        return None if settings.open else Local(exports.refused)
     keys = KeysFile(settings.keys_file)
     renewal = Renewal([keys.renewed], exports.renewed, _LOG)
     open_things.callback(renewal.stop)

@@ -29,7 +29,7 @@ class Exports:
         self._said: dict[str, int] = {}
         for result in ("made", "failed"):
             self._counter[metrics_monitor.REPORTS].labels(result)
-        for problem in ("missing-key", "unknown-key", "wrong-scope"):
+        for problem in ("missing-key", "unknown-key", "wrong-scope", "wrong-host", "cross-site"):
             self._counter[metrics_monitor.REFUSALS].labels(problem)
 
     def progress(

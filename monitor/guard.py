@@ -1,7 +1,9 @@
 """Stands before the monitor's pages once there are keys: asks for one, says which scope would be needed, and tells of failed tries at a bounded rate.
 
-A path that is not named here needs the monitor's own scope, so that a new page is closed until someone opens it. A person's browser sends the key as the
-password of HTTP Basic (RFC 7617), whatever the user name; everything else sends it as a bearer key, as to serving.
+A path that is not named here needs the monitor's own scope, so that a new page is closed until someone opens it; what changes something (a POST) needs
+`console`. A person's browser sends the key as the password of HTTP Basic (RFC 7617), whatever the user name; everything else sends it as a bearer key, as to
+serving. Where there are no keys, only the names of this machine are answered: a web page of somebody else whose own name is made to point here (DNS
+rebinding) would otherwise read all that a person at this machine may.
 """
 
 import json
@@ -10,11 +12,12 @@ from base64 import b64decode
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
 from contracts.errors import KeyRefusedError, SettingsError
-from contracts.health import Answer
+from contracts.health import Answer, Request
 from contracts.key_file import FailedTries
-from contracts.keys import METRICS, MONITOR, KeyRing, bearer
+from contracts.keys import CONSOLE, METRICS, MONITOR, KeyRing, bearer
 from contracts.listener import is_loopback
 from contracts.logs import Logger
 from monitor.settings import MonitorSettings
@@ -24,6 +27,7 @@ OPEN: Final = frozenset({"/livez", "/readyz"})
 SCOPES: Final = {"/metrics": METRICS}
 _CHALLENGES: Final = {"missing-key": "", "unknown-key": ', error="invalid_token"', "wrong-scope": ', error="insufficient_scope"'}
 """RFC 6750, section 3: what the answer says beside the scheme."""
+_PROBLEM: Final = "application/problem+json"
 _BASIC: Final = ("WWW-Authenticate", 'Basic realm="keepsight"')
 
 
@@ -36,18 +40,47 @@ class Guard:
         self._ring, self._count = ring, count
         self._tries = FailedTries(ring, log, clock)
 
-    def __call__(self, path: str, authorization: str, client: str) -> Answer | None:
-        """The refusal of a request, by its path, its header ("" where there is none) and its address; None when it may go on."""
-        if path in OPEN:
+    def __call__(self, request: Request) -> Answer | None:
+        """The refusal of a request; None when it may go on."""
+        if request.place in OPEN:
             return None
-        token = sent(authorization)
+        token = sent(request.headers.get("authorization", ""))
+        needed = CONSOLE if request.method == "POST" else SCOPES.get(request.place, MONITOR)
         try:
-            self._ring().checked(token, SCOPES.get(path, MONITOR))
+            self._ring().checked(token, needed)
         except KeyRefusedError as refused:
             self._count(refused.kind)
-            self._tries.tell(refused, token, client, path)
+            self._tries.tell(refused, token, request.client, request.place)
             return _told(refused)
         return None
+
+    def key_id(self, request: Request) -> str:
+        """Whose key a request came with; "" where it has none of ours."""
+        token = sent(request.headers.get("authorization", ""))
+        key = None if token is None else self._ring().of_bearer(token)
+        return key.key_id if key is not None else ""
+
+
+class Local:
+    """Stands there instead while there are no keys: refuses names that are not this machine's."""
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        self._count = count
+
+    def __call__(self, request: Request) -> Answer | None:
+        """The refusal of a request; None when it may go on."""
+        if request.place in OPEN or is_loopback(_host(request)):
+            return None
+        self._count("wrong-host")
+        detail = "this monitor has no keys and answers this machine alone, as localhost or 127.0.0.1; set [monitor] keys_file, or open = true"
+        return Answer(HTTPStatus.MISDIRECTED_REQUEST, _problem("wrong-host", HTTPStatus.MISDIRECTED_REQUEST, detail), _PROBLEM)
+
+
+def _host(request: Request) -> str:
+    try:
+        return urlsplit(f"//{request.headers.get('host', 'localhost')}").hostname or ""
+    except ValueError:  # no address at all
+        return ""
 
 
 def sent(authorization: str) -> bytes | None:
@@ -75,7 +108,11 @@ def check_closed(settings: MonitorSettings) -> None:
 def _told(refused: KeyRefusedError) -> Answer:
     """problem+json, as serving has it."""
     status = HTTPStatus.FORBIDDEN if refused.kind == "wrong-scope" else HTTPStatus.UNAUTHORIZED
-    body = {"type": f"urn:keepsight:problem:{refused.kind}", "title": status.phrase, "status": status, "detail": str(refused)}
     asked = ("WWW-Authenticate", f'Bearer realm="keepsight"{_CHALLENGES[refused.kind]}')
     headers = (asked, _BASIC) if status == HTTPStatus.UNAUTHORIZED else (asked,)
-    return Answer(status, json.dumps(body).encode(), "application/problem+json", headers)
+    return Answer(status, _problem(refused.kind, status, str(refused)), _PROBLEM, headers)
+
+
+def _problem(kind: str, status: HTTPStatus, detail: str) -> bytes:
+    body = {"type": f"urn:keepsight:problem:{kind}", "title": status.phrase, "status": status, "detail": detail}
+    return json.dumps(body).encode()

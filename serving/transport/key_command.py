@@ -9,7 +9,7 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.files import Folder
-from contracts.keys import CAMERA, LABELS, METRICS, MONITOR, KeyRing, line_of, made, new_key, parse
+from contracts.keys import CAMERA, CONSOLE, LABELS, METRICS, MONITOR, KeyRing, line_of, made, new_key, parse
 from contracts.settings import exit_with, read_toml
 from serving.settings import ServingSettings
 
@@ -21,6 +21,7 @@ Makes, lists and takes back the keys with which cameras, labellers and scrapers 
     keepsight key new ann --labels                   a key for posting labels
     keepsight key new prometheus --metrics           a key for /metrics, of either
     keepsight key new on-call --monitor              a key for the monitor's state and reports
+    keepsight key new ada --console                  the same, and a key for labelling and deciding in the console
     keepsight key list
     keepsight key revoke line-3
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _new(parsed: argparse.Namespace, file: Path | None) -> None:
     scopes = [f"{CAMERA}{one}" for one in parsed.cameras] + [LABELS] * parsed.labels + [METRICS] * parsed.metrics
-    scopes += [MONITOR] * parsed.monitor
+    scopes += [MONITOR] * (parsed.monitor or parsed.console) + [CONSOLE] * parsed.console
     if parsed.certificate:
         token, line = "", line_of(made(parsed.key_id, scopes, f"cert:{parsed.certificate}"))
     else:
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--labels", action="store_true", help="labels of any camera")
     new.add_argument("--metrics", action="store_true", help="/metrics")
     new.add_argument("--monitor", action="store_true", help="the monitor's state and reports")
+    new.add_argument("--console", action="store_true", help="the same, and to label and decide in the console")
     new.add_argument(
         "--certificate", default="", metavar="NAME", help="no key: whoever has a client certificate of this name (mutual TLS)"
     )

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from contracts import health
-from contracts.health import Answer, HealthServer
+from contracts.health import Answer, HealthServer, Request
 from contracts.listener import listen
 from contracts.metrics import Spec, counter, gauge, histogram
 
@@ -175,10 +175,12 @@ def test_closing_frees_the_port_and_may_be_repeated(registry: CollectorRegistry)
 def test_a_guard_is_asked_before_anything_is_answered(registry: CollectorRegistry) -> None:
     asked: list[tuple[str, str]] = []
 
-    def guard(path: str, authorization: str, client: str) -> Answer | None:
-        asked.append((path, authorization))
-        assert client == "127.0.0.1"
-        return None if path == "/livez" else Answer(401, b"{}", "application/problem+json", (("WWW-Authenticate", "Bearer"),))
+    def guard(request: Request) -> Answer | None:
+        asked.append((request.path, request.headers.get("authorization", "")))
+        assert request.client == "127.0.0.1"
+        return (
+            None if request.place == "/livez" else Answer(401, b"{}", "application/problem+json", (("WWW-Authenticate", "Bearer"),))
+        )
 
     def never() -> bytes:
         raise AssertionError("refused")
@@ -191,5 +193,70 @@ def test_a_guard_is_asked_before_anything_is_answered(registry: CollectorRegistr
     assert (response.status, response.getheader("WWW-Authenticate"), response.read()) == (401, "Bearer", b"{}")
     connection.close()
     assert get(server, "/nowhere")[0] == get(server, "/metrics")[0] == 401
-    assert asked == [("/livez", ""), ("/page", "Bearer k"), ("/nowhere", ""), ("/metrics", "")]
+    assert asked == [("/livez", ""), ("/page?x=1", "Bearer k"), ("/nowhere", ""), ("/metrics", "")]
     server.close()
+
+
+@pytest.fixture
+def console(registry: CollectorRegistry) -> Iterator[tuple[HealthServer, list[Request]]]:
+    """A server with an app, and what the app was asked."""
+    asked: list[Request] = []
+
+    def app(request: Request) -> Answer:
+        asked.append(request)
+        return Answer(200, request.body, "text/plain")
+
+    def guard(request: Request) -> Answer | None:
+        return Answer(403, b"", "text/plain") if request.headers.get("x-bad") else None
+
+    server = HealthServer(
+        listen("127.0.0.1", 0, "monitor"), registry, lambda: None, {"/v1/state": lambda: b"{}"}, None, guard, {"/console": app}
+    )
+    yield server, asked
+    server.close()
+
+
+def post(server: HealthServer, path: str, body: bytes, headers: dict[str, str]) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.putrequest("POST", path)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(body)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_an_app_answers_all_below_its_path_with_the_body(console: tuple[HealthServer, list[Request]]) -> None:
+    server, asked = console
+    assert get(server, "/console")[0] == get(server, "/console/a?b=c")[0] == 200
+    assert get(server, "/consoles")[0] == 404
+    assert post(server, "/console/a?b", b"x=1", {"Content-Length": "3", "X-Name": "v"}) == 200
+    assert [(one.method, one.path, one.place, one.body) for one in asked] == [
+        ("GET", "/console", "/console", b""),
+        ("GET", "/console/a?b=c", "/console/a", b""),
+        ("POST", "/console/a?b", "/console/a", b"x=1"),
+    ]
+    assert asked[2].headers["x-name"] == "v"
+
+
+def test_what_is_posted_is_bounded_asked_for_and_guarded(console: tuple[HealthServer, list[Request]]) -> None:
+    server, asked = console
+    for length in ("", "-1", "x", "1, 1"):
+        assert post(server, "/console", b"", {"Content-Length": length}) == 411
+    assert post(server, "/console", b"", {}) == 411
+    assert post(server, "/console", b"", {"Content-Length": "1", "Transfer-Encoding": "chunked"}) == 411
+    assert post(server, "/console", b"", {"Content-Length": str(health.MAX_BODY + 1)}) == 413
+    assert post(server, "/console", b"", {"Content-Length": "9" * 5000}) == 413
+    assert post(server, "/console", b"x", {"Content-Length": "1", "X-Bad": "1"}) == 403
+    for other in ("/v1/state", "/metrics", "/livez", "/nowhere"):
+        assert post(server, other, b"x", {"Content-Length": "1"}) == 405
+    assert asked == []
+
+
+def test_no_page_is_taken_for_what_it_is_not(server: HealthServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", "/livez")
+    assert connection.getresponse().getheader("X-Content-Type-Options") == "nosniff"
+    connection.close()

@@ -87,7 +87,7 @@ def test_who_is_let_in_and_what_the_others_hear() -> None:
         ("k labels\n", "line 1: it has 2 words"),
         (LINE + "k labels, metrics " + DIGEST + "\n", "line 2: it has 4 words"),
         (LINE + LINE, "line 2: the id 'line-3' stands there twice"),
-        (f"k label {DIGEST}\n", "scope 'label' is none; allowed are labels, metrics, monitor and camera:NAME"),
+        (f"k label {DIGEST}\n", "scope 'label' is none; allowed are labels, metrics, monitor, console and camera:NAME"),
         (f"k camera: {DIGEST}\n", "scope 'camera:' is none"),
         (f"k camera:[ab] {DIGEST}\n", "scope 'camera:[ab]' is none"),
         (f"k/1 labels {DIGEST}\n", "key id 'k/1' is no name"),

@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import SettingsError
-from contracts.health import Answer
+from contracts.health import Answer, Request
 from contracts.keys import new_key, parse
 from contracts.logs import Logger
 from contracts.settings import load
-from monitor.guard import Guard, check_closed, sent
+from monitor.guard import Guard, Local, check_closed, sent
 from monitor.settings import MonitorSettings
 
 ON_CALL, ON_CALL_LINE = new_key("on-call", ["monitor"])
 SCRAPER, SCRAPER_LINE = new_key("prometheus", ["metrics"])
+ADA, ADA_LINE = new_key("ada", ["monitor", "console"])
 CAMERA, CAMERA_LINE = new_key("line-3", ["camera:*", "labels"])
-RING = parse(ON_CALL_LINE + SCRAPER_LINE + CAMERA_LINE + "gateway monitor cert:gateway-3\n", "keys")
+RING = parse(ON_CALL_LINE + ADA_LINE + SCRAPER_LINE + CAMERA_LINE + "gateway monitor cert:gateway-3\n", "keys")
 REPORT = "/v1/reports/0197723a-dc80-7000-8000-000000000001.html"
 
 
@@ -33,8 +34,13 @@ class House:
     def count(self, problem: str) -> None:
         self.counted[problem] += 1
 
-    def ask(self, path: str, token: str = "") -> Answer | None:
-        return self.guard(path, f"Bearer {token}" if token else "", "10.0.0.9")
+    def ask(self, path: str, token: str = "", method: str = "GET") -> Answer | None:
+        return self.guard(asked(path, f"Bearer {token}" if token else "", method))
+
+
+def asked(path: str, authorization: str = "", method: str = "GET", **headers: str) -> Request:
+    """A request as the server hands it over."""
+    return Request(method, path, {**({"authorization": authorization} if authorization else {}), **headers}, "10.0.0.9")
 
 
 def basic(password: str, user: str = "ada") -> str:
@@ -102,10 +108,10 @@ def test_a_key_opens_what_it_is_for(path: str, key_id: str, opened: bool) -> Non
 
 def test_a_person_gives_the_key_as_password() -> None:
     guard = House().guard
-    assert guard(REPORT, basic(ON_CALL), "") is None
-    assert guard(REPORT, basic(ON_CALL, user=""), "") is None
+    assert guard(asked(REPORT, basic(ON_CALL))) is None
+    assert guard(asked(REPORT, basic(ON_CALL, user=""))) is None
     for wrong in (basic("wrong"), basic(""), "Basic", "Basic *", "Basic é", basic(ON_CALL) + "=", "Digest x", ON_CALL):
-        answer = guard(REPORT, wrong, "")
+        answer = guard(asked(REPORT, wrong))
         assert answer is not None
         assert answer.status == 401
     assert sent(basic("a:b").replace("Basic", "bASIC")) == b"a:b"
@@ -117,7 +123,41 @@ def test_failed_tries_are_told_of_at_a_bounded_rate_and_without_what_was_sent(ca
     for _ in range(100):
         house.ask("/v1/state", "ks.on-call.s3cret")
     house.now = 10.0
-    house.guard(REPORT, basic("ks.nobody.s3cret"), "10.0.0.9")
+    house.guard(asked(REPORT, basic("ks.nobody.s3cret")))
     told = [record.__dict__["fields"] for record in caplog.records if record.getMessage() == "key_refused"]
     assert [(one["refused"], one["key_id"], one["path"]) for one in told] == [(1, "on-call", "/v1/state"), (100, "", REPORT)]
     assert "s3cret" not in str(told)
+
+
+@pytest.mark.parametrize("path", ["/console/labels", "/v1/state", "/new"])
+def test_what_changes_something_needs_a_key_of_its_own(path: str) -> None:
+    house = House()
+    assert house.ask(path, ADA, "POST") is house.ask(path, ADA) is None
+    answer = house.ask(path, ON_CALL, "POST")
+    assert answer is not None
+    assert answer.status == 403
+    assert "this needs console" in json.loads(answer.body)["detail"]
+
+
+def test_whose_key_it_was_is_told() -> None:
+    guard = House().guard
+    assert guard.key_id(asked("/", basic(ADA))) == guard.key_id(asked("/", f"Bearer {ADA}")) == "ada"
+    assert guard.key_id(asked("/", basic("wrong"))) == guard.key_id(asked("/")) == ""
+
+
+@pytest.mark.parametrize("host", ["localhost:8081", "127.0.0.1:8081", "[::1]:8081", "LOCALHOST", "127.9.9.9"])
+def test_without_keys_this_machine_is_answered(host: str) -> None:
+    assert Local(lambda _: None)(asked(REPORT, host=host)) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:8081", "127.0.0.1.evil.example", "localhost.evil.example", "10.1.2.3", "[::1", "", "[x]"]
+)
+def test_without_keys_no_other_name_is(host: str) -> None:
+    counted: list[str] = []
+    local = Local(counted.append)
+    answer = local(asked(REPORT, host=host))
+    assert answer is not None
+    assert (answer.status, counted) == (421, ["wrong-host"])
+    assert "keys_file" in json.loads(answer.body)["detail"]
+    assert local(asked("/livez", host=host)) is None
