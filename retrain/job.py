@@ -55,6 +55,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     drift_type: DriftType | None = None
     recurs: str = ""
     """The version that was champion when the same was seen before."""
+    harm: float | None = None
+    """Share of answers that are wrong beyond what is tolerated, as the request said."""
+    settled: bool = False
+    """Its incident closed: nothing follows."""
     override: str = ""
     """Who let it train with too few labels of a class, and why."""
     device_s: float = 0.0

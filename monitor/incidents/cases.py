@@ -106,7 +106,19 @@ def retrain_request(case: Case, channel: LabelChannel, model: str, at: float, ex
         cameras=tuple(camera for camera in incident.cameras if camera not in excluded),
         excluded_cameras=excluded,
         evidence=incident.evidence,
+        cause=incident.cause,
+        drift_type=incident.drift_type,
+        recurs=incident.recurs,
+        harm=_harm(case, channel),
     )
+
+
+def _harm(case: Case, channel: LabelChannel) -> float | None:
+    """Mean loss above what is tolerated, of the labels that speak for the case; None where nothing is tolerated because nothing is known."""
+    tally = channel.recent if channel.recent.n > case.tally.n else case.tally
+    if channel.overall is None or not tally.n:
+        return None
+    return round(max(0.0, tally.loss / tally.n - channel.overall.tolerated), 4)
 
 
 def label_estimates(tally: Tally, benchmark: dict[str, float], positive: str | None) -> tuple[Estimate, ...]:

@@ -43,7 +43,7 @@ class Conclusions:
             self.instruments.holds.labels("data").inc()
             tried = self._labels_tried(job)
             held = msgspec.structs.replace(
-                job, state="held", hold="data", detail=outcome.reason, labels_tried=tried, attempt=1, owner=""
+                job, state="held", hold="data", detail=outcome.reason, lacks=outcome.reason, labels_tried=tried, attempt=1, owner=""
             )
             telling.advanced(self.journal, self.jobs.save(held), now)
             return None

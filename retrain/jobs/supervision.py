@@ -9,7 +9,7 @@ process first. The time is measured by our own monotonic clock: no clock that wa
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from retrain.metrics import Instruments
 from retrain.request import REQUEST, CandidateOutcome, CandidateRequest, GatePolicy, Step
 from retrain.state.journal import Journal
 from retrain.trigger.policy import Limits, Situation, hold, moot, request_key
+from retrain.trigger.regimes import asks
 
 _PROGRESS_EVERY_S = 1.0
 _LAST_WORDS = 400
@@ -100,7 +101,7 @@ class Training:
         waiting = self._jobs.waiting()
         if waiting:
             champion, others, faulty = self._champion(), self._jobs.recent(), self._labels.faulty()
-            situation = Situation(now, champion, others, rollout, sys.maxsize, faulty)
+            situation = Situation(now, champion, others, rollout, sys.maxsize, faulty, self._archived(waiting, now))
             for job in waiting:
                 if self._consider(job, situation):
                     break
@@ -147,7 +148,9 @@ class Training:
             version=champion,
             hold="",
             detail=f"{new} new labels: training begins",
-            round=job.round + (job.hold == "data"),
+            round=job.round + bool(job.lacks),
+            lacks="",
+            labels_seen=new,
             steps_read=0,
             started_at=job.started_at or now,
             owner=self._plan.owner,
@@ -251,6 +254,10 @@ class Training:
             frame_store=self._plan.frame_store,
             since=job.since,
             labels=self._labels.usable(job.excluded),
+            cause=job.cause,
+            drift_type=job.drift_type,
+            override=job.override,
+            new_classes=job.new_classes,
             seed=self._plan.seed,
             threads=self._plan.threads,
             min_train_per_class=self._plan.min_train_per_class,
@@ -260,6 +267,15 @@ class Training:
             policy=self._plan.gates,
         )
         Folder(str(folder)).write(REQUEST, msgspec.json.encode(request))
+
+    def _archived(self, waiting: Sequence[Job], now: float) -> frozenset[str]:
+        """The versions in the repository; they are listed only while a waiting job could be offered one."""
+        if not any(asks(job, self._plan.limits.recurs_offer_s, now) for job in waiting):
+            return frozenset()
+        try:
+            return frozenset(self._repository.versions(self._plan.model))
+        except KeepsightError as error:
+            raise StoreError(f"the versions cannot be listed: {error}") from error
 
     def _champion(self) -> str | None:
         try:

@@ -8,12 +8,13 @@ keeps quiet days quiet, and this policy that keeps a noisy one from training twi
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
 
 from retrain.job import Job
-
-HoldKind = Literal["no_champion", "job_active", "rollout_active", "cooldown", "budget", "camera_fault", "labels", "data"]
-_WEEK_S: Final = 7 * 86_400.0
+from retrain.trigger.budget import Budget, spent
+from retrain.trigger.clock import believed
+from retrain.trigger.cost import Costs, unpaid
+from retrain.trigger.hold import Hold
+from retrain.trigger.regimes import offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,15 @@ class Limits:
     runs_per_week: int
     labels_wanted: int
     labels_more: int
+    device_minutes_per_month: float = 0.0
+    recurs_offer_s: float = 0.0
+    costs: Costs | None = None
+    """None: nothing is weighed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the decision sees. `new_labels` counts the job's own usable labels; `rollout` is the version being rolled out."""
+    """What the decision sees. `new_labels` counts the job's own usable labels; `rollout` is the version being rolled out, `archived` are all versions."""
 
     now: float
     champion: str | None
@@ -38,13 +43,7 @@ class Situation:
     rollout: str | None
     new_labels: int
     faulty: frozenset[str]
-
-
-class Hold(NamedTuple):
-    """Why a job waits."""
-
-    kind: HoldKind
-    reason: str
+    archived: frozenset[str] = frozenset()
 
 
 def request_key(*parts: str) -> str:
@@ -60,26 +59,35 @@ def moot(job: Job, champion: str | None) -> str | None:
 
 
 def hold(job: Job, limits: Limits, situation: Situation) -> Hold | None:
-    """Why a waiting job may not start now; None when it may. A person's request passes the cooldown and the budget."""
-    others = [one for one in situation.jobs if one.job_id != job.job_id]
+    """Why a waiting job may not start now; None when it may. A person's request passes the cooldown, the budget and the offer of an old version.
+
+    More labels never turn a start into a hold.
+    """
+    others, now = believed([one for one in situation.jobs if one.job_id != job.job_id], situation.now)
     if situation.champion is None:
         return Hold("no_champion", "the model has no champion yet: import or bootstrap a version first")
-    if active := next((one for one in others if one.state == "running"), None):
+    if active := next((one for one in situation.jobs if one.state == "running" and one.job_id != job.job_id), None):
         return Hold("job_active", f"job {active.job_id} is training: one at a time")
     if situation.rollout is not None:
         return Hold("rollout_active", f"version {situation.rollout} is being rolled out: its end is awaited")
     if job.trigger != "operator" and job.started_at is None:
-        if wait := _cooldown(others, limits, situation.now):
+        budget = Budget(limits.runs_per_week, limits.device_minutes_per_month)
+        wait = (
+            offered(job, situation.champion, situation.archived, limits.recurs_offer_s, now)
+            or _cooldown(others, limits, now)
+            or spent(others, budget, now)
+        )
+        if wait:
             return wait
-        started = [one for one in others if one.started_at is not None and one.started_at > situation.now - _WEEK_S]
-        if len(started) >= limits.runs_per_week:
-            return Hold("budget", f"{len(started)} runs in the last week, {limits.runs_per_week} are allowed")
     barred = situation.faulty | frozenset(job.excluded)
     if job.cameras and barred.issuperset(job.cameras):
         return Hold("camera_fault", f"every camera of the request has an open fault: {', '.join(sorted(job.cameras))}")
-    if job.hold == "data" and situation.new_labels < job.labels_tried + limits.labels_more:
-        return Hold("data", job.detail)
-    if situation.new_labels < limits.labels_wanted:
+    if job.lacks and (wanted := job.labels_tried + limits.labels_more) > situation.new_labels:
+        return Hold("data", f"{job.lacks}; it is tried again with {wanted} new labels, {job.labels_tried} were tried")
+    labels_left = max(0, limits.labels_wanted - situation.new_labels)
+    if limits.costs is not None and job.started_at is None and (wait := unpaid(job, labels_left, others, limits.costs)):
+        return wait
+    if labels_left:
         return Hold("labels", f"waiting for labels: {situation.new_labels} of {limits.labels_wanted}")
     return None
 

@@ -116,6 +116,10 @@ def test_wrong_labels_alarm_once_and_ask_for_retraining_with_the_faulty_camera_e
     assert len(requests) == 1
     assert requests[0].excluded_cameras == ("cam-2",)
     assert requests[0].cameras == ("cam-1",)
+    assert (requests[0].cause, requests[0].drift_type, requests[0].recurs) == ("concept_drift", None, "")
+    tolerated = house.memory.labels["1"].overall
+    assert tolerated is not None
+    assert requests[0].harm == pytest.approx(0.6 - tolerated.tolerated, abs=0.05)  # three of five are wrong
     opened = next(word for word in said if isinstance(word, IncidentOpened))
     assert (opened.incident.cause, opened.incident.severity) == ("concept_drift", "page")
     assert opened.incident.incident_id == requests[0].incident_id
