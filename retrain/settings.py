@@ -1,16 +1,17 @@
 """The settings of the retrain service: section `[retrain]` of the settings file. Each default says where it comes from where that is not plain."""
 
 import json
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from apscheduler.triggers.cron import CronTrigger
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from contracts.settings import ServiceSettings
 from retrain.request import GatePolicy
 from retrain.rollout.guards import GuardLimits
 from retrain.rollout.states import Approval, Plan
+from retrain.trigger.cost import Costs
 from retrain.trigger.policy import Limits
 
 _DAY_S = 86_400.0
@@ -41,6 +42,26 @@ class RetrainSettings(ServiceSettings):
     )
     rejected_cooldown_max_s: float = Field(14 * _DAY_S, ge=0, description="Seconds that the doubled cooldown reaches at most.")
     runs_per_week: int = Field(7, ge=1, description="Training runs started in seven days at most (a person's request passes).")
+    device_minutes_per_month: float = Field(
+        2000.0,
+        ge=0,
+        description="Minutes of devices that training may take in 30 days, processes times their devices (a person's request passes); 0: no limit. "
+        "The default is a run of an hour every day and a tenth more.",
+    )
+    recurs_offer_s: float = Field(
+        _DAY_S,
+        ge=0,
+        description="Seconds that a person has to bring back the archived version that was champion when the same was seen before; then a new one is trained.",
+    )
+    cost_error: float = Field(
+        0.0,
+        ge=0,
+        description="Cost of a wrong answer, in any currency. Above 0 a retraining must pay, see docs/retraining.md; 0: nothing is weighed.",
+    )
+    cost_label: float = Field(0.0, ge=0, description="Cost of a label that is still to be made, in that currency.")
+    cost_device_hour: float = Field(0.0, ge=0, description="Cost of a device's hour, in that currency.")
+    cost_horizon_days: float = Field(30.0, gt=0, description="Days over which the wrong answers of today's harm are counted.")
+    frames_per_day: float = Field(0.0, ge=0, description="Frames answered in a day by all cameras together, for the cost rule.")
     calendar: str = Field(
         "", description="Retrain regularly: a cron expression in UTC (`0 3 * * 1`: Mondays at three). Empty: never."
     )
@@ -55,6 +76,12 @@ class RetrainSettings(ServiceSettings):
         ge=1,
         description="Uniformly sampled labels from the changed domain before a job starts; with 200 a linear probe recovered (docs).",
     )
+    new_class_labels: int = Field(
+        50,
+        ge=1,
+        description="Labels of a class in `new_classes` that confirm an open incident of a new class and start a retraining.",
+    )
+    new_class_recordings: int = Field(3, ge=1, description="Stretches of a minute of a camera that they must come from, at least.")
     labels_more: int = Field(50, ge=1, description="New labels before a job that the training process held is tried again.")
     min_train_per_class: int = Field(
         300, ge=1, description="Labelled frames of each class in the training set, replayed ones included."
@@ -157,6 +184,12 @@ class RetrainSettings(ServiceSettings):
             CronTrigger.from_crontab(value, timezone="UTC")
         return value
 
+    @model_validator(mode="after")
+    def _weighable(self) -> Self:
+        if self.cost_error and not self.frames_per_day:
+            raise ValueError(f"cost_error is {self.cost_error:g}, and frames_per_day is 0: the cost rule needs both")
+        return self
+
     def limits(self) -> Limits:
         """What trigger/policy.py decides with."""
         return Limits(
@@ -166,7 +199,16 @@ class RetrainSettings(ServiceSettings):
             runs_per_week=self.runs_per_week,
             labels_wanted=self.labels_wanted,
             labels_more=self.labels_more,
+            device_minutes_per_month=self.device_minutes_per_month,
+            recurs_offer_s=self.recurs_offer_s,
+            costs=self.costs(),
         )
+
+    def costs(self) -> Costs | None:
+        """What trigger/cost.py weighs; None while no error costs anything."""
+        if not self.cost_error:
+            return None
+        return Costs(self.cost_error, self.cost_label, self.cost_device_hour, self.frames_per_day, self.cost_horizon_days)
 
     def plan(self) -> Plan:
         """What rollout/states.py decides with."""

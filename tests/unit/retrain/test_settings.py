@@ -8,6 +8,7 @@ from contracts import metrics_retrain
 from contracts.errors import SettingsError
 from contracts.settings import ServiceSettings, load
 from retrain.settings import RetrainSettings
+from retrain.trigger.cost import Costs
 
 
 def read(*argv: str) -> RetrainSettings:
@@ -41,11 +42,17 @@ def test_shares_in_the_environment_and_in_the_file(tmp_path: Path, monkeypatch: 
         ("--calendar", "every monday"),
         ("--approval", "maybe"),
         ("--guard-alpha", "0"),
+        ("--cost-error", "0.5"),
     ],
 )
 def test_nonsense_is_refused_with_its_key(argv: tuple[str, str]) -> None:
     with pytest.raises(SettingsError, match=argv[0][2:].replace("-", "_")):
         read(*argv)
+
+
+def test_nothing_is_weighed_until_an_error_costs_something() -> None:
+    assert read().limits().costs is None
+    assert read("--cost-error", "0.5", "--frames-per-day", "900").limits().costs == Costs(0.5, 0.0, 0.0, 900.0, 30.0)
 
 
 def test_metrics_are_declared_once() -> None:
