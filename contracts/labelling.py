@@ -1,5 +1,5 @@
 """The making of a FrameLabelled event: a stored frame's card and what somebody says is true of it. One rule for serving's endpoint, for label files
-and for every other way that a label comes in: the same truth of the same frame is the same event, whoever brings it.
+and for every other way that a label comes in. What was said last of a frame is true: a truth may be corrected, and corrected back.
 """
 
 from collections.abc import Sequence
@@ -40,10 +40,11 @@ def truth_of(card: StoredFrame, label: str | None, boxes: tuple[Box, ...] | None
 def labelled(card: StoredFrame, truth: Truth, labelled_by: str, source: str, now: float) -> FrameLabelled:
     """The event that `labelled_by` said at `now` (Unix seconds) what is true of a stored frame; `source` is which way that came.
 
-    Its id follows from the frame and the truth alone.
+    Its id follows from the frame, the truth and the millisecond: a truth that is said again is another event, because one in between may have
+    corrected it. Readers take the newest of a frame, and one that says what is known already changes nothing.
     """
     return FrameLabelled(
-        event_id=derived_id(card.frame_id, "label", msgspec.json.encode(truth).decode()),
+        event_id=derived_id(card.frame_id, "label", msgspec.json.encode(truth).decode(), f"{now:.3f}"),
         occurred_at=now,
         model=card.model,
         frame_id=card.frame_id,

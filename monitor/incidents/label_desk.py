@@ -54,14 +54,17 @@ class LabelDesk:
         manifest = self._standards(said.version).manifest if said else None
         camera = self._memory.camera(label.camera, label.site, label.audit)
         if said is None or manifest is None:
-            if camera.labelled.see(label.frame_id, UNUSED) is None:
+            if camera.labelled.see(label.frame_id, UNUSED, label.occurred_at) is None:
                 counts = self._memory.rollout.counts
                 counts[UNJOINED] = counts.get(UNJOINED, 0) + 1
             return
         reason = _unused(label, said, camera)
         answer = None if reason else _answer(label, said, manifest)
         of_version = self._memory.channel(said.version, lambda: channel(manifest, self._policy))
-        before = camera.labelled.see(label.frame_id, _number(answer, manifest))
+        if camera.labelled.outdated(label.frame_id, label.occurred_at):
+            of_version.again += 1
+            return
+        before = camera.labelled.see(label.frame_id, _number(answer, manifest), label.occurred_at)
         if before is not None:
             self._again(of_version, camera, answer, before, manifest)
         elif answer is None:

@@ -60,10 +60,13 @@ class Reading:
                 yield frame
 
     def labels(self, incident: Incident, until: float) -> Iterator[FrameLabelled]:
-        """The labels of frames that its cameras took from its beginning to `until`, each once, in no particular order."""
+        """The newest label of each frame that its cameras took from its beginning to `until`, in no particular order."""
+        newest: dict[str, FrameLabelled] = {}
         for label in self._events(LABELS, FrameLabelled, incident, float("inf")):
-            if incident.since <= label.captured_at <= until:
-                yield label
+            standing = newest.get(label.frame_id)
+            if incident.since <= label.captured_at <= until and (standing is None or standing.occurred_at <= label.occurred_at):
+                newest[label.frame_id] = label
+        yield from newest.values()
 
     def _events(self, topic: str, kind: type[E], incident: Incident, until: float) -> Iterator[E]:
         keys = {f"{self._model}/{camera}" for camera in incident.cameras}

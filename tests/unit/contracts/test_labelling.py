@@ -1,4 +1,4 @@
-"""A truth fits its frame or is refused, and the same truth of the same frame is the same event, whoever brings it."""
+"""A truth fits its frame or is refused, and the same truth of the same frame and moment is the same event, whoever brings it."""
 
 import pytest
 
@@ -58,10 +58,13 @@ def test_what_cannot_be_true_is_refused(
     assert said in str(refused.value)
 
 
-def test_the_event_carries_the_card_and_its_id_only_frame_and_truth() -> None:
+def test_the_event_carries_the_card_and_its_id_frame_truth_and_moment() -> None:
     event = labelled(CLASSIFIED, ClassTruth("dog"), "eve", "endpoint", 60.0)
     assert (event.frame_id, event.model, event.camera, event.site, event.captured_at) == (FRAME, "m", "c", "s", 1.0)
     assert (event.stored, event.sample, event.predictions) == (CLASSIFIED.path, "uncertain", CLASSIFIED.predictions)
     assert (event.labelled_by, event.source, event.occurred_at) == ("eve", "endpoint", 60.0)
-    assert labelled(CLASSIFIED, ClassTruth("dog"), "ann", "csv:a.csv", 70.0).event_id == event.event_id
+    assert labelled(CLASSIFIED, ClassTruth("dog"), "ann", "csv:a.csv", 60.0).event_id == event.event_id
+    assert (
+        labelled(CLASSIFIED, ClassTruth("dog"), "eve", "endpoint", 60.001).event_id != event.event_id
+    )  # said again: a correction of what came between
     assert labelled(CLASSIFIED, ClassTruth("cat"), "eve", "endpoint", 60.0).event_id != event.event_id

@@ -79,6 +79,16 @@ def test_a_label_posted_again_counts_once_and_a_corrected_one_is_corrected(desk:
     assert sum(channel.tally.hits.values()) == 1
 
 
+def test_of_two_truths_that_come_in_the_wrong_order_the_one_said_last_holds(desk: Desk) -> None:
+    frame = desk.line.frame("cam-1", usual())
+    late = desk.line.label(frame, True)
+    desk.see([desk.line.label(frame, False, occurred_at=late.occurred_at + 60), late])
+    channel = desk.memory.labels["1"]
+    assert (channel.tally.n, channel.tally.loss, channel.again, channel.corrected) == (1, 1, 1, 0)
+    desk.see([desk.line.label(frame, True, occurred_at=late.occurred_at + 120)])
+    assert (channel.tally.loss, channel.corrected) == (0, 1)
+
+
 def test_a_label_without_an_answer_of_a_version_we_know_is_unjoined_and_counted_once(desk: Desk) -> None:
     frame = desk.line.frame("cam-1", usual())
     shadow = (Scored("1", "shadow", frame.prediction),)
@@ -116,13 +126,23 @@ def test_the_age_of_labels_is_kept_for_the_newest_only(desk: Desk) -> None:
 
 def test_labels_of_old_frames_are_new_after_those_of_younger_ones_and_memory_is_bounded(desk: Desk) -> None:
     seen, ids = Labelled(), [desk.line.frame("cam-1", usual()).frame_id for _ in range(KEPT + 20)]
-    assert {seen.see(one, i % 3) for i, one in enumerate(reversed(ids))} == {None}
-    assert [seen.see(one, UNUSED) for one in ids[:KEPT]] == [(len(ids) - 1 - i) % 3 for i in range(KEPT)]
-    assert {seen.see(one, 0) for one in ids[:KEPT]} == {UNUSED}
-    assert len(seen.frames) == KEPT * 5
+    assert {seen.see(one, i % 3, 1e9) for i, one in enumerate(reversed(ids))} == {None}
+    assert [seen.see(one, UNUSED, 1e9 + 1) for one in ids[:KEPT]] == [(len(ids) - 1 - i) % 3 for i in range(KEPT)]
+    assert {seen.see(one, 0, 1e9 + 2) for one in ids[:KEPT]} == {UNUSED}
+    assert (len(seen.frames), len(seen.times)) == (KEPT * 5, KEPT * 4)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(seen), type=Labelled) == seen
     with pytest.raises(ValueError, match="expected a UUIDv7"):
-        seen.see("no id", 0)
+        seen.see("no id", 0, 1e9)
+
+
+def test_frames_of_an_earlier_release_have_no_time_and_any_truth_is_newer(desk: Desk) -> None:
+    old, new = (desk.line.frame("cam-1", usual()).frame_id for _ in range(2))
+    before = Labelled()
+    before.see(old, 1, 1e9)
+    seen = msgspec.msgpack.decode(msgspec.msgpack.encode([before.frames]), type=Labelled)
+    seen.see(new, 2, 1e9)
+    assert [seen.outdated(one, 5e8) for one in (old, new)] == [False, True]
+    assert (seen.see(old, 2, 1e9), seen.see(new, 0, 1e9)) == (1, 2)
 
 
 def test_a_truth_of_another_task_judges_nothing(desk: Desk) -> None:

@@ -59,7 +59,7 @@ def test_a_label_is_joined_with_the_card(tmp_path: Path) -> None:
     assert (event.stored, event.sample, event.occurred_at) == (card.path, "uncertain", parts.NOW + 60)
 
 
-def test_the_same_truth_is_the_same_event_and_another_is_another(tmp_path: Path) -> None:
+def test_the_same_truth_of_one_moment_is_the_same_event_and_another_is_another(tmp_path: Path) -> None:
     house, card = House(tmp_path), _card()
     house.keeper.keep(card, b"frame")
     posts = [
