@@ -1,7 +1,7 @@
 """A house around the retrain service for its integration tests: a real embedded log, a real repository, the service as a real process.
 
 The test plays serving and the labeller: it answers frames by the channels as they stand and publishes what serving would. The training process is a
-script that publishes a real small version, so that a test can stop it where it likes.
+script that packages a real small version, so that a test can stop it where it likes.
 """
 
 import json
@@ -35,14 +35,13 @@ from contracts.log import open_bus
 from contracts.manifest import digest
 from contracts.predictions import Classification, ClassTruth, Variant
 from contracts.repository import ModelRepository
-from contracts.statistics import ImageStatistics
+from tests.scored_frames import frame_scored
 from tests.small_model import publish_small_version
 
 DEADLINE_S = 60.0
 MODEL = "small"
 CAMERAS = ("line-1", "line-2", "line-3")
 LABELS_OF = ("china", "flower")
-STATISTICS = ImageStatistics(120.0, 40.0, 300.0, 2.0, 7.0, 0.2, 1.0, 1.0, 0.0, 0.0)
 FAST = {
     "port": "0",
     "tick_s": "0.05",
@@ -63,12 +62,13 @@ FAST = {
 }
 SERVICE = "import sys; from retrain.__main__ import main; sys.exit(main(sys.argv[2:], sys.argv[1].split('|')))"
 CANDIDATE = '''
-"""Stands in for training: says its steps, waits where the test wants it to, publishes the staged version, answers."""
+"""Stands in for training: says its steps, waits where the test wants it to, packages the staged version, answers."""
 import json, os, sys, time
 from pathlib import Path
 import msgspec
-from contracts.manifest import digest
-from contracts.repository import ModelRepository
+from contracts.files import Folder
+from contracts.manifest import Manifest
+from retrain.trainer.package import write
 
 staging, gates, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 request = json.loads((folder / "request.json").read_text())
@@ -82,12 +82,15 @@ while (gates / "wait").exists():
 if (gates / "die").exists():
     print("no more memory", file=sys.stderr)
     os.kill(os.getpid(), 9)
-version = ModelRepository(staging).read(request["model"], "2")
-verdict = json.loads((gates / "verdict").read_text()) if (gates / "verdict").exists() else {"verdict": "published", "reason": "all gates passed"}
-if verdict["verdict"] == "published":
-    manifest = ModelRepository(request["repository"]).publish(version.manifest, version.model, version.baseline)
-    verdict |= {"version": manifest.version, "digest": digest(manifest)}
-print(json.dumps({"step": "publish", "progress": 1.0}), flush=True)
+verdict = json.loads((gates / "verdict").read_text()) if (gates / "verdict").exists() else {"verdict": "packaged", "reason": "all gates passed"}
+if verdict["verdict"] == "packaged":
+    place = Path(staging) / "models" / request["model"] / "2"
+    manifest = msgspec.json.decode((place / "manifest.json").read_bytes(), type=Manifest)
+    lineage = msgspec.structs.replace(manifest.lineage, parent=request["parent"])
+    files = {name: (place / name).read_bytes() for name in manifest.files}
+    _, verdict["package"] = write(Folder(str(folder)), msgspec.structs.replace(manifest, version="0", lineage=lineage), files)
+verdict["fence"] = request["fence"]
+print(json.dumps({"step": "package", "progress": 1.0}), flush=True)
 unfinished = folder / ".outcome"
 unfinished.write_text(json.dumps(verdict))
 unfinished.rename(folder / "outcome.json")
@@ -279,24 +282,4 @@ class House:
         other = LABELS_OF[1 - LABELS_OF.index(best)]
         confidence = self.confidence if version == "2" and variant != "shadow" else 0.9
         prediction = Classification((best, other), (confidence, round(1 - confidence, 6)))
-        return FrameScored(
-            event_id=new_id(now),
-            occurred_at=now,
-            model=MODEL,
-            frame_id=frame,
-            camera=camera,
-            site="hall",
-            stream="items",
-            version=version,
-            variant=variant,
-            captured_at=now,
-            received_at=now,
-            width=96,
-            height=96,
-            bytes=4000,
-            codec="jpg",
-            statistics=STATISTICS,
-            prediction=prediction,
-            confidence=prediction.confidence,
-            entropy=prediction.entropy,
-        )
+        return frame_scored(frame, camera, version, variant, prediction, now, event_id=new_id(now))

@@ -13,23 +13,21 @@ from contracts.channels import Channels
 from contracts.errors import ChannelConflictError, VersionError
 from contracts.events import FrameLabelled, FrameScored, GateResult, ServingReported
 from contracts.manifest import digest
-from contracts.predictions import Classification, ClassTruth
 from contracts.repository import ModelRepository, changed
 from retrain.job import Job
 from retrain.labels.book import Labels
 from retrain.metrics import Instruments
 from retrain.request import CandidateOutcome
 from retrain.rollout import states, telling
+from retrain.rollout.comparison import loss
+from retrain.rollout.counting import REPEATS_S, Counting
 from retrain.rollout.evidence import Rollouts
-from retrain.rollout.guards import CameraShare, GuardLimits
+from retrain.rollout.guards import GuardLimits
 from retrain.rollout.orders import Orders
 from retrain.rollout.replicas import fared, standing
 from retrain.rollout.states import Approval, Plan, Rollout
 from retrain.state.database import Database
 from retrain.state.journal import Journal
-
-_REPEATS_S = 600.0
-"""How long a publisher may still repeat a frame's event, and how far apart two versions' answers to one frame may arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,7 @@ class Release:
         self._plan = plan
         self._database = database
         self._rollouts = Rollouts(database)
+        self._counting = Counting(self._rollouts, plan.limits)
         self._mark_rolled_back = mark_rolled_back
         self._labels = labels
         self._journal = journal
@@ -73,7 +72,6 @@ class Release:
         self._loaded = b""
         self.orders = Orders(plan.model, repository, journal, lambda: self._rollout, self._rollouts.had, self._clear, self._move)
         """What a person wants."""
-        self._cameras: dict[str, tuple[float, CameraShare]] = {}
         self._faulty: frozenset[str] = frozenset()
 
     @property
@@ -92,52 +90,40 @@ class Release:
         self._loaded = msgspec.json.encode(self._rollout)
         if self._rollout is not None and not self._rollout.ended:
             self._rollout = self._named(self._rollout)
-        self._cameras = {}
+        self._counting.begin()
         self._faulty = self._labels.faulty()
 
     def save(self) -> None:
         """Write what the transaction's frames changed."""
+        self._count()
         if self._rollout is not None and msgspec.json.encode(self._rollout) != self._loaded:
             self._rollouts.save(self._rollout)
-        self._rollouts.save_cameras(self._cameras)
 
     def begin(self, job: Job, outcome: CandidateOutcome, now: float) -> None:
         """A version was published: its rollout begins."""
         self._begin(outcome.version, job.version, outcome.gates, job.job_id, now)
 
     def frame(self, event: FrameScored, now: float) -> None:
-        """A frame was scored. Without a rollout under way it concerns nobody here."""
-        rollout = self._rollout
-        if rollout is None or rollout.ended or not rollout.applied or event.audit:
-            return
-        if not self._database.first_time(event.event_id, now + _REPEATS_S):
-            return
-        self._rollout = states.scored(rollout, event.version, event.variant)
-        seen, share = self._cameras.get(event.camera) or self._rollouts.camera(event.camera)
-        self._cameras[event.camera] = (max(seen, event.received_at), share)
-        if rollout.state not in states.GUARDED or event.camera in self._faulty:
-            return
-        if event.version == rollout.version:
-            rollout.guards.frame(event, event.variant, share, rollout.labels, self._plan.limits)
-        named = isinstance(event.prediction, Classification) and event.prediction.labels
-        if named and event.version in (rollout.version, rollout.parent):
-            self._pair(rollout, event, named[0], now)
+        """A frame was scored. Raises ValueError for one that cannot be kept."""
+        self._counting.take(event, now)
 
     def label(self, event: FrameLabelled) -> None:
         """A truth arrived: where both versions scored the frame, it tells which was right. Only uniform samples judge without bias."""
         rollout = self._rollout
         if rollout is None or rollout.state not in states.GUARDED or event.audit or event.sample != "uniform":
             return
-        if not isinstance(event.truth, ClassTruth) or event.camera in self._faulty:
+        if event.camera in self._faulty:
             return
-        said = {one.version: one.prediction for one in event.predictions if isinstance(one.prediction, Classification)}
+        said = {one.version: one.prediction for one in event.predictions}
         if rollout.version in said and rollout.parent in said:
-            right = {version: said[version].label == event.truth.label for version in said}
-            rollout.guards.label(right[rollout.version], right[rollout.parent])
+            own = loss(said[rollout.version], event.truth, rollout.threshold)
+            parent = loss(said[rollout.parent], event.truth, rollout.parent_threshold)
+            if own is not None and parent is not None:
+                rollout.guards.label(own, parent)
 
     def reported(self, event: ServingReported, now: float) -> None:
         """A server said which versions it answers with, and how they fare."""
-        if not self._database.first_time(event.event_id, now + _REPEATS_S):
+        if now - event.occurred_at > self._plan.server_gone_s or not self._database.first_time(event.event_id, now + REPEATS_S):
             return
         before = self._rollouts.report(event.replica)
         self._rollouts.save_report(event)
@@ -149,12 +135,12 @@ class Release:
     def advance(self, now: float) -> None:
         """One look at the evidence."""
         self._database.forget_seen(now)
-        self._rollouts.forget_answers(now - _REPEATS_S)
+        self._rollouts.forget_answers(now - REPEATS_S)
+        self._count()
         reports, rollout = self._heard(now), self._rollout
         if rollout is None:
             return
         if not rollout.ended and rollout.applied:
-            self._rollouts.save_cameras(self._cameras)
             live = set(self._rollouts.live(now - self._plan.camera_live_s)) - self._faulty
             servers = standing(reports, now, self._plan.server_silent_s)
             after = states.advance(rollout, self._plan.steps, now, live, servers, rollout.guards.alarm(self._plan.limits))
@@ -212,14 +198,20 @@ class Release:
 
     def _clear(self, version: str) -> None:
         self._rollouts.clear_evidence(version)
-        self._cameras = {}
+        self._counting.begin()
 
     def _named(self, rollout: Rollout) -> Rollout:
-        """With the digests of its two versions, which servers' reports are held against."""
+        """With the digests of its two versions, which servers' reports are held against, and from which scores on their boxes count."""
         if rollout.digest and rollout.parent_digest:
             return rollout
-        own, parent = (digest(self._repository.manifest(self._plan.model, one)) for one in (rollout.version, rollout.parent))
-        return msgspec.structs.replace(rollout, digest=own, parent_digest=parent)
+        own, parent = (self._repository.manifest(self._plan.model, one) for one in (rollout.version, rollout.parent))
+        return msgspec.structs.replace(
+            rollout,
+            digest=digest(own),
+            parent_digest=digest(parent),
+            threshold=own.threshold,
+            parent_threshold=parent.threshold,
+        )
 
     def _heard(self, now: float) -> dict[str, ServingReported]:
         """The servers' last reports, without those that are gone."""
@@ -241,13 +233,9 @@ class Release:
             self._instruments.rollbacks.labels("guard" if after.by == "retrain" else "person").inc()
             self._mark_rolled_back(after.job_id)
 
-    def _pair(self, rollout: Rollout, event: FrameScored, label: str, now: float) -> None:
-        other = rollout.parent if event.version == rollout.version else rollout.version
-        counterpart = self._rollouts.answer(event.frame_id, other)
-        if counterpart is not None:
-            rollout.guards.pair(counterpart == label)
-        else:
-            self._rollouts.save_answer(event.frame_id, event.version, label, now)
+    def _count(self) -> None:
+        if self._rollout is not None:
+            self._rollout = self._counting.count(self._rollout, self._faulty)
 
     def _export(self, now: float) -> None:
         rollout = self._rollout

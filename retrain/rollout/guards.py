@@ -100,8 +100,8 @@ class Guards(msgspec.Struct):
     disagreements: int = 0
     shadow_n: int = 0
     shadow_low: int = 0
-    only_candidate_wrong: int = 0
-    only_parent_wrong: int = 0
+    worse: int = 0
+    better: int = 0
 
     def report(self, own: Fared, parent: Fared, limits: GuardLimits) -> None:
         """What version and parent were given on one server between two of its reports."""
@@ -116,7 +116,7 @@ class Guards(msgspec.Struct):
     def frame(self, event: FrameScored, role: Role, camera: CameraShare, labels: tuple[str, ...], limits: GuardLimits) -> None:
         """A frame that the version scored in `role`; `labels` is what it may answer."""
         bad = invalid(event.prediction, labels)
-        low = event.confidence < low_confidence(len(labels), limits.low_confidence)
+        low = event.confidence < unsure_below(event.prediction, len(labels), limits.low_confidence)
         self.frames, self.invalid = self.frames + 1, self.invalid + bad
         if role == "shadow":
             camera.shadow_n, camera.shadow_low = camera.shadow_n + 1, camera.shadow_low + low
@@ -126,7 +126,7 @@ class Guards(msgspec.Struct):
             self._saw(camera, limits, 1, bad, compared, compared and low)
             return
         block = event.captured_at // _BLOCK_S
-        if block != camera.block:
+        if block not in (camera.block, camera.block - 1):  # a frame that comes late counts with the open minute, and closes none
             self._saw(camera, limits, camera.block_all, camera.block_bad, camera.block_n, camera.block_low)
             camera.block, camera.block_all, camera.block_bad, camera.block_n, camera.block_low = block, 0, 0, 0, 0
         camera.block_all, camera.block_bad = camera.block_all + 1, camera.block_bad + bad
@@ -137,13 +137,13 @@ class Guards(msgspec.Struct):
         self.pairs += 1
         self.disagreements += not same
 
-    def label(self, candidate_right: bool, parent_right: bool) -> None:
-        """A truth arrived for a frame that both scored. Only frames on which one was wrong can tell them apart (McNemar)."""
-        if candidate_right == parent_right:
+    def label(self, own: float, parent: float) -> None:
+        """A truth arrived for a frame that both scored, with these losses (0 to 1). Only frames on which they differ can tell them apart (McNemar)."""
+        if own == parent:
             return
-        self.only_candidate_wrong += parent_right
-        self.only_parent_wrong += candidate_right
-        self.tests["labelled_error"].update(float(parent_right), 0.5)
+        self.worse += own > parent
+        self.better += own < parent
+        self.tests["labelled_error"].update(float(own > parent), 0.5)
 
     def alarm(self, limits: GuardLimits) -> str | None:
         """The reason to roll back, with its counts; None while there is none."""
@@ -177,10 +177,8 @@ class Guards(msgspec.Struct):
             parts.append(f"low confidence on {self.shadow_low} of {self.shadow_n} in the shadow")
         if (test := self.tests["low_confidence"]).n:
             parts.append(f"{test.total:.0f} of {test.n} since")
-        if self.only_candidate_wrong or self.only_parent_wrong:
-            parts.append(
-                f"of labelled frames only it was wrong on {self.only_candidate_wrong}, only its parent on {self.only_parent_wrong}"
-            )
+        if self.worse or self.better:
+            parts.append(f"of labelled frames it was worse than its parent on {self.worse}, better on {self.better}")
         return ", ".join(parts)
 
     def _saw(self, camera: CameraShare, limits: GuardLimits, frames: int, bad: int, compared: int, low: int) -> None:
@@ -206,13 +204,13 @@ class Guards(msgspec.Struct):
     def _counts(self, name: str) -> str:
         test = self.tests[name]
         if name == "labelled_error":
-            return f"of frames on which one of the two was wrong, it was wrong on {test.total:.0f} of {test.n}"
+            return f"of labelled frames on which one of the two was worse, it was on {test.total:.0f} of {test.n}"
         return f"a mean of {test.total / test.n:.3f} over {test.n} observations where at most {test.expected / test.n:.3f} was expected"
 
 
-def low_confidence(classes: int, share: float) -> float:
-    """Below which confidence an answer counts as unsure: `share` of the way from a guess (1/K) to certainty."""
-    chance = 1 / max(1, classes)
+def unsure_below(prediction: Prediction, classes: int, share: float) -> float:
+    """Below which confidence an answer counts as unsure: `share` of the way from a guess to certainty. A guess is 1/K of K classes, of boxes the toss-up 0."""
+    chance = 1 / max(1, classes) if isinstance(prediction, Classification) else 0.0
     return chance + share * (1 - chance)
 
 

@@ -62,13 +62,13 @@ class Orders:
     def _rolled_back(self, order: Rollback, rollout: Rollout | None, now: float) -> Rollout | str:
         """To the newest rollout's parent, else to what the channels call previous: a champion without a rollout of ours."""
         channels = self._repository.channels(self._model)
-        if rollout is None or (rollout.ended and channels.champion != rollout.version):
+        if rollout is None or (rollout.ended and (rollout.state, rollout.version) != ("stable", channels.champion)):
             if channels.previous is None:
                 return "there is no previous version"
+            champion, _ = (self._repository.manifest(self._model, one) for one in (channels.champion, channels.previous))
             self._clear(channels.champion)
-            labels = self._repository.manifest(self._model, channels.champion).labels
             before = msgspec.structs.replace(channels, previous=None)
-            rollout = fresh(channels.champion, before, channels.previous, labels, now)
+            rollout = fresh(channels.champion, before, channels.previous, champion.labels, now)
             rollout = msgspec.structs.replace(rollout, state="stable")
         return roll_back(rollout, now, f"{order.by} asked{because(order.reason)}", order.by)
 

@@ -49,6 +49,11 @@ class Standing:
         """Whether every server holds the model `digest` in `role`, by channels no older than `sequence`; False while no server reports."""
         return bool(self.answering) and not self.lacking(digest, role, sequence)
 
+    def counted(self) -> str:
+        """How many answer, in words."""
+        count = len(self.answering)
+        return "1 server answers" if count == 1 else f"{count} servers answer"
+
     def lacking(self, digest: str, role: Role, sequence: int) -> tuple[str, ...]:
         """The servers of which that is not known, each with what is known of it."""
         behind = [

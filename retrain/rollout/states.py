@@ -3,9 +3,9 @@
     [awaiting_approval] -> shadow -> canary (a share of the cameras, step by step) -> champion -> watch -> stable
     from any of them: rolling_back -> rolled_back; a person's refusal, or a champion that changed meanwhile: rejected
 
-A step ends on evidence, frames that the version scored in the step's role and time; no data is a hold, never a pass. A rollback ends when every server
-says that it answers with the parent. Time, frames, live cameras and servers' reports are passed in; what comes out is the next state with its reason, and
-which channels it means. Moving them is drive.py's work.
+A step ends on evidence, frames that the version scored in the step's role and time; no data is a hold, never a pass. A new champion is watched, and a
+rollback over, when every server says that it answers with that version. Time, frames, live cameras and servers' reports are passed in; what comes out is
+the next state with its reason, and which channels it means. Moving them is drive.py's work.
 """
 
 from collections.abc import Collection, Sequence
@@ -46,7 +46,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """A version on its way. Times are Unix seconds; `previous` is the channel as it was before, where a rollback leaves it.
 
     `frames` counts what the version scored in this state's role since `entered_at`, `shadow_frames` what it scored in the shadow meanwhile.
-    `applied`: the channels stand as this state means them, since `sequence`. `waits_for`: the servers that a rollback still waits for after its deadline.
+    `applied`: the channels stand as this state means them, since `sequence`. `waits_for`: the servers that a step still waits for after the deadline.
+    `gates` is the digest of the gates' verdicts that let it begin, empty where a person's word did; the thresholds are those of a detector's boxes.
     """
 
     version: str
@@ -64,6 +65,9 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int = 0
     digest: str = ""
     parent_digest: str = ""
+    threshold: float = 0.5
+    parent_threshold: float = 0.5
+    gates: str = ""
     waits_for: str = ""
     by: str = "retrain"
     guards: Guards = msgspec.field(default_factory=Guards)
@@ -122,13 +126,14 @@ def advance(
         case "canary":
             return _from_canary(rollout, plan, now, live)
         case "champion" if rollout.frames:
-            return entered(
-                rollout, "watch", now, f"it answers as champion; watched for {plan.watch_s:g} s and {plan.watch_frames} frames"
-            )
+            reason = f"{servers.counted()} with it; watched for {plan.watch_s:g} s and {plan.watch_frames} frames"
+            return _awaited(rollout, rollout.digest, plan, now, servers) or entered(rollout, "watch", now, reason)
         case "watch" if rollout.frames >= plan.watch_frames and waited_s >= plan.watch_s:
-            return entered(rollout, "stable", now, _counted(rollout, waited_s))
+            reason = f"{_counted(rollout, waited_s)}; {servers.counted()} with it"
+            return _awaited(rollout, rollout.digest, plan, now, servers) or entered(rollout, "stable", now, reason)
         case "rolling_back":
-            return _back(rollout, plan, now, servers)
+            reason = f"{servers.counted()} with version {rollout.parent} again: {rollout.reason}"
+            return _awaited(rollout, rollout.parent_digest, plan, now, servers) or entered(rollout, "rolled_back", now, reason)
     return rollout
 
 
@@ -198,14 +203,13 @@ def fresh(version: str, channels: Channels, parent: str, labels: tuple[str, ...]
     )
 
 
-def _back(rollout: Rollout, plan: Plan, now: float, servers: Standing) -> Rollout:
-    if servers.all_on(rollout.parent_digest, "champion", rollout.sequence):
-        count = len(servers.answering)
-        answer = "1 server answers" if count == 1 else f"{count} servers answer"
-        return entered(rollout, "rolled_back", now, f"{answer} with version {rollout.parent} again: {rollout.reason}")
+def _awaited(rollout: Rollout, digest: str, plan: Plan, now: float, servers: Standing) -> Rollout | None:
+    """None when every server answers with the model `digest`; else the rollout, which names those that do not once the deadline is over."""
+    if servers.all_on(digest, "champion", rollout.sequence):
+        return None
     if now - rollout.entered_at <= plan.rollback_deadline_s:
         return rollout
-    waits_for = _few(servers.lacking(rollout.parent_digest, "champion", rollout.sequence)) or "any server's report"
+    waits_for = _few(servers.lacking(digest, "champion", rollout.sequence)) or "any server's report"
     return rollout if waits_for == rollout.waits_for else msgspec.structs.replace(rollout, waits_for=waits_for)
 
 

@@ -22,7 +22,7 @@ from contracts.predictions import ClassTruth
 from retrain.job import Job
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
-from retrain.rollout.evidence import Rollouts
+from retrain.rollout.evidence import Answer, Rollouts
 from retrain.rollout.guards import CameraShare
 from retrain.rollout.states import Rollout
 from retrain.state.connection import State
@@ -277,8 +277,9 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
         ledger.take_over(states, 2.0)
         rollouts.save(rollout)
         rollouts.save_cameras({"a": (1.0, CameraShare()), "b": (9.0, CameraShare())})
-        rollouts.save_answer("f", "2", "x", 5.0)
-        rollouts.save_answer("f", "2", "y", 6.0)
+        assert rollouts.remember([Answer("f", "2", "x", 5.0)]) == {("f", "2")}
+        again = [Answer("f", "2", "y", 6.0), *(Answer(f"g{i}", "1", "", 6.0) for i in (*range(1200), 7))]
+        assert rollouts.remember(again) == {(f"g{i}", "1") for i in range(1200)}
         for replica, sequence, leaving in (("b", 1, False), ("a", 1, False), ("a", 2, False), ("b", 2, True), ("c", 1, False)):
             rollouts.save_report(reported(replica, sequence, leaving))
         rollouts.forget_server("c")
@@ -294,7 +295,9 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
     assert jobs.recent() == (msgspec.structs.replace(job, state="failed", rolled_back=True),)
     assert jobs.unfinished() == jobs.waiting() == ()
     assert (ledger.broken_at(), len(ledger.rows()), ledger.channels_sequence()) == (None, 5, 2)
-    assert (rollouts.newest(), rollouts.camera("a")[0], rollouts.live(5.0), rollouts.answer("f", "2")) == (rollout, 1.0, ["b"], "x")
+    assert (rollouts.newest(), rollouts.live(5.0)) == (rollout, ["b"])
+    assert {name: seen for name, (seen, _) in rollouts.cameras({"a", "b", "new"}).items()} == {"a": 1.0, "b": 9.0, "new": 0.0}
+    assert rollouts.remembered(["f", "g3", "h"]) == {("f", "2"): "x", ("g3", "1"): ""}
     assert rollouts.reports() == {"a": reported("a", 2)}
     assert (rollouts.report("a"), rollouts.report("b")) == (reported("a", 2), None)
     assert (rollouts.had("2"), rollouts.had("3")) == (True, False)
@@ -312,7 +315,7 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
         database.forget_seen(11.0)
         assert database.first_time("e", 10.0)
         assert not database.first_time("e", 20.0)
-    assert (ledger.broken_at(), rollouts.newest(), rollouts.answer("f", "2"), database.fact("name")) == (3, None, None, None)
+    assert (ledger.broken_at(), rollouts.newest(), rollouts.remembered(["f"]), database.fact("name")) == (3, None, {}, None)
     assert database.outbox() == (0, [])
 
 

@@ -26,7 +26,6 @@ from contracts.manifest import digest
 from contracts.ports import Place, Record
 from contracts.predictions import Classification, ClassTruth, Scored, Variant
 from contracts.repository import ModelRepository, changed
-from contracts.statistics import ImageStatistics
 from retrain.job import Job
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
@@ -41,9 +40,9 @@ from retrain.state.database import Database
 from retrain.state.journal import Journal
 from retrain.state.ledger import CHANNELS
 from retrain.state.sqlite import SqliteState
+from tests.scored_frames import frame_scored
 from tests.small_model import publish_small_version
 
-STATISTICS = ImageStatistics(120.0, 40.0, 300.0, 2.0, 7.0, 0.2, 1.0, 1.0, 0.0, 0.0)
 LIMITS = GuardLimits(0.01, 0.01, 0.05, 20, 0.01, 0.1, 0.95, 20, 0.2, 0.05)
 PLAN = ReleasePlan(
     model="small",
@@ -130,30 +129,9 @@ class Bench:
 
     def frame(self, now: float, camera: str, version: str, variant: Variant, label: str = "china", **fields: object) -> FrameScored:
         prediction = Classification((label, "flower" if label == "china" else "china"), (0.9, 0.1))
-        event = FrameScored(
-            event_id=f"{self.number} {version}",
-            occurred_at=now,
-            model="small",
-            frame_id=str(self.number),
-            camera=camera,
-            site="hall",
-            stream="items",
-            version=version,
-            variant=variant,
-            captured_at=now,
-            received_at=now,
-            width=1,
-            height=1,
-            bytes=1,
-            codec="jpg",
-            statistics=STATISTICS,
-            prediction=prediction,
-            confidence=0.9,
-            entropy=0.3,
-        )
-        return msgspec.structs.replace(event, **fields)
+        return frame_scored(str(self.number), camera, version, variant, prediction, now, **fields)
 
-    def report(self, now: float, server: str = "hall:1", leaving: bool = False, **counts: tuple[int, int, int]) -> ServingReported:
+    def report(self, now: float, server: str = "a", leaving: bool = False, **counts: tuple[int, int, int]) -> ServingReported:
         """What a server that follows the channels says now; `counts` of a version as `v2=(answered, failed, invalid)`."""
         channels = self.repository.channels("small")
         roles = {"champion": channels.champion, "candidate": channels.candidate, "shadow": channels.shadow}
@@ -208,7 +186,7 @@ def walk(bench: Bench, until: str) -> float:
     """Frames and time until a state is reached; the time then."""
     now = 1.0
     while bench.turn(now) != until:
-        bench.turn(now, *bench.frames(now))
+        bench.turn(now, *bench.frames(now), bench.report(now))
         now += 10
         assert now < 1000, "never reached"
     return now
@@ -244,7 +222,7 @@ def test_killed_between_a_step_and_its_channels_it_applies_them_once(
     def on(at: float) -> None:
         bench.release.reconcile(at)
         for i in range(5):
-            bench.turn(at + 10 * i, *bench.frames(at + 10 * i))
+            bench.turn(at + 10 * i, *bench.frames(at + 10 * i), bench.report(at + 10 * i))
 
     # First before the channels are written, then after, before it is noted that they stand.
     for where, what in ((bench.repository, "set_channels"), (Rollouts, "save")):
@@ -257,7 +235,7 @@ def test_killed_between_a_step_and_its_channels_it_applies_them_once(
     told = bench.told()
     bench.release.reconcile(now)
     assert bench.told() == told
-    walk_on = [bench.turn(now + 10 * i, *bench.frames(now + 10 * i)) for i in range(1, 20)]
+    walk_on = [bench.turn(now + 10 * i, *bench.frames(now + 10 * i), bench.report(now + 10 * i)) for i in range(1, 20)]
     assert walk_on[-1] == "stable"
     assert bench.told() == ["shadow", "canary", "canary", "champion", "watch", "stable"]
     assert [one.share for one in bench.repository.history("small") if one.candidate] == [0.5, 1.0]
@@ -475,8 +453,8 @@ def test_force_skips_to_champion_and_is_still_watched(bench: Bench) -> None:
     channels = bench.repository.channels("small")
     assert (channels.champion, channels.previous, channels.shadow, channels.by) == ("3", "2", "2", "ada")
     assert "forced by ada: it was better in May" in channels.reason
-    assert bench.turn(now + 3, *bench.frames(now + 3, rounds=1)) == "watch"
-    bench.turn(now + 4, bench.report(now + 4))
+    assert bench.turn(now + 3, *bench.frames(now + 3, rounds=1)) == "champion"
+    assert bench.turn(now + 4, bench.report(now + 4)) == "watch"
     assert bench.turn(now + 5, bench.report(now + 5, v3=(0, 40, 0))) == "rolling_back"
     assert bench.repository.channels("small").champion == "2"
 

@@ -71,7 +71,7 @@ def walk(live: Sequence[str], plan: Plan = PLAN) -> list[Rollout]:
     while not rollout.ended:
         found.append(rollout)
         now += 10
-        rollout = advance(fed(rollout, 20, role(rollout)), plan, now, live, None)
+        rollout = advance(fed(rollout, 20, role(rollout)), plan, now, live, servers("2", "2"))
         assert rollout is not found[-1], f"stuck in {rollout.state}"
     return [*found, rollout]
 
@@ -138,7 +138,7 @@ def msgspec_plan(**changes: object) -> Plan:
 
 def test_a_canary_that_can_hold_no_camera_rests_on_the_shadow() -> None:
     lone = next([camera] for camera in FLEET if not assigned(begun(), 0.5, [camera]))
-    rollout = advance(fed(begun(), 20, "shadow"), PLAN, 10, lone, None)
+    rollout = advance(fed(begun(), 20, "shadow"), PLAN, 10, lone, NOBODY)
     assert (rollout.state, rollout.share) == ("canary", 0.5)
     assert "none of 1 live cameras falls into 50%" in rollout.reason
     assert advance(rollout, PLAN, 1e9, lone, NOBODY) is rollout
@@ -174,6 +174,20 @@ def test_a_person_takes_back_from_every_state_and_every_server_must_say_so() -> 
         assert done.state == "rolled_back"
         assert done.reason.startswith("2 servers answer with version 1 again: ada asked")
         assert roll_back(done, 200.0, "again", "ada") is done
+
+
+@pytest.mark.parametrize("state", ["champion", "watch"])
+def test_a_champion_is_none_and_never_stable_before_every_server_answers_with_it(state: str) -> None:
+    step = next(step for step in walk(FLEET) if step.state == state)
+    ready = fed(step, 20, "champion")
+    for some in (NOBODY, servers("1"), servers("2", "1"), servers("2", sequence=8), servers("2", silent=("b",))):
+        assert advance(ready, PLAN, step.entered_at + 60, FLEET, some) is ready
+    late = advance(ready, PLAN, step.entered_at + 61, FLEET, servers("2", "1", silent=("z",)))
+    assert (late.state, late.waits_for) == (state, "b (version 1 as champion, channels 9), z (silent)")
+    assert advance(late, PLAN, step.entered_at + 62, FLEET, servers("2", "1", silent=("z",))) is late
+    done = advance(late, PLAN, step.entered_at + 63, FLEET, servers("2", "2"))
+    assert (done.state, done.waits_for) == ({"champion": "watch", "watch": "stable"}[state], "")
+    assert "2 servers answer with it" in done.reason
 
 
 def test_a_rollback_past_its_deadline_names_the_servers_it_waits_for_once() -> None:
