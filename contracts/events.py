@@ -207,7 +207,7 @@ class JobAdvanced(Event, frozen=True, tag="JobAdvanced"):
     hold: str = ""
     """What it waits for, while `held`."""
     trigger: str = ""
-    """What asked for it: `monitor`, `operator` or `calendar`."""
+    """What asked for it: `monitor`, `operator`, `calendar` or `new_class`."""
     technique: str = ""
     """How the candidate was trained, once that is chosen."""
     metrics: dict[str, float] = {}
@@ -277,6 +277,19 @@ class LabelsWanted(Event, frozen=True, tag="LabelsWanted"):
     request_key: str = ""
     """The episode whose job waits for them."""
     frames: Annotated[tuple[WantedFrame, ...], msgspec.Meta(max_length=200)] = ()
+
+
+class Decided(Event, frozen=True, tag="Decided"):
+    """A decision of the retrain service as it stands in its ledger, "no" included: a job that joined, waits or starts, an order that was refused."""
+
+    sequence: int
+    """Of its row, from 1; rows of the channels' own history lie between."""
+    kind: str
+    """For instance `job_advanced`, `request_joined`, `command_refused`, `clock_moved`."""
+    body: str
+    """JSON of what was decided and why, by names that go with the kind: the very text of the row."""
+    hash: str
+    """SHA-256 of the row, which follows from it and all rows before."""
 
 
 Role = Literal["champion", "candidate", "shadow", "previous"]
@@ -416,6 +429,7 @@ AnyEvent = (
     | ModelPublished
     | RolloutAdvanced
     | LabelsWanted
+    | Decided
     | ServingReported
     | Approve
     | Reject
@@ -446,7 +460,7 @@ def place_of(event: AnyEvent) -> tuple[str, str]:
             return LABELS, f"{event.model}/{event.camera}"
         case IncidentOpened() | IncidentUpdated() | IncidentClosed():
             return INCIDENTS, f"{event.model}/{event.incident.incident_id}"
-        case RetrainRequested() | JobAdvanced() | ModelPublished() | RolloutAdvanced() | LabelsWanted():
+        case RetrainRequested() | JobAdvanced() | ModelPublished() | RolloutAdvanced() | LabelsWanted() | Decided():
             return RETRAIN, event.model
         case ServingReported():
             return SERVING, f"{event.model}/{event.replica}"

@@ -1,7 +1,8 @@
-"""Says each decision three ways at once: the event that the other services read, the row of the ledger, and the line of the log."""
+"""Says each decision at once to all who must know: a row of the ledger, that row as an event, and a line of the log; beside them the events of its noun."""
 
 from contracts.channels import Channels
-from contracts.events import AnyEvent
+from contracts.events import AnyEvent, Decided
+from contracts.ids import new_id
 from contracts.logs import Logger
 from retrain.state.database import Database
 from retrain.state.ledger import Ledger
@@ -17,9 +18,20 @@ class Journal:
         self.ledger = Ledger(database)
 
     def note(self, kind: str, now: float, **facts: object) -> None:
-        """A decision: ledger and log."""
-        self.ledger.append(kind, now, **facts)
+        """A decision."""
+        row = self.ledger.append(kind, now, **facts)
         self._log.info(kind, **facts)
+        self.say(
+            Decided(
+                event_id=new_id(now),
+                occurred_at=now,
+                model=self.model,
+                sequence=row.sequence,
+                kind=kind,
+                body=row.body,
+                hash=row.hash,
+            )
+        )
 
     def say(self, event: AnyEvent) -> None:
         """An event for the other services."""

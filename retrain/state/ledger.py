@@ -28,19 +28,28 @@ class Row(NamedTuple):
     hash: str
 
 
+class Written(NamedTuple):
+    """What a row became: its place, the text of its facts, its hash."""
+
+    sequence: int
+    body: str
+    hash: str
+
+
 class Ledger:
     """Append-only rows in the service's database."""
 
     def __init__(self, database: Database) -> None:
         self._sql = database.sql
 
-    def append(self, kind: str, now: float, **facts: Any) -> None:
+    def append(self, kind: str, now: float, **facts: Any) -> Written:
         """Write a row. Called inside the transaction that does what it says."""
         last = self._sql.execute("SELECT sequence, hash FROM ledger ORDER BY sequence DESC LIMIT 1").fetchone()
         sequence, previous = (last[0] + 1, last[1]) if last else (1, GENESIS)
         body = msgspec.json.encode(facts, order="sorted").decode()
-        row = (sequence, now, kind, body, chained(previous, sequence, now, kind, body))
-        self._sql.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?)", row)
+        digest = chained(previous, sequence, now, kind, body)
+        self._sql.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?)", (sequence, now, kind, body, digest))
+        return Written(sequence, body, digest)
 
     def head(self) -> str:
         """The hash of the last row; empty before the first."""

@@ -113,6 +113,7 @@ def test_the_body_names_type_and_schema(event: AnyEvent) -> None:
         ("ModelPublished", "keepsight.retrain", "some model"),
         ("RolloutAdvanced", "keepsight.retrain", "some model"),
         ("LabelsWanted", "keepsight.retrain", "some model"),
+        ("Decided", "keepsight.retrain", "some model"),
         ("ServingReported", "keepsight.serving", "some model/some replica"),
         ("Approve", "keepsight.commands", "some model"),
         ("Reject", "keepsight.commands", "some model"),
@@ -132,7 +133,7 @@ def test_place_of(name: str, topic: str, key: str) -> None:
 
 
 def test_every_event_type_has_a_place_above() -> None:
-    assert len(EVENT_TYPES) == 22 == len(SAMPLES)
+    assert len(EVENT_TYPES) == 23 == len(SAMPLES)
 
 
 def test_only_what_holds_the_whole_state_is_compacted() -> None:
