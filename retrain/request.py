@@ -24,6 +24,9 @@ Set = Literal["train", "validation", "gate"]
 GatePolicy = Literal["strict", "small_sets"]
 """`strict`: the design's limits, inconclusive where too few frames can show them. `small_sets`: limits widened by what some hundred labels can show."""
 Device = Literal["auto", "cpu", "cuda"]
+Technique = Literal["head_only", "lp_ft", "full", "scratch"]
+TECHNIQUES: Final[tuple[Technique, ...]] = ("head_only", "lp_ft", "full", "scratch")
+"""Cheapest first. What each does stands in training/technique.py."""
 
 
 class LabelledFrame(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,10 +72,12 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     task: Task = "classification"
     cause: Cause | None = None
     drift_type: DriftType | None = None
-    techniques: tuple[str, ...] = ()
-    """Those to try; empty: the rule decides."""
+    techniques: tuple[Technique, ...] = ()
+    """Those to try beside the head alone; empty: the rule decides."""
     recipe: str = ""
-    """The network to train; empty: the champion's own."""
+    """The network that the champion is; empty: as its lineage says."""
+    recipe_weights: str = ""
+    """A safetensors file that the recipe begins from, where it needs one."""
     device: Device = "auto"
     devices: int = 1
     budget_s: float = 3600.0
@@ -82,8 +87,8 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     ask: bool = False
     """A candidate with an inconclusive gate, and none that failed, is published for a person to decide; else the job waits for more labels."""
     policy: GatePolicy = "small_sets"
-    gate_uses: int = 0
-    """Verdicts that the gate recordings have given before: each one wears them a little."""
+    verdicts: dict[str, int] = {}
+    """How many verdicts each recording has given before: every one wears it a little as a judge."""
     override: str = ""
     """Who allowed fewer frames of a class than `min_train_per_class`, and why; empty: nobody."""
     augment: str = ""
@@ -122,6 +127,8 @@ class CandidateOutcome(msgspec.Struct, frozen=True, kw_only=True):
     page: str = ""
     """Where the verdict's page lies."""
     table: tuple[TrialRow, ...] = ()
+    judged_on: tuple[str, ...] = ()
+    """The sealed recordings of the new domain that gave the verdict."""
     assigned: dict[str, Set] = {}
     """The set of every recording, those dealt in this run too."""
     suspects: tuple[Suspect, ...] = ()

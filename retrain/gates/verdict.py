@@ -1,6 +1,6 @@
 """What gates have in common: three verdicts, the worst of which counts, and the rule that a gate which cannot judge lets nothing pass."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
 from contracts.errors import StoreError
@@ -9,6 +9,8 @@ from retrain.gates.paired import Changes
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 ALPHA: Final = 0.05
+LABELS: Final = "labels"
+"""The gate on whose word the others rest."""
 UNKNOWN: Final = 0.0
 """The value of a gate that has none: JSON knows no NaN."""
 
@@ -32,6 +34,18 @@ def decide(verdicts: Iterable[Verdict]) -> Verdict:
     if "fail" in said:
         return "fail"
     return "inconclusive" if "inconclusive" in said or not said else "pass"
+
+
+def settled(results: Sequence[GateResult], ask: bool) -> Literal["packaged", "rejected", "held"]:
+    """What becomes of a candidate: packaged where nothing failed and all passed, or where a person is to `ask`; rejected where a gate failed; else held.
+
+    Where the labels are in doubt nothing that they refuse is refused: held until they were looked at, since with better ones it is judged anew.
+    """
+    said = decide(result.verdict for result in results)
+    if said == "fail":
+        doubted = any(one.gate == LABELS and one.verdict == "inconclusive" and one.value > one.limit for one in results)
+        return "held" if doubted else "rejected"
+    return "packaged" if said == "pass" or (ask and results) else "held"
 
 
 def within(found: Changes, margin: float) -> Verdict:

@@ -1,5 +1,6 @@
-"""The table of training jobs: what was asked, and where each stands. One job a model runs at a time."""
+"""The table of training jobs: what was asked, and where each stands. One job a model runs at a time. And how often each recording has judged."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -51,6 +52,15 @@ class Jobs:
     def waiting(self) -> tuple[Job, ...]:
         """Those that wait for their turn or for labels, oldest first."""
         return self._jobs("WHERE state IN (?, ?) ORDER BY job_id", *WAITING)
+
+    def gate_uses(self) -> dict[str, int]:
+        """How many verdicts each recording has given."""
+        return dict(self._sql.execute("SELECT recording, verdicts FROM gate_uses ORDER BY recording"))
+
+    def count_verdict(self, recordings: Iterable[str]) -> None:
+        """A verdict rests on these recordings."""
+        insert = "INSERT INTO gate_uses VALUES (?, 1) ON CONFLICT (recording) DO UPDATE SET verdicts = gate_uses.verdicts + 1"
+        self._sql.executemany(insert, [(name,) for name in recordings])
 
     def mark_rolled_back(self, job_id: str) -> None:
         """Its version was taken back, or refused: to the policy it is a run that failed."""

@@ -27,7 +27,8 @@ from retrain.gates.evidence import Judged
 from retrain.gates.facets import light_of, viewpoint_of
 from retrain.gates.flips import flips
 from retrain.gates.forgetting import forgetting
-from retrain.gates.gain import gain
+from retrain.gates.gain import gain, uses
+from retrain.gates.labels import trusted
 from retrain.gates.latency import measured
 from retrain.gates.memory import peak_bytes
 from retrain.gates.overall import overall
@@ -55,11 +56,12 @@ def judge(
     labels, positive, policy = manifest.labels, manifest.positive, POLICIES[request.policy]
     first: dict[str, Callable[[], GateResult]] = {
         "data": lambda: _data(request, material),
+        "labels": lambda: trusted(_labelled(material, rework, new=True), _labelled(material, rework, new=False)),
         "artefact": lambda: artefact(problems(rework.model, manifest)),
         "export parity": lambda: _parity(parent, material, rework),
     }
     then: dict[str, Callable[[], GateResult]] = {
-        "gain": lambda: gain(new, policy, request.gate_uses),
+        "gain": lambda: gain(new, policy, uses(new.group, request.verdicts)),
         "recall": lambda: recall(
             material.truth[material.new], rework.probabilities[material.new], labels, positive, manifest.benchmark
         ),
@@ -123,6 +125,12 @@ def _data(request: CandidateRequest, material: Material) -> GateResult:
     torn = conflicting([item.sha256 for item in items], [item.label for item in items])
     least, policy = least_per_class(request), POLICIES[request.policy]
     return data(counts.learning(), counts.sealed(), least, request.min_gate, leaking, len(torn), policy)
+
+
+def _labelled(material: Material, rework: Rework, new: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The labels of a domain with the probabilities of heads that never learned from the frame."""
+    rows = material.new == new
+    return material.truth[rows], rework.probabilities[rows]
 
 
 def _pixels(material: Material, index: NDArray[np.int64]) -> list[Pixels]:

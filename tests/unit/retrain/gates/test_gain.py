@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retrain.gates.gain import gain
+from retrain.gates.gain import gain, uses
 from retrain.gates.policy import POLICIES, SMALL_SETS, STRICT, Policy
 from tests.judged import judged
 
@@ -45,3 +45,14 @@ def test_a_worn_set_passes_nobody() -> None:
     assert "has judged 5 candidates before" in gain(new, STRICT, 5).detail
     assert gain(new, SMALL_SETS, 5).verdict == "pass"
     assert gain(judged(70, 0.8, 0.4, 1), STRICT, 5).verdict == "fail"
+
+
+def test_a_set_is_worn_until_three_of_ten_recordings_are_fresh() -> None:
+    old = [f"r{n}" for n in range(7)]
+    verdicts = dict.fromkeys(old, 6) | {"elsewhere": 40}
+    assert uses(old * 9, verdicts) == 6
+    assert uses([*old, "new 1"], verdicts) == 6
+    assert uses([*old, "new 1", "new 2"], verdicts) == 6
+    assert uses([*old, "new 1", "new 2", "new 3"], verdicts) == 6
+    assert uses([*old, "new 1", "new 2", "new 3", "new 4"], verdicts) == 0
+    assert uses([], verdicts) == 0

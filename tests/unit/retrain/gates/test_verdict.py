@@ -14,7 +14,7 @@ from retrain.gates.parity import parity
 from retrain.gates.policy import POLICIES, STRICT, Policy
 from retrain.gates.recall import recall
 from retrain.gates.slices import slices
-from retrain.gates.verdict import Verdict, decide, guarded, wanted, within
+from retrain.gates.verdict import Verdict, decide, guarded, settled, wanted, within
 from tests.judged import LABELS, judged
 
 
@@ -63,6 +63,31 @@ def test_every_result_survives_json(policy: Policy) -> None:
 )
 def test_the_worst_verdict_counts(said: tuple[Verdict, ...], verdict: Verdict) -> None:
     assert decide(said) == verdict
+
+
+def results(labels: float, *others: Verdict) -> list[GateResult]:
+    doubt: Verdict = "inconclusive" if labels > 0.1 else "pass"
+    return [GateResult("labels", doubt, labels, 0.1, ""), *(GateResult("gain", said, 0.0, 0.0, "") for said in others)]
+
+
+@pytest.mark.parametrize(
+    ("found", "ask", "settles"),
+    [
+        (results(0.0, "pass"), False, "packaged"),
+        (results(0.0, "inconclusive"), False, "held"),
+        (results(0.0, "inconclusive"), True, "packaged"),
+        (results(0.0, "inconclusive", "fail"), True, "rejected"),
+        (results(0.2, "pass"), False, "held"),
+        (results(0.2, "pass"), True, "packaged"),
+        (results(0.2, "fail"), False, "held"),
+        (results(0.2, "fail"), True, "held"),
+        ([GateResult("labels", "inconclusive", 0.0, 0.1, "no old labels"), *results(0.0, "fail")], False, "rejected"),
+        ([], True, "held"),
+        ([], False, "held"),
+    ],
+)
+def test_what_becomes_of_a_candidate(found: list[GateResult], ask: bool, settles: str) -> None:
+    assert settled(found, ask) == settles
 
 
 @pytest.mark.parametrize(("gained", "lost", "verdict"), [(40, 40, "pass"), (20, 100, "fail"), (40, 75, "inconclusive")])

@@ -45,3 +45,11 @@ def test_the_policy_sees_the_unfinished_and_the_newest(jobs: Jobs, monkeypatch: 
     jobs.mark_rolled_back("none")
     assert jobs.get("d") == job("d", state="succeeded", rolled_back=True)
     assert jobs.get("none") is None
+
+
+def test_every_verdict_wears_the_recordings_that_gave_it(jobs: Jobs) -> None:
+    assert jobs.gate_uses() == {}
+    jobs.count_verdict(("b", "a"))
+    jobs.count_verdict(("b",))
+    jobs.count_verdict(())
+    assert jobs.gate_uses() == {"a": 1, "b": 2}

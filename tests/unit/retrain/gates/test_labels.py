@@ -1,0 +1,46 @@
+"""The gate "labels": a hard domain passes, labels that are wrong at random are found, however hard it is."""
+
+import numpy as np
+import pytest
+
+from retrain.gates.labels import LEAST, contradicted, trusted
+from retrain.gates.verdict import Verdict
+
+
+def side(n: int, hardness: float, flipped: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of two classes and calibrated probabilities; the harder, the nearer they are to one half. Some labels are then turned round."""
+    random = np.random.default_rng(seed)
+    lean = np.clip(random.normal(0, 3 / hardness, n), -9, 9)
+    p = 1 / (1 + np.exp(-lean))
+    truth = (random.random(n) < p).astype(np.int64)
+    turned = random.random(n) < flipped
+    return np.where(turned, 1 - truth, truth), np.stack([1 - p, p], axis=1)
+
+
+@pytest.mark.parametrize(("hardness", "flipped", "found"), [(1.0, 0.0, 0), (2.0, 0.0, 0), (1.0, 0.2, 27), (2.0, 0.2, 27)])
+def test_flipped_labels_are_told_from_hard_ones(hardness: float, flipped: float, found: int) -> None:
+    said = [trusted(side(250, hardness, flipped, seed), side(800, 1.0, 0.0, 1000 + seed)).verdict for seed in range(30)]
+    assert said.count("fail") == 0
+    held = said.count("inconclusive")
+    assert held <= 2 if not found else held >= found
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "verdict"), [(LEAST, LEAST, "pass"), (LEAST - 1, 500, "inconclusive"), (500, 0, "inconclusive")]
+)
+def test_too_few_labels_tell_nothing(new: int, old: int, verdict: Verdict) -> None:
+    result = trusted(side(new, 0.2, 0.0, 1), side(old, 0.2, 0.0, 2))
+    assert result.verdict == verdict
+    if verdict == "inconclusive":
+        assert f"{new} new and {old} old labels, {LEAST} of each are needed" in result.detail
+
+
+def test_only_the_surest_third_is_looked_at() -> None:
+    p = np.array([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5], [0.95, 0.05], [0.6, 0.4], [0.2, 0.8]])
+    assert contradicted(np.array([0, 1, 1, 0, 1, 0]), p) == (0, 2)
+    assert contradicted(np.array([1, 0, 1, 0, 1, 1]), p) == (1, 2)
+
+
+def test_a_person_is_told_what_to_do() -> None:
+    result = trusted(side(250, 1.0, 0.2, 3), side(800, 1.0, 0.0, 4))
+    assert "of the new labels may be wrong: look at the suspects again" in result.detail
