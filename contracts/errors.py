@@ -6,6 +6,7 @@ KeepsightError
 ├── TruthRefusedError      a label does not fit its frame, or is no class of the model; `.kind` is a problem type
 ├── FrameError             the sender's frame is at fault (4xx); `.reason` is a closed set, a metric label and a problem type
 ├── VersionError           a model version is missing, half-written, altered or cannot be used
+│   └── VersionTakenError  another model was published under this name: take the next number
 ├── ChannelConflictError   channels.json changed since it was read: read again and decide again
 ├── LogError
 │   ├── LogAwayError       the log does not answer at present: try again later, nothing is lost
@@ -64,6 +65,10 @@ class FrameError(KeepsightError):
 
 class VersionError(KeepsightError):
     """A model version cannot be used. The message names the file and the reason."""
+
+
+class VersionTakenError(VersionError):
+    """Another model was published under this name first."""
 
 
 class ChannelConflictError(KeepsightError):

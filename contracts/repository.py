@@ -1,11 +1,12 @@
 """The model repository: immutable versions, and channels that say which of them serve.
 
 models/<model>/<version>/.claim                                        whose name it is: the model's digest, created exclusively
-models/<model>/<version>/{model.onnx, baseline.npz, golden.npz, manifest.json}  written in this order: a version without a manifest is unfinished
+models/<model>/<version>/{model.onnx, baseline.npz, golden.npz, ..., manifest.json}  the manifest last: a version without one is unfinished
 models/<model>/channels.json                                           the newest channels, replaced atomically
 models/<model>/channels/<sequence>.json                                every change, created exclusively: the history, and the compare-and-set
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,7 @@ from contracts import golden as goldens
 from contracts import manifest as manifests
 from contracts.baseline import Baseline
 from contracts.channels import Channels
-from contracts.errors import ChannelConflictError, VersionError
+from contracts.errors import ChannelConflictError, StoreError, VersionError, VersionTakenError
 from contracts.files import Folder, sha256
 from contracts.golden import Golden
 from contracts.ids import checked_name
@@ -66,31 +67,55 @@ class ModelRepository:
         names = self._folder.names(f"models/{checked_name('model', model)}")
         return str(1 + max((int(name) for name in names if name.isdecimal()), default=0))
 
-    def publish(self, manifest: Manifest, model: bytes, baseline: Baseline, golden: Golden | None = None) -> Manifest:
-        """Write a version and return its manifest with the files' digests. Raises VersionError if another model has that version's name.
-
-        The first publisher of a name claims it with its model's digest: of two at once one is refused before it writes; the same one may try again.
-        """
-        where = self._where(manifest.model, manifest.version)
-        files = {MODEL: model, BASELINE: baselines.encode(baseline), **({GOLDEN: goldens.encode(golden)} if golden else {})}
+    def publish(
+        self,
+        manifest: Manifest,
+        model: bytes,
+        baseline: Baseline,
+        golden: Golden | None = None,
+        more: Mapping[str, bytes] | None = None,
+    ) -> Manifest:
+        """Write a version, `more` being files beside its own, and return its manifest with the files' digests. Raises VersionError as `stage` does."""
+        files = {
+            MODEL: model,
+            BASELINE: baselines.encode(baseline),
+            **({GOLDEN: goldens.encode(golden)} if golden else {}),
+            **(more or {}),
+        }
         manifest = msgspec.structs.replace(
             manifest, files={name: FileEntry(sha256(data), len(data)) for name, data in files.items()}
         )
-        if tuple(manifest.labels) != tuple(baseline.labels):
-            raise VersionError(f"{where}: the manifest's labels {manifest.labels} are not the baseline's {baseline.labels}")
-        if (manifest.task == "detection") is (baseline.answers is None):
-            raise VersionError(f"{where}: the task is {manifest.task!r}, and its baseline is that of another")
+        self.stage(manifest, files.__getitem__)
+        return self.finish(manifest)
+
+    def stage(self, manifest: Manifest, content: Callable[[str], bytes]) -> None:
+        """Write a version's files, each as `content` gives it by its name. Nobody sees a version before `finish`.
+
+        Raises VersionTakenError if another model has the version's name, and VersionError if a file is not what the manifest says. The first publisher
+        of a name claims it with its model's digest: of two at once one is refused before it writes; the same one may try again.
+        """
+        where = self._where(manifest.model, manifest.version)
         if manifest.version in _RESERVED:
             raise VersionError(
                 f"{where}: {manifest.version!r} is where the channels lie; versions are numbers, publish under the next"
             )
+        _check_names(where, manifest)
         claim = manifests.digest(manifest).encode()
+        baseline = _as_said(where, BASELINE, content(BASELINE), manifest.files[BASELINE])
+        _check_baseline(where, manifest, baselines.decode(baseline, where))
         if not self._folder.create(f"{where}/{CLAIM}", claim) and self._folder.read(f"{where}/{CLAIM}") != claim:
-            raise VersionError(f"{where} is taken by another model; versions are immutable, publish under the next number")
+            raise VersionTakenError(f"{where} is taken by another model; versions are immutable, publish under the next number")
+        if not self._folder.exists(f"{where}/{MANIFEST}"):
+            for name, entry in manifest.files.items():
+                self._folder.write(f"{where}/{name}", _as_said(where, name, content(name), entry))
+
+    def finish(self, manifest: Manifest) -> Manifest:
+        """Make the version that was staged one that all see; its manifest. One that was finished before stays as it is. Raises StoreError."""
+        where = self._where(manifest.model, manifest.version)
         if self._folder.exists(f"{where}/{MANIFEST}"):
             return self.manifest(manifest.model, manifest.version)
-        for name, data in files.items():
-            self._folder.write(f"{where}/{name}", data)
+        if not self._folder.exists(f"{where}/{CLAIM}"):
+            raise StoreError(f"{self.url}/{where} was written and is gone: is the repository mounted?")
         self._folder.write(f"{where}/{MANIFEST}", manifests.encode(manifest))
         return manifest
 
@@ -189,13 +214,7 @@ class ModelRepository:
             content = self._folder.read(path)
         except FileNotFoundError:
             raise VersionError(f"{self.url}/{path} is missing") from None
-        if len(content) != entry.bytes:
-            raise VersionError(
-                f"{self.url}/{path} has {len(content)} bytes, its manifest says {entry.bytes}: half-written or altered"
-            )
-        if (got := sha256(content)) != entry.sha256:
-            raise VersionError(f"{self.url}/{path} was altered: sha256 {got[:12]}…, its manifest says {entry.sha256[:12]}…")
-        return content
+        return _as_said(self.url, path, content, entry)
 
     @staticmethod
     def _where(model: str, version: str) -> str:
@@ -208,6 +227,36 @@ class ModelRepository:
 def changed(channels: Channels, now: float, by: str, reason: str, **fields: object) -> Channels:
     """`channels` with `fields` replaced, as the next in sequence."""
     return msgspec.structs.replace(channels, sequence=channels.sequence + 1, changed_at=now, by=by, reason=reason, **fields)
+
+
+def _check_names(where: str, manifest: Manifest) -> None:
+    """Files that are a version's, under names that lead nowhere else."""
+    if MODEL not in manifest.files or BASELINE not in manifest.files:
+        raise VersionError(f"{where}: files are {sorted(manifest.files)}; {MODEL} and {BASELINE} must be among them")
+    try:
+        for name in manifest.files:
+            for part in name.split("/"):
+                checked_name("file", part)
+    except ValueError as error:
+        raise VersionError(f"{where}: {error}") from None
+    if MANIFEST in manifest.files:
+        raise VersionError(f"{where}: {MANIFEST} names the version's files and is none of them")
+
+
+def _check_baseline(where: str, manifest: Manifest, baseline: Baseline) -> None:
+    if tuple(manifest.labels) != tuple(baseline.labels):
+        raise VersionError(f"{where}: the manifest's labels {manifest.labels} are not the baseline's {baseline.labels}")
+    if (manifest.task == "detection") is (baseline.answers is None):
+        raise VersionError(f"{where}: the task is {manifest.task!r}, and its baseline is that of another")
+
+
+def _as_said(where: str, name: str, content: bytes, entry: FileEntry) -> bytes:
+    """A file's content, held to what the manifest says of it."""
+    if len(content) != entry.bytes:
+        raise VersionError(f"{where}/{name} has {len(content)} bytes, its manifest says {entry.bytes}: half-written or altered")
+    if (got := sha256(content)) != entry.sha256:
+        raise VersionError(f"{where}/{name} was altered: sha256 {got[:12]}…, its manifest says {entry.sha256[:12]}…")
+    return content
 
 
 def _entry(model: str, sequence: int) -> str:

@@ -120,6 +120,8 @@ class RetrainService:
         if not self._reader.places():
             self._wait()
             return
+        if "advance" in duties:
+            self._training.stage(now)
         if duties or any(record.place.topic != FRAMES for record in records) or (records and self._release.active):
             with self._database.transaction():
                 self._decide(records, duties, now)
@@ -187,9 +189,13 @@ class RetrainService:
     def _handle(self, record: Record, now: float) -> None:
         try:
             event = decode(record)
-            if event.model == self._model and (self._release.active or not isinstance(event, FrameScored)):
-                with self._database.savepoint():
-                    self._apply(event, now)
+            if event.model != self._model:
+                return
+            if isinstance(event, FrameScored):
+                self._release.frame(event, now)
+                return
+            with self._database.savepoint():
+                self._apply(event, now)
         except (BadEventError, ValueError, LookupError, TypeError, ArithmeticError) as error:
             self._log.error("record_dead", topic=record.place.topic, offset=record.offset, why=str(error), trace=True)
             self._instruments.dead_letters.inc()
@@ -197,8 +203,6 @@ class RetrainService:
 
     def _apply(self, event: AnyEvent, now: float) -> None:
         match event:
-            case FrameScored():
-                self._release.frame(event, now)
             case FrameLabelled():
                 became = self._labels.add(event)
                 self._instruments.labels_received.labels(became).inc()

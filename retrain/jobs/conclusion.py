@@ -6,13 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from contracts.errors import StoreError, VersionError
-from contracts.manifest import digest
+from contracts.errors import VersionError
+from contracts.manifest import Manifest, digest
 from contracts.repository import ModelRepository
 from retrain.job import Job
 from retrain.jobs import telling
 from retrain.jobs.table import Jobs
 from retrain.metrics import Instruments
+from retrain.registry.publish import mounted
 from retrain.request import REQUEST, CandidateOutcome, CandidateRequest
 from retrain.state.journal import Journal
 from retrain.trigger.policy import rejections
@@ -30,12 +31,20 @@ class Conclusions:
     attempts: int
     retry_delay_s: float
 
-    def answered(self, job: Job, outcome: CandidateOutcome, now: float) -> tuple[Job, CandidateOutcome] | None:
-        """The process gave its outcome. Returns both when it published a version. Raises StoreError while the repository does not answer."""
-        if outcome.verdict == "published" and (reason := self._amiss(outcome)):
-            self.died(job, reason, now)
-            return None
+    def answered(
+        self, job: Job, outcome: CandidateOutcome, staged: Manifest | None, now: float
+    ) -> tuple[Job, CandidateOutcome] | None:
+        """The process gave its outcome; `staged` is the version that it packaged. Returns both when one stands in the repository now.
+
+        Raises VersionError where a version that it says is published is not, StoreError while the repository does not answer.
+        """
+        if staged is not None:
+            manifest = self.repository.finish(staged)
+            outcome = msgspec.structs.replace(outcome, verdict="published", version=manifest.version, digest=digest(manifest))
+        elif outcome.verdict == "published":
+            self._check_published(outcome)
         self.instruments.runs.labels(job.trigger, outcome.verdict).inc()
+        self.jobs.count_verdict(outcome.judged_on)
         for gate in outcome.gates:
             self.instruments.gates.labels(self.instruments.bounded(gate.gate), gate.verdict).inc()
         telling.mended(self.journal, f"job {job.job_id} came through: {outcome.verdict}", now)
@@ -81,14 +90,13 @@ class Conclusions:
         request = msgspec.json.decode((self.folder(job) / REQUEST).read_bytes(), type=CandidateRequest)
         return sum(label.sample == "uniform" and label.captured_at >= request.since for label in request.labels)
 
-    def _amiss(self, outcome: CandidateOutcome) -> str:
-        """Why the version does not stand in the repository as the outcome says; "" when it does."""
+    def _check_published(self, outcome: CandidateOutcome) -> None:
         try:
             manifest = self.repository.manifest(self.journal.model, outcome.version)
-        except VersionError as error:
-            if not self.repository.versions(self.journal.model):  # not even the parent
-                raise StoreError(f"the repository {self.repository.url} holds no version any more: is it mounted?") from error
-            return str(error)
-        if (found := digest(manifest)) == outcome.digest:
-            return ""
-        return f"version {outcome.version} has the digest {found[:12]}…, the outcome says {outcome.digest[:12]}…: not rolled out"
+        except VersionError:
+            mounted(self.repository, self.journal.model)
+            raise
+        if (found := digest(manifest)) != outcome.digest:
+            raise VersionError(
+                f"version {outcome.version} has the digest {found[:12]}…, the outcome says {outcome.digest[:12]}…: not rolled out"
+            )

@@ -18,6 +18,7 @@ import msgspec
 from contracts.errors import KeepsightError, StoreError, VersionError
 from contracts.files import Folder
 from contracts.logs import Logger
+from contracts.manifest import Manifest
 from contracts.repository import ModelRepository
 from retrain.job import Job
 from retrain.jobs import telling
@@ -26,13 +27,20 @@ from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.launcher import Launcher, Run
 from retrain.metrics import Instruments
-from retrain.request import REQUEST, CandidateOutcome, CandidateRequest, GatePolicy, Step
+from retrain.registry import publish
+from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, GatePolicy, Step
 from retrain.state.journal import Journal
 from retrain.trigger.policy import Limits, Situation, hold, moot, request_key
 from retrain.trigger.regimes import asks
 
 _PROGRESS_EVERY_S = 1.0
 _LAST_WORDS = 400
+
+
+class _Fenced(msgspec.Struct):
+    """All that a look at a request of megabytes needs."""
+
+    fence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,8 @@ class Training:
         self._monotonic = monotonic
         self._conclusions = Conclusions(jobs, journal, repository, instruments, self.folder, plan.attempts, plan.retry_delay_s)
         self._run: Run | None = None
+        self._staged: Manifest | VersionError | None = None
+        """What its process packaged, in the repository but for the manifest; or why that is no version."""
         self._opened_s = 0.0
         self._said_s = 0.0
         self._stage: tuple[str, float] | None = None
@@ -107,11 +117,29 @@ class Training:
                     break
         return None
 
+    def stage(self, now: float) -> None:
+        """Copy what an ended process packaged into the repository, outside of any transaction: it takes as long as its bytes take.
+
+        Raises StoreError while a store does not answer.
+        """
+        if self._run is None or self._staged is not None or not self._run.ended():
+            return
+        job = self._jobs.running()
+        if job is None or job.owner != self._plan.owner:
+            return
+        try:
+            outcome = self._answer(job, self._run)
+            if outcome is not None and outcome.verdict == "packaged":
+                folder = Folder(str(self.folder(job)))
+                self._staged = publish.stage(self._plan.model, job.version, outcome, folder, self._repository, now)
+        except VersionError as error:
+            self._staged = error
+
     def stop(self) -> None:
         """End the training process in order, outside of any transaction: it may take `stop_grace_s`. The job can go on from its folder."""
         if self._run is not None:
             self._run.stop(self._plan.stop_grace_s)
-            self._run = None
+            self._run, self._staged = None, None
 
     def leave(self) -> None:
         """After `stop`: the job is nobody's, and who owns the state next goes on with it at once."""
@@ -162,9 +190,8 @@ class Training:
         if job.owner != self._plan.owner:
             if not self._left_alone(job):
                 return None
-            here = (self.folder(job) / REQUEST).exists()
-            read = job.steps_read if here else 0  # on another host they are other steps, from the first
-            job = self._jobs.save(msgspec.structs.replace(job, owner=self._plan.owner, fence=job.fence + 1, steps_read=read))
+            self._take_over(job)
+            return None
         if self._run is None:
             if 0 < job.not_before - now <= self._plan.retry_delay_s:  # more than that is a clock that was set back
                 return None
@@ -179,6 +206,16 @@ class Training:
                 self._died(job, f"it took longer than {self._plan.job_timeout_s:g} s (setting job_timeout_s) and was killed", now)
             return None
         return self._finish(job, now)
+
+    def _take_over(self, job: Job) -> None:
+        """Its training process may go on where it was started under the job's fence. Elsewhere another one starts from the first step, under a new one.
+
+        With the next look: whatever is started carries a fence that is saved.
+        """
+        taken = msgspec.structs.replace(job, owner=self._plan.owner)
+        if not self._asked(job):
+            taken = msgspec.structs.replace(taken, fence=job.fence + 1, steps_read=0)
+        self._jobs.save(taken)
 
     def _left_alone(self, job: Job) -> bool:
         """Whether the service that had it has had time enough to end its training process."""
@@ -215,22 +252,36 @@ class Training:
     def _finish(self, job: Job, now: float) -> tuple[Job, CandidateOutcome] | None:
         assert self._run is not None
         try:
-            outcome = self._run.outcome()
-        except StoreError as error:
+            outcome = self._answer(job, self._run)
+            if isinstance(self._staged, VersionError):
+                raise self._staged
+            if outcome is None:
+                self._log.error("training_died", job=job.job_id, attempt=job.attempt, last_words=self._run.last_words())
+                self._died(job, _with_last_line(self._run.death().detail, self._run.last_words()), now)
+                return None
+            if outcome.verdict == "packaged" and self._staged is None:  # it ended after we looked: staged before the next turn
+                return None
+            published = self._conclusions.answered(job, outcome, self._staged, now)
+        except VersionError as error:
             self._died(job, str(error), now)
             return None
-        if outcome is None:
-            self._log.error("training_died", job=job.job_id, attempt=job.attempt, last_words=self._run.last_words())
-            self._died(job, _with_last_line(self._run.death().detail, self._run.last_words()), now)
-            return None
-        published = self._conclusions.answered(job, outcome, now)
-        self._run = None
+        self._run, self._staged = None, None
         self._stage_begins(None)
         return published
 
+    def _answer(self, job: Job, run: Run) -> CandidateOutcome | None:
+        """The outcome of the process that this job's fence stands for. Raises VersionError for another's, and what is none."""
+        outcome = run.outcome()
+        if outcome is not None and outcome.fence not in (0, job.fence):
+            raise VersionError(
+                f"its process was started under fence {outcome.fence}, the job has {job.fence} now: nothing of it is published"
+            )
+        return outcome
+
     def _died(self, job: Job, detail: str, now: float) -> None:
         self._conclusions.died(job, detail, now)
-        self._run = None
+        Folder(str(self.folder(job))).remove(OUTCOME)  # the next attempt answers for itself
+        self._run, self._staged = None, None
         self._stage = None
 
     def folder(self, job: Job) -> Path:
@@ -241,9 +292,16 @@ class Training:
         """What an attempt is called wherever it runs, so that it is found there again."""
         return f"keepsight-{self._plan.model}-{request_key(job.job_id, str(job.round), str(job.attempt))[:12]}"
 
+    def _asked(self, job: Job) -> bool:
+        """Whether a request lies here that was written under the job's fence; releases that knew none wrote 0."""
+        try:
+            content = Folder(str(self.folder(job))).read(REQUEST)
+            return msgspec.json.decode(content, type=_Fenced).fence in (0, job.fence)
+        except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+            return False
+
     def _write_request(self, job: Job) -> None:
-        folder = self.folder(job)
-        if (folder / REQUEST).exists():
+        if self._asked(job):
             return
         request = CandidateRequest(
             job_id=job.job_id,
@@ -265,8 +323,12 @@ class Training:
             replay_share=self._plan.replay_share,
             ask=self._plan.ask,
             policy=self._plan.gates,
+            verdicts=self._jobs.gate_uses(),
+            fence=job.fence,
         )
-        Folder(str(folder)).write(REQUEST, msgspec.json.encode(request))
+        folder = Folder(str(self.folder(job)))
+        folder.remove(OUTCOME)
+        folder.write(REQUEST, msgspec.json.encode(request))
 
     def _archived(self, waiting: Sequence[Job], now: float) -> frozenset[str]:
         """The versions in the repository; they are listed only while a waiting job could be offered one."""

@@ -29,7 +29,7 @@ class Run(Protocol):
         """The steps after place `read`."""
 
     def outcome(self) -> CandidateOutcome | None:
-        """What it answered, once it ended; None when it died before. Raises StoreError when that cannot be read."""
+        """What it answered, once it ended; None when it died before. Raises VersionError where that is no outcome, StoreError while nobody can look."""
 
     def death(self) -> Death:
         """How a process that left no outcome ended."""

@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from contracts.errors import StoreError
+from contracts.errors import StoreError, VersionError
 from retrain.launch.launcher import Death, Progress
 from retrain.request import OUTCOME, CandidateOutcome, Step
 
@@ -74,8 +74,10 @@ class LocalRun:
             return msgspec.json.decode((self.folder / OUTCOME).read_bytes(), type=CandidateOutcome)
         except FileNotFoundError:
             return None
-        except msgspec.MsgspecError as error:
-            raise StoreError(f"{self.folder / OUTCOME} is not an outcome we can read: {error}") from error
+        except OSError as error:
+            raise StoreError(f"{self.folder / OUTCOME} cannot be read: {error.strerror}") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise VersionError(f"{self.folder / OUTCOME} is not an outcome we can read: {error}") from error
 
     def death(self) -> Death:
         """How a process that left no outcome ended."""

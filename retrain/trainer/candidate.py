@@ -2,13 +2,14 @@
 
     python -m retrain.trainer.candidate JOB_FOLDER      reads request.json, writes outcome.json last; one JSON line a step on standard output
 
+It publishes nothing: what no gate refused is packaged in the folder, and the service that asked makes it a version.
+
 Everything dear is kept in the folder under a key of its inputs (embeddings, stressed embeddings) and the rest is deterministic, so that a process
 killed at any instant is started again with the same folder and ends with the same outcome. Old frames are embedded by no one: the champion's views of
 its dataset lie beside it.
 """
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,16 +19,17 @@ import torch
 from contracts.errors import KeepsightError, VersionError
 from contracts.events import GateResult
 from contracts.files import Folder
-from contracts.manifest import digest
-from contracts.repository import ModelRepository
+from contracts.manifest import MODEL
+from contracts.repository import ModelRepository, Version
 from retrain.data.counts import TooLittleError
 from retrain.data.frames import Excluded
 from retrain.data.material import Material, gather
+from retrain.gates.verdict import settled
 from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest
 from retrain.steps import Steps
 from retrain.trainer.review import doubted
 from retrain.trainer.rework import Rework, refit
-from retrain.trainer.submission import publish
+from retrain.trainer.submission import submit
 from retrain.trainer.trial import judge
 
 
@@ -39,20 +41,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if arguments in (["-h"], ["--help"]) else 2
     torch.set_num_threads(1)
     try:
-        run(Path(arguments[0]), Steps(), time.time())
+        run(Path(arguments[0]), Steps())
     except KeepsightError as error:
         sys.stderr.write(f"keepsight: {error}\n")
         return 2
     return 0
 
 
-def run(folder: Path, say: Steps, now: float) -> CandidateOutcome:
+def run(folder: Path, say: Steps) -> CandidateOutcome:
     """The outcome of the request in `folder`, written there. Raises KeepsightError when a store or the parent version cannot be read."""
     request = read_request(folder)
     try:
-        outcome = _make(request, Folder(str(folder)), say, now)
+        outcome = _make(request, Folder(str(folder)), say)
     except TooLittleError as held:
         outcome = CandidateOutcome(verdict="held", reason=str(held))
+    outcome = msgspec.structs.replace(outcome, fence=request.fence)
     Folder(str(folder)).write(OUTCOME, msgspec.json.format(msgspec.json.encode(outcome), indent=1))
     say(outcome.verdict, 1.0, outcome.reason)
     return outcome
@@ -66,49 +69,48 @@ def read_request(folder: Path) -> CandidateRequest:
         raise VersionError(f"{folder / REQUEST} is no request for a candidate: {error}") from error
 
 
-def _make(request: CandidateRequest, folder: Folder, say: Steps, now: float) -> CandidateOutcome:
+def _make(request: CandidateRequest, folder: Folder, say: Steps) -> CandidateOutcome:
     excluded = Excluded()
-    repository = ModelRepository(request.repository)
     say("reading the champion", 0.0, f"{request.model} version {request.parent}")
-    parent = repository.read(request.model, request.parent)
+    parent = ModelRepository(request.repository).read(request.model, request.parent)
     say("reading frames", 0.02, f"{len(request.labels)} labelled frames")
     material = gather(request, parent, folder, excluded, lambda done: say("embedding frames", 0.05 + 0.4 * done, str(excluded)))
     say("training the head", 0.45, str(material.counts()))
     rework = refit(request, parent, material)
     say("judging", 0.6, f"l2 {rework.fitted.l2:g}, balanced accuracy out of fold {rework.fitted.score:.3f}")
     results = judge(request, parent, material, rework, folder, lambda gate, done: say("judging", 0.6 + 0.3 * done, gate))
-    outcome = _decide(request, repository, material, rework, results, folder, say, now)
+    outcome = _decide(request, parent, material, rework, results, folder, say)
     return msgspec.structs.replace(outcome, assigned=material.dealt, suspects=doubted(material, rework))
 
 
 def _decide(
     request: CandidateRequest,
-    repository: ModelRepository,
+    parent: Version,
     material: Material,
     rework: Rework,
     results: tuple[GateResult, ...],
     folder: Folder,
     say: Steps,
-    now: float,
 ) -> CandidateOutcome:
-    """Publish if every gate passed; refuse if one failed; if one could not tell, wait for more labels, or let a person decide where one is asked."""
+    """Package it if every gate passed; refuse if one failed; if one could not tell, wait for more labels, or let a person decide where one is asked."""
     failed = [result for result in results if result.verdict == "fail"]
     unsure = [result for result in results if result.verdict == "inconclusive"]
     counts = material.counts().by_set()
-    open_gates = "; ".join(f"{result.gate}: {result.detail}" for result in (failed or unsure))
-    if failed or (unsure and not request.ask):
-        return CandidateOutcome(verdict="rejected" if failed else "held", reason=open_gates, gates=results, trained_from=counts)
-    say("publishing", 0.92)
-    manifest = publish(request, repository, material, rework, folder, now)
+    open_gates = "; ".join(f"{result.gate}: {result.detail}" for result in [*failed, *unsure])
+    verdict = settled(results, request.ask)
+    if verdict != "packaged":
+        return CandidateOutcome(verdict=verdict, reason=open_gates, gates=results, trained_from=counts)
+    say("packaging", 0.92)
+    manifest, files = submit(request, parent, material, rework, folder)
     benchmark = manifest.benchmark
-    assert benchmark is not None  # publish always gives one
+    assert benchmark is not None  # submit always gives one
     passed = f"all {len(results)}" if not unsure else f"{len(results) - len(unsure)} of {len(results)}"
     reason = (
         f"{passed} gates passed; accuracy on the new domain {benchmark.accuracy.value:.3f}, balanced "
         f"{benchmark.balanced_accuracy.value:.3f}; {material.counts()}; {material.excluded}{f'; open: {open_gates}' if unsure else ''}"
     )
     return CandidateOutcome(
-        verdict="published", reason=reason, version=manifest.version, digest=digest(manifest), gates=results, trained_from=counts
+        verdict="packaged", reason=reason, digest=files[MODEL], gates=results, trained_from=counts, package=files
     )
 
 

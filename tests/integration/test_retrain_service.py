@@ -67,7 +67,7 @@ def test_from_a_request_to_a_stable_champion(make_house: MakeHouse) -> None:
     assert rollout(house)[0] == "shadow"
     assert [state for state in rollout(house) if state != "canary"] == ["shadow", "champion", "watch", "stable"]
     assert published(house) == ["2"]
-    assert [step for state, step in jobs(house) if state == "running" and step] == ["data", "train", "publish"]
+    assert [step for state, step in jobs(house) if state == "running" and step] == ["data", "train", "package"]
     assert jobs(house)[-1][0] == "succeeded"
     metrics = house.metrics()
     assert 'keepsight_retrain_runs_total{outcome="published",trigger="monitor"} 1.0' in metrics
@@ -95,7 +95,7 @@ def test_killed_in_the_job_and_in_the_canary_it_resumes_with_each_step_told_once
     assert published(house) == ["2"]
     steps = [event for event in house.events if isinstance(event, RolloutAdvanced)]
     assert len({event.event_id for event in steps}) == len({(event.state, event.share) for event in steps})
-    assert [step for state, step in jobs(house) if state == "running" and step] == ["data", "train", "publish"]
+    assert [step for state, step in jobs(house) if state == "running" and step] == ["data", "train", "package"]
     shares = [channels.share for channels in house.repository.history(MODEL) if channels.candidate]
     assert shares == sorted(set(shares))
 

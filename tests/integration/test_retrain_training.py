@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from contracts.baseline import Baseline
-from contracts.files import Folder
+from contracts.files import Folder, sha256
 from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.ids import new_id
 from contracts.repository import ModelRepository, Version, changed
@@ -27,6 +27,7 @@ from retrain.models.calibrate import softmax
 from retrain.models.export import onnx_logits
 from retrain.models.head import Head
 from retrain.models.session import Session
+from retrain.registry import publish
 from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, LabelledFrame, Step
 from retrain.steps import Steps
 from retrain.trainer import bootstrap, import_model
@@ -42,6 +43,12 @@ from tests.digits import Digit
 SINCE = 1.7e9
 SCANS = 260
 PROOF = slice(SCANS, None)
+LITTLE_ROOM = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+from retrain.trainer.candidate import main
+sys.exit(main(sys.argv[1:]))
+"""
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -59,6 +66,11 @@ class Place:
     @property
     def frame_store(self) -> str:
         return str(self.folder / "frames")
+
+    def publish(self, job: Path, outcome: CandidateOutcome) -> Version:
+        """As the service does."""
+        manifest = publish.stage("digits", read_request(job).parent, outcome, Folder(str(job)), self.repository, 1.0)
+        return self.repository.read("digits", self.repository.finish(manifest).version)
 
     def request(self, name: str, frames: Sequence[Digit], **fields: object) -> Path:
         """A job's folder with a request to retrain on `frames`, as two cameras took them since the change."""
@@ -223,12 +235,12 @@ def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) 
     assert done.returncode == 0, done.stderr
     steps = [msgspec.json.decode(line, type=Step) for line in done.stdout.splitlines()]
     assert [step.progress for step in steps] == sorted(step.progress for step in steps)
-    assert steps[-1].step == "published"
+    assert steps[-1].step == "packaged"
     outcome = msgspec.json.decode((job / OUTCOME).read_bytes(), type=CandidateOutcome)
-    assert outcome.verdict == "published", outcome.reason
+    assert outcome.verdict == "packaged", outcome.reason
     assert {gate.verdict for gate in outcome.gates} == {"pass"}
-    assert len(outcome.gates) == 13
-    candidate = place.repository.read("digits", outcome.version)
+    assert len(outcome.gates) == 14
+    candidate = place.publish(job, outcome)
     assert candidate.digest == outcome.digest
     drifted, mended = (accuracy(version, digits.scans()[PROOF]) for version in (champion, candidate))
     assert drifted < 0.6
@@ -240,29 +252,29 @@ def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) 
     assert sum(lineage.trained_from.values()) == 900 + SCANS
     assert len(candidate.baseline) == SCANS
     assert open_served(candidate, Runtime(How("cpu"))).golden_frames == 8
-    assert place.repository.channels("digits").champion == "1"  # the rollout decides, not the trainer
+    assert place.repository.channels("digits").champion == "1"  # the rollout decides
 
 
 def test_the_mended_version_retrains_again_on_everything_it_knows(place: Place) -> None:
     version = place.repository.versions("digits")[-1]
     if version == "1":  # tests run in any order
-        outcome = run(place.request("before-again", digits.scans()[:SCANS]), Steps(io.StringIO()), 1.0)
-        version = outcome.version
+        before = place.request("before-again", digits.scans()[:SCANS])
+        version = place.publish(before, run(before, Steps(io.StringIO()))).manifest.version
     parent = place.repository.manifest("digits", version)
     job = place.request("again", digits.scans()[:SCANS] + digits.scans()[SCANS : SCANS + 120], parent=version)
-    outcome = run(job, Steps(io.StringIO()), 1.0)
+    outcome = run(job, Steps(io.StringIO()))
     counts = outcome.trained_from
     # The first 260 scans are in the parent's dataset already: known pictures come in once, and keep their sets.
-    before = parent.lineage.trained_from
+    known = parent.lineage.trained_from
     assert sum(counts.values()) == 900 + SCANS + 120
-    assert counts["new_gate"] - before["new_gate"] in range(20, 60)
-    assert counts["old_gate"] == before["old_gate"]
+    assert counts["new_gate"] - known["new_gate"] in range(20, 60)
+    assert counts["old_gate"] == known["old_gate"]
 
 
-def test_a_killed_job_resumes_and_publishes_once(place: Place) -> None:
-    job = place.request("killed", digits.scans()[:SCANS], seed=7)
-    before = len(place.repository.versions("digits"))
-    for step in ("training the head", "publishing"):
+def test_a_killed_job_resumes_and_packages_the_same(place: Place) -> None:
+    job = place.request("killed", digits.scans()[:SCANS], seed=7, fence=4)
+    before = place.repository.versions("digits")
+    for step in ("training the head", "packaging"):
         with subprocess.Popen(
             command("retrain.trainer.candidate", job), cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
         ) as process:
@@ -278,19 +290,38 @@ def test_a_killed_job_resumes_and_publishes_once(place: Place) -> None:
     assert done.returncode == 0, done.stderr
     assert [path.stat().st_mtime_ns for path in sorted((job / "views").iterdir())] == written
     outcome = (job / OUTCOME).read_bytes()
-    assert msgspec.json.decode(outcome, type=CandidateOutcome).verdict == "published"
-    assert run(job, Steps(io.StringIO()), 2.0).version == msgspec.json.decode(outcome, type=CandidateOutcome).version
-    assert len(place.repository.versions("digits")) == before + 1
+    first = msgspec.json.decode(outcome, type=CandidateOutcome)
+    assert (first.verdict, first.fence) == ("packaged", 4)
+    (job / OUTCOME).unlink()  # killed between package and outcome
+    (job / "package" / "baseline.npz").write_bytes(b"half")
+    assert run(job, Steps(io.StringIO())).package == first.package
+    assert {name: sha256((job / "package" / name).read_bytes()) for name in first.package} == first.package
+    assert place.repository.versions("digits") == before, "the service publishes"
+
+
+def test_a_full_disk_ends_in_words_with_nothing_published_and_goes_on_when_there_is_room(place: Place) -> None:
+    job = place.request("full", digits.scans()[:SCANS])
+    before = place.repository.versions("digits")
+    done = finished([sys.executable, "-c", LITTLE_ROOM, str(job)])
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "cannot be written" in done.stderr
+    assert "File too large" in done.stderr
+    assert not (job / OUTCOME).exists()
+    assert finished(command("retrain.trainer.candidate", job)).returncode == 0
+    outcome = msgspec.json.decode((job / OUTCOME).read_bytes(), type=CandidateOutcome)
+    assert outcome.verdict == "packaged", outcome.reason
+    assert place.repository.versions("digits") == before
 
 
 def test_too_few_labels_hold_the_job_and_say_how_many_are_needed(place: Place) -> None:
-    few = run(place.request("few", digits.scans()[:30]), Steps(io.StringIO()), 1.0)
+    few = run(place.request("few", digits.scans()[:30]), Steps(io.StringIO()))
     assert few.verdict == "held"
     assert "30 labelled frames that are not in the dataset yet, at least 64 are needed" in few.reason
-    gate = run(place.request("gate", digits.scans()[:SCANS], min_gate=100), Steps(io.StringIO()), 1.0)
+    gate = run(place.request("gate", digits.scans()[:SCANS], min_gate=100), Steps(io.StringIO()))
     assert gate.verdict == "held"
     assert "100 are needed (min_gate): some 334 new labels in all" in gate.reason
-    classes = run(place.request("classes", digits.scans()[:SCANS], min_train_per_class=300), Steps(io.StringIO()), 1.0)
+    classes = run(place.request("classes", digits.scans()[:SCANS], min_train_per_class=300), Steps(io.StringIO()))
     assert classes.verdict == "held"
     assert "300 of each class are needed (min_train_per_class)" in classes.reason
 
@@ -298,10 +329,10 @@ def test_too_few_labels_hold_the_job_and_say_how_many_are_needed(place: Place) -
 def test_what_no_gate_can_tell_waits_for_labels_or_for_a_person(place: Place) -> None:
     """By the design's limits a few hundred frames tell little."""
     scans = digits.scans()[:SCANS]
-    held = run(place.request("open", scans, policy="strict"), Steps(io.StringIO()), 1.0)
+    held = run(place.request("open", scans, policy="strict"), Steps(io.StringIO()))
     assert held.verdict == "held"
-    asked = run(place.request("asked", scans, policy="strict", ask=True), Steps(io.StringIO()), 1.0)
-    assert asked.verdict == "published"
+    asked = run(place.request("asked", scans, policy="strict", ask=True), Steps(io.StringIO()))
+    assert asked.verdict == "packaged"
     assert {gate.verdict for gate in asked.gates} == {"pass", "inconclusive"}
     assert all(gate.gate in asked.reason for gate in asked.gates if gate.verdict == "inconclusive")
 
@@ -311,7 +342,10 @@ def test_wrong_labels_are_listed_for_review_and_every_recording_with_its_set(pla
         Digit(one.content, str((int(one.label) + 1) % 10)) if n % 5 == 0 else one for n, one in enumerate(digits.scans()[:SCANS])
     ]
     job = place.request("poisoned", frames)
-    outcome = run(job, Steps(io.StringIO()), 1.0)
+    outcome = run(job, Steps(io.StringIO()))
+    verdicts = {gate.gate: gate.verdict for gate in outcome.gates}
+    assert (outcome.verdict, verdicts["labels"], outcome.package) == ("held", "inconclusive", {})
+    assert "look at the suspects again" in outcome.reason
     turned = {one.frame_id for one in read_request(job).labels[::5]}
     listed = {one.frame_id for one in outcome.suspects}
     assert len(listed & turned) > 0.6 * len(turned), (len(listed), len(listed & turned))

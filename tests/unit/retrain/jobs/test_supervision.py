@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts.errors import StoreError
+from contracts.errors import StoreError, TakenOverError
+from contracts.files import Folder
 from contracts.logs import Logger
 from contracts.manifest import digest
 from contracts.repository import ModelRepository
@@ -22,6 +23,7 @@ from retrain.state.database import Database
 from retrain.state.journal import Journal
 from retrain.state.sqlite import SqliteState
 from retrain.trigger.policy import Limits
+from tests.packages import packaged
 from tests.small_model import publish_small_version
 
 LEASE_S = 15.0
@@ -111,6 +113,20 @@ class Desk:
         self.opened.append((name, attempt))
         return self.process
 
+    def request(self) -> CandidateRequest:
+        """What the training process was asked."""
+        return msgspec.json.decode((self.training.folder(RUNNING) / REQUEST).read_bytes(), type=CandidateRequest)
+
+    def packaged(self, fence: int = RUNNING.fence) -> CandidateOutcome:
+        """The process ended, and left a package."""
+        self.process.over, self.process.answer = True, packaged(self.job, "small", fence=fence)
+        return self.process.answer
+
+    @property
+    def job(self) -> Folder:
+        """The job's folder."""
+        return Folder(str(self.training.folder(RUNNING)))
+
     def save(self, job: Job) -> None:
         with self.database.transaction():
             self.jobs.save(job)
@@ -118,6 +134,7 @@ class Desk:
     def look(self, now: float, after_s: float = 0.0, rollout: str | None = None) -> Job:
         """A tick; the job after it."""
         self.monotonic_s += after_s
+        self.training.stage(now)
         with self.database.transaction():
             self.training.advance(now, rollout)
         (job,) = self.jobs.recent()
@@ -138,9 +155,10 @@ def test_what_another_had_is_left_alone_for_a_while_whatever_the_wall_clock_says
         assert desk.look(now, after_s=LEASE_S / 4).owner == "another"
     assert not desk.opened
     taken = desk.look(START, after_s=LEASE_S / 4)
-    assert (taken.owner, taken.fence, len(desk.opened)) == ("us", 4, 1)
-    assert desk.look(START - HOUR_S) == taken
-    assert len(desk.opened) == 1
+    assert (taken.owner, taken.fence, len(desk.opened)) == ("us", 4, 0)
+    for _ in range(2):
+        assert desk.look(START - HOUR_S) == taken
+        assert len(desk.opened) == 1
 
 
 def test_the_wait_begins_anew_with_another_owner(desk: Desk) -> None:
@@ -155,6 +173,7 @@ def test_the_wait_begins_anew_with_another_owner(desk: Desk) -> None:
 def test_what_was_left_in_order_goes_on_at_once(desk: Desk) -> None:
     desk.save(msgspec.structs.replace(RUNNING, owner=""))
     assert desk.look(START).owner == "us"
+    desk.look(START)
     desk.training.stop()
     with desk.database.transaction():
         desk.training.leave()
@@ -163,12 +182,14 @@ def test_what_was_left_in_order_goes_on_at_once(desk: Desk) -> None:
 
 
 def test_steps_are_read_on_where_they_lie_and_from_the_first_elsewhere(desk: Desk) -> None:
-    desk.save(msgspec.structs.replace(RUNNING, owner=""))
-    desk.look(START)
-    desk.training.stop()
-    desk.save(msgspec.structs.replace(RUNNING, owner=""))
-    desk.look(START)
-    assert desk.process.read == [0, 70]
+    """A request of an older fence is elsewhere too: what was started with it belongs to a life that others took over since."""
+    for saved in (RUNNING, msgspec.structs.replace(RUNNING, fence=4), msgspec.structs.replace(RUNNING, fence=9)):
+        desk.save(msgspec.structs.replace(saved, owner=""))
+        desk.look(START)
+        desk.look(START)
+        desk.training.stop()
+    assert desk.process.read == [0, 70, 0]
+    assert desk.request().fence == 10
 
 
 def test_a_clock_that_was_set_back_delays_no_second_attempt(desk: Desk) -> None:
@@ -217,14 +238,106 @@ def test_a_repository_that_is_away_at_the_end_costs_no_attempt(desk: Desk, mount
     assert (done.state, done.attempt, done.candidate, len(desk.opened)) == ("succeeded", 1, "1", 1)
 
 
+def published(desk: Desk) -> list[str]:
+    """The versions that events tell of, and those that the repository holds beside the first."""
+    _, records = desk.database.outbox()
+    events = [msgspec.json.decode(record.value, type=dict) for record in records]
+    told = [event["version"] for event in events if event["type"] == "ModelPublished"]
+    assert desk.repository.versions("small") == ["1", *told]
+    return told
+
+
+def test_a_package_becomes_a_version_with_the_turn_that_says_so(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.packaged()
+    desk.training.stage(START)
+    assert published(desk) == []
+    done = desk.look(START)
+    assert (done.state, done.candidate, published(desk)) == ("succeeded", "2", ["2"])
+
+
+def killed(job: Job) -> Job:
+    raise ZeroDivisionError
+
+
+def test_killed_before_commit_the_next_life_publishes_the_same_version(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.packaged()
+    desk.training.stage(START)
+    monkeypatch.setattr(desk.jobs, "save", killed)  # the manifest is written, the turn is not saved
+    with pytest.raises(ZeroDivisionError):
+        desk.look(START)
+    monkeypatch.undo()
+    assert desk.repository.versions("small") == ["1", "2"]
+    first = desk.repository.manifest("small", "2")
+    desk.training.stop()  # as a new life: nothing is remembered
+    assert desk.look(START + 5).state == "running", "found again"
+    done = desk.look(START + 5)
+    assert (done.state, published(desk), desk.repository.manifest("small", "2")) == ("succeeded", ["2"], first)
+
+
+def test_who_was_taken_over_between_copying_and_saying_publishes_nothing(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.packaged()
+    heir = Database(SqliteState(desk.folder / "state.sqlite3", "small"), "heir")
+    desk.training.stage(START)
+    heir.take()
+    with pytest.raises(TakenOverError):
+        desk.look(START)
+    heir.close()
+    assert desk.repository.versions("small") == ["1"]
+
+
+def test_a_zombie_of_an_older_fence_publishes_nothing_and_the_next_attempt_answers_for_itself(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.packaged(fence=2)
+    desk.job.write("outcome.json", b"the zombie's")
+    failed = desk.look(START)
+    assert (failed.state, failed.attempt, published(desk)) == ("running", 2, [])
+    assert "under fence 2, the job has 3 now" in failed.detail
+    assert not desk.job.exists("outcome.json")
+    desk.packaged()
+    assert desk.look(START + 11.0).state == "running"
+    assert (desk.look(START + 11.0).state, published(desk)) == ("succeeded", ["2"])
+
+
+def test_a_package_that_was_altered_is_a_failed_attempt_that_names_the_file(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.packaged()
+    desk.job.write("package/model.onnx", b"another graph")
+    failed = desk.look(START)
+    assert (failed.state, failed.attempt, published(desk)) == ("running", 2, [])
+    assert "package/model.onnx was altered" in failed.detail
+
+
+def test_a_repository_that_is_away_when_a_package_waits_costs_nothing(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.packaged()
+    place, elsewhere = desk.folder / "repository", desk.folder / "elsewhere"
+    place.rename(elsewhere)
+    for _ in range(4):
+        with pytest.raises(StoreError, match="is it mounted"):
+            desk.look(START)
+    elsewhere.rename(place)
+    done = desk.look(START)
+    assert (done.state, done.attempt, published(desk)) == ("succeeded", 1, ["2"])
+
+
 def test_a_version_that_is_not_what_was_said_is_a_failed_attempt(desk: Desk) -> None:
     desk.save(msgspec.structs.replace(RUNNING, owner="us"))
     desk.look(START)
     desk.process.over = True
     for answer, said in (("1", "the outcome says 000000000000"), ("7", "7")):
         desk.process.answer = CandidateOutcome(verdict="published", reason="", version=answer, digest="0" * 64)
+        desk.job.write("outcome.json", b"it")
         failed = desk.look(START + 100.0 * int(answer))
-        assert (failed.state, said in failed.detail) == ("running", True)
+        assert (failed.state, said in failed.detail, desk.job.exists("outcome.json")) == ("running", True, False)
     assert failed.attempt == 3
 
 
@@ -232,5 +345,5 @@ def test_a_job_is_judged_by_the_policy_of_the_settings(desk: Desk) -> None:
     desk.save(RUNNING)
     desk.look(START)
     desk.look(START, after_s=LEASE_S)
-    written = (desk.training.folder(RUNNING) / REQUEST).read_bytes()
-    assert msgspec.json.decode(written, type=CandidateRequest).policy == "strict"
+    desk.look(START)
+    assert desk.request().policy == "strict"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import StoreError
+from contracts.errors import StoreError, VersionError
 from retrain.launch.local import LocalLauncher, LocalRun
 
 DEADLINE_S = 60.0
@@ -125,7 +125,11 @@ def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
 
 def test_an_outcome_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "outcome.json").write_text("{")
-    with pytest.raises(StoreError, match=r"outcome\.json"):
+    with pytest.raises(VersionError, match=r"outcome\.json is not an outcome we can read"):
+        LocalRun(tmp_path, gone=True).outcome()
+    (tmp_path / "outcome.json").unlink()
+    (tmp_path / "outcome.json").mkdir()
+    with pytest.raises(StoreError, match=r"outcome\.json cannot be read"):
         LocalRun(tmp_path, gone=True).outcome()
 
 
