@@ -1,5 +1,6 @@
 """The release: evidence from events, channels by compare-and-set, killed between any two of its writes, and a person's hand that goes first."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from contracts.incidents import Incident
 from contracts.logs import Logger
 from contracts.manifest import digest
 from contracts.ports import Place, Record
-from contracts.predictions import Classification, ClassTruth, Scored, Variant
+from contracts.predictions import Box, BoxesTruth, Classification, ClassTruth, Detections, Scored, Variant
 from contracts.repository import ModelRepository, changed
 from retrain.job import Job
 from retrain.jobs.table import Jobs
@@ -252,24 +253,96 @@ def test_repeated_and_audit_frames_are_no_evidence(bench: Bench) -> None:
     assert rollout.frames == 4
 
 
-def test_a_faulty_camera_is_not_judged(bench: Bench) -> None:
-    bench.turn(1.0)
-    fault = Incident(
+def fault(cameras: tuple[str, ...]) -> Incident:
+    return Incident(
         incident_id="i",
         cause="camera_fault",
         severity="ticket",
         headline="",
         action="",
         site="hall",
-        cameras=CAMERAS,
+        cameras=cameras,
         version="1",
         since=0.0,
         opened_at=0.0,
     )
-    bench.labels.fault(fault, None)
+
+
+def test_a_faulty_camera_is_not_judged(bench: Bench) -> None:
+    bench.turn(1.0)
+    bench.labels.fault(fault(CAMERAS), None)
     assert bench.turn(10.0, *bench.frames(10.0, label="flower")) == "shadow"  # neither an alarm nor a live camera for the canary
     bench.labels.no_fault("i")
     assert bench.turn(20.0, *bench.frames(20.0, label="flower")) == "rolling_back"
+
+
+def test_frames_of_a_faulty_camera_are_no_evidence(bench: Bench) -> None:
+    """Else a version could pass on frames that no guard has seen."""
+    bench.turn(1.0)
+    bench.labels.fault(fault(cameras=CAMERAS[1:]), None)
+    bench.turn(10.0, *bench.frames(10.0, rounds=5))
+    assert bench.rollout().frames == bench.rollout().guards.frames == 5
+
+
+def test_a_frame_is_compared_once_whichever_answer_comes_first_and_however_far_apart(bench: Bench) -> None:
+    bench.turn(1.0)
+    frames = bench.frames(2.0, rounds=3)
+    champion, shadow = ([one for one in frames if one.variant == variant] for variant in ("champion", "shadow"))
+    bench.turn(2.0, *champion[:8], *shadow[8:])
+    assert bench.rollout().guards.pairs == 0
+    bench.again()
+    bench.turn(3.0, *shadow[:12], *champion[:4])
+    assert bench.rollout().guards.pairs == 8
+    bench.turn(4.0, *frames, *frames)
+    assert (bench.rollout().guards.pairs, bench.rollout().frames) == (24, 24)
+    assert bench.rollout().guards.disagreements == 0
+
+
+def test_a_frame_whose_names_no_database_holds_is_refused_alone(bench: Bench) -> None:
+    bench.turn(1.0)
+    bad = bench.frame(2.0, "line\0", "2", "shadow")
+    with bench.database.transaction():
+        bench.release.load()
+        with pytest.raises(ValueError, match="NUL"):
+            bench.release.frame(bad, 2.0)
+        bench.release.frame(bench.frame(2.0, "line-1", "2", "shadow"), 2.0)
+        bench.release.save()
+    assert bench.rollout().frames == 1
+
+
+def test_boxes_are_compared_with_the_parents_and_with_the_truth(bench: Bench) -> None:
+    bench.turn(1.0)
+
+    def boxes(*lefts: int) -> Detections:
+        return Detections(tuple(Box("china", left, 0, left + 20, 20, 0.9) for left in lefts))
+
+    def scored(number: int, at: float) -> list[FrameScored]:
+        bench.number += 1
+        said = (("1", "champion", boxes(0, 50)), ("2", "shadow", boxes(0, 50) if number % 2 else boxes(200)))
+        return [frame_scored(str(bench.number), "line-1", version, variant, found, at) for version, variant, found in said]  # type: ignore[arg-type]
+
+    assert bench.turn(2.0, *(one for i in range(8) for one in scored(i, 2.0))) == "shadow"
+    assert (bench.rollout().guards.pairs, bench.rollout().guards.disagreements) == (8, 4)
+    said = tuple(Scored(one.version, one.variant, one.prediction) for one in scored(0, 2.0))
+    truth = BoxesTruth((Box("china", 0, 0, 20, 20),))
+    labels = [
+        FrameLabelled(
+            event_id=str(i),
+            occurred_at=2.0,
+            model="small",
+            frame_id=str(i),
+            camera="line-1",
+            site="hall",
+            captured_at=2.0,
+            truth=truth,
+            predictions=said,
+            stored="x",
+            sample="uniform",
+        )
+        for i in range(40)
+    ]
+    assert bench.turn(3.0, *labels) == "rolling_back"
+    assert bench.rollout().guards.worse == 40
 
 
 def test_a_candidate_that_contradicts_its_parent_is_taken_back_and_its_job_knows(bench: Bench) -> None:
@@ -338,6 +411,41 @@ def test_a_rollback_command_in_the_watch(bench: Bench) -> None:
     assert bench.repository.channels("small").champion == "1"
     assert bench.turn(now + 2, bench.report(now + 2)) == "rolled_back"
     assert bench.repository.channels("small").by == "ada"
+
+
+def test_a_rollback_of_a_champion_that_another_made_goes_to_the_channels_previous(bench: Bench) -> None:
+    """The rollout of that version ended when someone moved the channels: it is nobody's any more, the order still holds."""
+    now = walk(bench, "canary")
+    by_hand = changed(bench.repository.channels("small"), now, "ada", "now", champion="2", previous="1", candidate=None, share=0.0)
+    bench.repository.set_channels("small", by_hand)
+    assert bench.turn(now + 1) == "rolled_back"
+    assert bench.turn(now + 2, Rollback(event_id="r", occurred_at=now, model="small", by="ada")) == "rolling_back"
+    assert bench.repository.channels("small").champion == "1"
+    assert bench.turn(now + 3, bench.report(now + 3)) == "rolled_back"
+
+
+def test_a_rollback_to_a_version_that_is_gone_is_refused_with_the_reason(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, begun=False)
+    publish_small_version(bench.repository.url, "small", "3", seed=2, champion=False)
+    channels = bench.repository.channels("small")
+    bench.repository.set_channels("small", changed(channels, 0.5, "ada", "", champion="2", previous="3"))
+    shutil.rmtree(tmp_path / "repository" / "models" / "small" / "3")
+    order = Rollback(event_id="r", occurred_at=1.0, model="small", by="ada")
+    with bench.database.transaction():
+        bench.release.load()
+        bench.release.orders.carry_out(order, 1.0)
+        bench.release.save()
+    assert "has no version '3'" in bench.refused()[0]
+    assert bench.repository.channels("small").champion == "2"
+    bench.database.close()
+
+
+def test_a_report_of_a_server_that_would_be_gone_by_now_is_none(bench: Bench) -> None:
+    """The log is read from its beginning after a state was lost, and a server's clock may be wrong: neither fills the ledger."""
+    now = 2000.0
+    assert bench.turn(now, bench.report(now - 901, "old"), bench.report(now, "new")) == "shadow"
+    assert list(Rollouts(bench.database).reports()) == ["new"]
+    assert not [row for row in bench.journal.ledger.rows() if row.kind == "server_gone"]
 
 
 @pytest.mark.parametrize("until", ["shadow", "canary", "watch"])
