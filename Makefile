@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-monitor bench-serving bench-gpu bench-gates check format generate system-packages clean
+.PHONY: help demo test test-slow bench-monitor bench-serving bench-gpu bench-gates bench-retrain check format generate system-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,6 +36,10 @@ bench-serving: $(VENV)/.ready ## serving beside its peers and under load: QUICK=
 bench-gates: $(VENV)/.ready ## how often the gates of a retraining err; docs/gates.md is made of it: QUICK=1
 	@$(BIN)/python -m benchmarks.gates $(if $(QUICK),--quick) $(PARTS)
 	@$(BIN)/python docs/generate.py
+
+bench-retrain: $(VENV)/.ready ## what a retraining brings, beside the loops that people write: QUICK=1 PARTS="speed" (garments by apt)
+	@test -d /usr/share/datasets/fashion-mnist || apt-get install -y -qq dataset-fashion-mnist >/dev/null || echo "could not install dataset-fashion-mnist"
+	@$(BIN)/python -m benchmarks.retrain $(if $(QUICK),--quick) $(PARTS)
 
 check: $(VENV)/.ready ## ruff, mypy strict, import-linter, generated files up to date
 	$(BIN)/ruff check .

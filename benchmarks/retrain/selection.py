@@ -5,7 +5,6 @@ A number of these get their labels: drawn at random from the uniform ones, or by
 labels, at the usual penalty, and judged on poly cells of other recordings. Seeds deal recordings, samples and draws; both ways see the same of each.
 """
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.form import Figure
+from benchmarks.retrain.ours import CACHE
 from contracts.baseline import principal_axes
 from contracts.files import Folder
 from contracts.manifest import InputSpec
@@ -41,8 +41,8 @@ CAVEATS: Final = (
 Floats = NDArray[np.float32]
 
 
-def figures(quick: bool, cache: Path) -> list[Figure]:
-    """Both ways at each number of labels; embeddings are kept in `cache`. With `quick`, fewer seeds."""
+def figures(quick: bool) -> list[Figure]:
+    """Both ways at each number of labels; embeddings are kept in CACHE. With `quick`, fewer seeds."""
     torch.set_num_threads(1)
     cells, pictures = photographs.load()
     session = Session(
@@ -51,7 +51,7 @@ def figures(quick: bool, cache: Path) -> list[Figure]:
         graph.EMBEDDING,
         None,
     )
-    seen = views(session, [photographs.jpeg(pictures[cell.number]) for cell in cells], Folder(str(cache)))
+    seen = views(session, [photographs.jpeg(pictures[cell.number]) for cell in cells], Folder(str(CACHE)))
     return judged(cells, seen.embedding, 5 if quick else SEEDS)
 
 

@@ -1,0 +1,41 @@
+"""The benchmark of retraining: what it deals apart, and what it calls reached."""
+
+import numpy as np
+
+from benchmarks.retrain.naive import Went
+from benchmarks.retrain.scenarios import Shown, told
+from benchmarks.retrain.worlds import _dealt, _mixed
+from standalone.photographs import cells_of
+
+CELLS = cells_of(["mono"] * 400, [number % 3 == 0 for number in range(400)])
+
+
+def _shown(before: tuple[float, float], after: tuple[float, float], keeping: float, forgetting: float) -> Shown:
+    loops = {"keeps": Went(before[0], keeping, 1.0), "forgets": Went(before[0] - 0.2, forgetting, 1.0)}
+    return Shown(before, after, loops, 300, 2.0, "packaged", "head_only")
+
+
+def test_no_neighbour_of_a_learned_cell_judges() -> None:
+    dealt = _dealt(CELLS, seed=3)
+    blocks = [{cell.block for cell in part} for part in dealt.values()]
+    assert sum(map(len, dealt.values())) == len(CELLS)
+    assert sum(map(len, blocks)) == len(set.union(*blocks)) == 40
+
+
+def test_the_mix_is_as_asked() -> None:
+    cells = _mixed(CELLS, 0.7, np.random.default_rng(0))
+    assert abs(np.mean([cell.defective for cell in cells]) - 0.7) < 0.01
+    assert [cell.number for cell in cells] == sorted({cell.number for cell in cells})
+
+
+def test_a_loop_that_forgets_is_no_rival() -> None:
+    new, old, _ = told("w", [_shown((0.9, 0.4), (0.89, 0.75), keeping=0.74, forgetting=0.9)])
+    assert (new.ok, old.ok) == (True, True)
+    new, _, _ = told("w", [_shown((0.9, 0.4), (0.89, 0.75), keeping=0.78, forgetting=0.9)])
+    assert new.ok is False
+
+
+def test_forgetting_in_one_seed_is_a_miss() -> None:
+    _, old, _ = told("w", [_shown((0.9, 0.4), (0.9, 0.75), 0.7, 0.9), _shown((0.9, 0.4), (0.85, 0.75), 0.7, 0.9)])
+    assert old.ok is False
+    assert old.value == 0.875
