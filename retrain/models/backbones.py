@@ -29,12 +29,15 @@ same 30 deals of ELPV, after a retraining poly accuracy .808 (least .764) agains
 
 _STAGES: Final = (1, 3, 5, 8, 11, 15, 16)
 """Ends of the blocks that share a resolution and width: Tan and Le 2019, table 1."""
+_SHOWN: Final = (5, 11)
+"""The last blocks at the strides 8 and 16."""
 
 
 class Backbone(nn.Module):
     """uint8 frames [N, side, side, 3] to embeddings [N, 2560]; without `pretrained` its weights are torch's random ones."""
 
     width: int = WIDTH
+    widths: tuple[int, ...] = (40, 112, WIDTH // 2)
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -55,8 +58,21 @@ class Backbone(nn.Module):
 
     def forward(self, image_NHWC: torch.Tensor) -> torch.Tensor:
         """Embeddings [N, 2560] of uint8 frames."""
-        x_NCHW = (image_NHWC.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        map_NCHW = self.network.extract_features(x_NCHW)
+        return self.pooled(self.maps(image_NHWC)[-1])
+
+    def maps(self, image_NHWC: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Feature maps [N, `widths`, h, w] at the strides 8, 16 and 32."""
+        n, kept = self.network, []
+        x_NCHW = n._swish(n._bn0(n._conv_stem((image_NHWC.permute(0, 3, 1, 2).float() - self.mean) / self.std)))
+        drop = n._global_params.drop_connect_rate or 0.0
+        for number, block in enumerate(n._blocks, start=1):
+            x_NCHW = block(x_NCHW, drop_connect_rate=drop * (number - 1) / len(n._blocks))
+            if number in _SHOWN:
+                kept.append(x_NCHW)
+        return (*kept, n._swish(n._bn1(n._conv_head(x_NCHW))))
+
+    def pooled(self, map_NCHW: torch.Tensor) -> torch.Tensor:
+        """The embedding of the last map."""
         return torch.cat([map_NCHW.mean((2, 3)), map_NCHW.amax((2, 3))], dim=1)
 
     def stages(self) -> tuple[tuple[nn.Parameter, ...], ...]:

@@ -38,8 +38,14 @@ class _Ordered(nn.Module):
 def exported(network: Network) -> bytes:
     """The graph of a trained network, in float32, self-contained and accepted by the checker; the network stays as it is."""
     still = copy.deepcopy(network).to("cpu", torch.float32).eval()
-    content = to_onnx(_Ordered(still, (graph.SCORES, graph.EMBEDDING)), network.built.side, (graph.SCORES, graph.EMBEDDING))
-    return graph.encode(graph.read(content, "the exported network"))
+    names = (graph.BOXES if network.built.task == "detection" else graph.SCORES, graph.EMBEDDING)
+    model = graph.read(to_onnx(_Ordered(still, names), network.built.side, names), "the exported network")
+    with torch.no_grad():
+        answers = still.eval()(torch.zeros(1, network.built.side, network.built.side, 3, dtype=torch.uint8))
+    for output in model.graph.output:  # the exporter loses count of a detector's rows
+        for dim, size in zip(output.type.tensor_type.shape.dim[1:], answers[output.name].shape[1:], strict=True):
+            dim.dim_value = size
+    return graph.encode(graph.checked(model, "the exported network"))
 
 
 def to_onnx(module: nn.Module, side: int, outputs: Sequence[str]) -> bytes:
@@ -63,11 +69,12 @@ def to_onnx(module: nn.Module, side: int, outputs: Sequence[str]) -> bytes:
 
 
 def by_torch(network: Network, frames: Sequence[Pixels]) -> tuple[Floats, Floats]:
-    """Embeddings [n, D] and scores [n, K] of prepared frames by the network itself, as `Session.run` gives them."""
+    """Embeddings [n, D] and scores [n, K], or boxes [n, M, 6], of prepared frames by the network itself, as `Session.run` gives them."""
     device = next(network.parameters()).device
     with torch.no_grad():
         answers = network.eval()(torch.from_numpy(np.stack(frames)).to(device))
-    return answers[graph.EMBEDDING].cpu().numpy(), answers[graph.SCORES].cpu().numpy()
+    said = answers[graph.BOXES if network.built.task == "detection" else graph.SCORES]
+    return answers[graph.EMBEDDING].cpu().numpy(), said.cpu().numpy()
 
 
 def parity_frames(count: int, wanted: int = _FRAMES) -> list[int]:

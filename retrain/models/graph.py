@@ -19,6 +19,7 @@ from retrain.models.head import Head
 
 IMAGE: Final = "image"
 SCORES: Final = "scores"
+BOXES: Final = "boxes"
 EMBEDDING: Final = "embedding"
 PREFIX: Final = "imported/"
 """Before every name of an imported graph, so that ours are free."""

@@ -17,17 +17,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 import torch
 
+from contracts.detections import COLUMNS
 from contracts.errors import VersionError
 from contracts.files import sha256
 from contracts.predictions import Task
 from retrain.models import weights as files
-from retrain.models.graph import EMBEDDING, SCORES
-from retrain.models.network import Built, Classifier, Network
+from retrain.models.detector import Detector, Mapped
+from retrain.models.graph import BOXES, EMBEDDING, SCORES
+from retrain.models.network import Body, Built, Classifier, Network
 
 EFFICIENTNET: Final = "efficientnet-lite0"
 SMALL_CONV: Final = "small-conv"
@@ -75,8 +77,6 @@ class _Made:
         return found.hexdigest()[:16]
 
     def build(self, task: Task, labels: tuple[str, ...], side: int, seed: int = 0, pretrained: bool = True) -> Network:
-        if task != "classification":
-            raise VersionError(f"recipe {self.name!r} builds classifiers only, not a network for {task}")
         built = Built(self.name, task, labels, side)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -126,13 +126,22 @@ def find(name: str, weights: Path | None = None) -> Recipe:
 def _small_conv(built: Built, _pretrained: bool) -> Network:
     from retrain.models.small_conv import SmallConv
 
-    return Classifier(built, SmallConv())
+    return _headed(built, SmallConv())
 
 
 def _efficientnet(built: Built, pretrained: bool) -> Network:
     from retrain.models.backbones import Backbone
 
-    return Classifier(built, Backbone(built.side, pretrained))
+    return _headed(built, Backbone(built.side, pretrained))
+
+
+def _headed(built: Built, body: Body) -> Network:
+    """The body with its task's head. Raises VersionError for a detector on a body that shows no maps."""
+    if built.task == "classification":
+        return Classifier(built, body)
+    if not hasattr(body, "maps"):
+        raise VersionError(f"recipe {built.recipe!r} shows no feature maps to find objects on: it builds classifiers only")
+    return Detector(built, cast(Mapped, body))
 
 
 def _timm(name: str, weights: Path) -> Recipe:
@@ -142,7 +151,7 @@ def _timm(name: str, weights: Path) -> Recipe:
     timm_body.check(kind)
     return _Made(
         name,
-        lambda built, pretrained: Classifier(built, timm_body.TimmBody(kind, built.side, weights if pretrained else None)),
+        lambda built, pretrained: _headed(built, timm_body.TimmBody(kind, built.side, weights if pretrained else None)),
         timm_body.check,
     )
 
@@ -167,10 +176,12 @@ def _checked(network: object, built: Built) -> Network:
     with torch.no_grad():
         answers = network.eval()(torch.zeros(2, built.side, built.side, 3, dtype=torch.uint8))
     shapes = {name: list(tensor.shape) for name, tensor in answers.items()}
-    if shapes.get(SCORES) != [2, len(built.labels)] or len(shapes.get(EMBEDDING, [])) != 2:
-        raise VersionError(
-            f"recipe {built.recipe!r} answers {shapes} for 2 frames: {SCORES} [2, {len(built.labels)}] and {EMBEDDING} [2, D] are needed"
-        )
+    if built.task == "detection":
+        wanted, fits = f"{BOXES} [2, M, {COLUMNS}]", shapes.get(BOXES, [])[::2] == [2, COLUMNS]
+    else:
+        wanted, fits = f"{SCORES} [2, {len(built.labels)}]", shapes.get(SCORES) == [2, len(built.labels)]
+    if not fits or len(shapes.get(EMBEDDING, [])) != 2:
+        raise VersionError(f"recipe {built.recipe!r} answers {shapes} for 2 frames: {wanted} and {EMBEDDING} [2, D] are needed")
     staged = [id(weight) for stage in network.stages() for weight in stage]
     if sorted(staged) != sorted(id(weight) for weight in network.parameters()):
         raise VersionError(f"recipe {built.recipe!r}: stages() must hold every weight of the network once")

@@ -15,6 +15,7 @@ class SmallConv(nn.Module):
     """uint8 frames [N, H, W, 3], of at least 16 pixels a side, to embeddings [N, 256]: the last map averaged and maximised over space."""
 
     width: int = 2 * _CHANNELS[-1]
+    widths: tuple[int, ...] = _CHANNELS[2:]
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,10 +23,19 @@ class SmallConv(nn.Module):
 
     def forward(self, image_NHWC: Tensor) -> Tensor:
         """Embeddings of uint8 frames."""
-        x_NCHW = (image_NHWC.permute(0, 3, 1, 2).float() - _CENTRE) / _SPREAD
+        return self.pooled(self.maps(image_NHWC)[-1])
+
+    def maps(self, image_NHWC: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps [N, `widths`, h, w] at the strides 8 and 16."""
+        x_NCHW, found = (image_NHWC.permute(0, 3, 1, 2).float() - _CENTRE) / _SPREAD, []
         for layer in self.layers:
             x_NCHW = layer(x_NCHW)
-        return torch.cat([x_NCHW.mean((2, 3)), x_NCHW.amax((2, 3))], dim=1)
+            found.append(x_NCHW)
+        return tuple(found[2:])
+
+    def pooled(self, map_NCHW: Tensor) -> Tensor:
+        """The embedding of the last map."""
+        return torch.cat([map_NCHW.mean((2, 3)), map_NCHW.amax((2, 3))], dim=1)
 
     def stages(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The weights, input first."""

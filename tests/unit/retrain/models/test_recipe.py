@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from contracts.errors import VersionError
-from retrain.models import weights
+from retrain.models import recipe, weights
 from retrain.models.graph import EMBEDDING, SCORES
-from retrain.models.network import Classifier, Network, pack
+from retrain.models.network import Built, Classifier, Network, Stages, pack
 from retrain.models.recipe import EFFICIENTNET, SMALL_CONV, find, installed
 from tests.small_pictures import LABELS, SIDE, pictures
 
@@ -101,8 +101,17 @@ def test_what_there_is_not_is_said() -> None:
         find("resnet")
     with pytest.raises(VersionError, match="'timm:resnet18' begins from a safetensors file"):
         find("timm:resnet18")
-    with pytest.raises(VersionError, match="builds classifiers only, not a network for detection"):
-        find(SMALL_CONV).build("detection", AB, SIDE)
+
+
+def test_a_body_without_maps_makes_no_detector() -> None:
+    class Flat(torch.nn.Module):
+        width = 3
+
+        def stages(self) -> Stages:
+            return ()
+
+    with pytest.raises(VersionError, match="'flat' shows no feature maps to find objects on: it builds classifiers only"):
+        recipe._headed(Built("flat", "detection", AB, SIDE), Flat())
 
 
 BUILDER = """
