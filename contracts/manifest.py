@@ -14,6 +14,8 @@ MODEL: Final = "model.onnx"
 BASELINE: Final = "baseline.npz"
 GOLDEN: Final = "golden.npz"
 """Optional: versions made before there were golden frames have none."""
+WEIGHTS: Final = "weights.safetensors"
+"""Optional: the trained network's weights, where the next training could not begin from the graph's head and its recipe's own."""
 
 
 Side = Annotated[int, msgspec.Meta(ge=1, le=8192)]

@@ -145,6 +145,11 @@ class ModelRepository:
         golden = goldens.decode(contents[GOLDEN], f"{self.url}/{where}") if GOLDEN in contents else None
         return Version(manifest, contents[MODEL], baseline, golden)
 
+    def file(self, model: str, version: str, name: str) -> bytes:
+        """One file of a version, checked against its manifest. Raises VersionError when it is missing or altered, or the version has none of that name."""
+        entry = self.manifest(model, version).files.get(name)
+        return self._checked(f"{self._where(model, version)}/{name}", entry)
+
     def baseline(self, model: str, version: str) -> tuple[Manifest, Baseline]:
         """A version's manifest and baseline, without reading its model."""
         manifest = self.manifest(model, version)

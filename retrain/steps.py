@@ -23,14 +23,20 @@ _DIGITS: Final = 16
 
 
 class Steps:
-    """Writes Step lines, and keeps what steps made in `folder` (without one, nothing is kept). Progress runs from 0 to 1 over the whole process."""
+    """Writes Step lines, and keeps what steps made in `folder` (without one, nothing is kept). Progress runs from 0 to 1 over the whole process.
 
-    def __init__(self, stream: TextIO | None = None, folder: Folder | None = None) -> None:
+    One that is `silent` says and writes nothing, and reads what others finished: of several processes that train together one speaks.
+    """
+
+    def __init__(self, stream: TextIO | None = None, folder: Folder | None = None, silent: bool = False) -> None:
         self._stream = stream or sys.stdout
         self._folder = folder
+        self._silent = silent
 
     def __call__(self, step: str, progress: float, detail: str = "", **metrics: float) -> None:
         """Say that a step began, or how far it is."""
+        if self._silent:
+            return
         line = Step(step, round(progress, 4), detail, {name: float(value) for name, value in metrics.items()})
         self._stream.write(msgspec.json.encode(line).decode() + "\n")
         self._stream.flush()
@@ -44,7 +50,10 @@ class Steps:
             return dict(sorted(make().items()))
         where = f"{STEPS}/{checked_name('step', name)}-{sha256(msgspec.json.encode([name, *inputs]))[:_DIGITS]}"
         kept = self._kept(self._folder, where)
-        return kept if kept is not None else self._finished(self._folder, where, make())
+        if kept is not None:
+            return kept
+        made = dict(sorted(make().items()))
+        return made if self._silent else self._finished(self._folder, where, made)
 
     def _kept(self, folder: Folder, where: str) -> Mapping[str, bytes] | None:
         """What a finished step left, whole and unaltered; None: it must be done (again)."""
@@ -56,7 +65,7 @@ class Steps:
         return files if all(sha256(content) == digests[name] for name, content in files.items()) else None
 
     def _finished(self, folder: Folder, where: str, made: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        files = {checked_name("file of a step", name): made[name] for name in sorted(made)}
+        files = {checked_name("file of a step", name): content for name, content in made.items()}
         if DONE in files:
             raise ValueError(f"{DONE} is the step's own file: name the result otherwise")
         folder.remove(f"{where}/{DONE}")

@@ -53,7 +53,8 @@ class Batch:
 class Batches(Protocol):
     """The frames of a run: epochs of `len` batches (of this process's share), the same for the same number. Seconds are totals since it began."""
 
-    stalled_s: float
+    @property
+    def stalled_s(self) -> float: ...
 
     def __len__(self) -> int: ...
 

@@ -4,6 +4,7 @@ Folds are whole groups. The out-of-fold scores choose the penalty, fit the tempe
 all development frames. With some two hundred new labels this uses each of them twice; a single validation split of forty chose badly.
 """
 
+import io
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from retrain.models.calibrate import temperature
 from retrain.models.head import Floats, Head, balance, fit
+from retrain.training.score import scored
 
 FOLDS: Final = 5
 PENALTIES: Final = (0.003, 0.03, 0.1, 0.3, 1.0)
@@ -56,7 +58,7 @@ def cross_fit(development: Development, classes: int, seed: int, new_share: floa
         for fold in range(int(folds.max()) + 1):
             inside = folds != fold
             logits[~inside] = _fit(development, inside, classes, l2, new_share).logits(development.embedding[~inside])
-        trials.append((harmonic_balance(logits.argmax(axis=1), development), l2, logits))
+        trials.append((scored(logits.argmax(axis=1), development.truth, development.new).harmonic, l2, logits))
     best = max(score for score, _, _ in trials)
     score, l2, logits = min((t for t in trials if t[0] >= best - TIE), key=lambda trial: abs(np.log(trial[1] / USUAL)))
     everything = np.ones(len(development.truth), dtype=np.bool_)
@@ -65,16 +67,19 @@ def cross_fit(development: Development, classes: int, seed: int, new_share: floa
     return Fitted(head, temperature(logits, development.truth, weight.astype(np.float64)), l2, logits, score)
 
 
-def harmonic_balance(predicted: NDArray[np.int64], development: Development) -> float:
-    """Harmonic mean of the balanced accuracies on old and new frames (one alone where the other has none)."""
-    parts = [
-        _balanced(predicted[mask], development.truth[mask]) for mask in (development.new, ~development.new) if bool(mask.any())
-    ]
-    return len(parts) / sum(1.0 / max(part, 1e-9) for part in parts)
+def pack(fitted: Fitted) -> bytes:
+    """The bytes of an .npz with all of it; no pickle inside."""
+    stream = io.BytesIO()
+    numbers = np.array([fitted.temperature, fitted.l2, fitted.score])
+    np.savez(stream, weight=fitted.head.weight, bias=fitted.head.bias, numbers=numbers, out_of_fold=fitted.out_of_fold)
+    return stream.getvalue()
 
 
-def _balanced(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
-    return float(np.mean([(predicted[truth == k] == k).mean() for k in np.unique(truth)]))
+def unpack(content: bytes) -> Fitted:
+    """What `pack` wrote."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+        heat, l2, score = found["numbers"].tolist()
+        return Fitted(Head(found["weight"], found["bias"]), heat, l2, found["out_of_fold"], score)
 
 
 def _fit(development: Development, rows: NDArray[np.bool_], classes: int, l2: float, new_share: float) -> Head:

@@ -5,7 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from retrain.models.calibrate import log_loss
-from retrain.training.crossfit import PENALTIES, Development, cross_fit, harmonic_balance
+from retrain.training.crossfit import PENALTIES, Development, cross_fit
+from retrain.training.score import scored
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def test_out_of_fold_scores_are_honest_and_useful(development: Development) -> N
     trained = (fitted.head.logits(development.embedding).argmax(axis=1) == development.truth).mean()
     assert 0.85 < judged < trained
     assert fitted.l2 in PENALTIES
-    assert fitted.score == pytest.approx(harmonic_balance(fitted.out_of_fold.argmax(axis=1), development))
+    assert fitted.score == pytest.approx(scored(fitted.out_of_fold.argmax(axis=1), development.truth, development.new).harmonic)
 
 
 def test_a_frame_is_never_judged_by_a_head_that_saw_its_recording() -> None:
