@@ -21,6 +21,8 @@ from contracts.logs import Logger, log_to_stderr
 from contracts.ports import Bus
 from contracts.repository import ModelRepository
 from retrain.jobs.intake import Intake
+from retrain.jobs.new_class import NewClasses, champion
+from retrain.jobs.orders import JobOrders
 from retrain.jobs.supervision import Training, TrainingPlan
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
@@ -34,6 +36,7 @@ from retrain.state.database import Database
 from retrain.state.journal import Journal
 from retrain.state.opening import open_state, wait_for_state
 from retrain.ticks import Ticks
+from retrain.trigger.new_class import Enough
 
 ABOUT = """Turns retrain requests into gated new versions and rolls them out.
 
@@ -131,9 +134,28 @@ def wired(
         server_gone_s=settings.server_gone_s,
     )
     release = Release(releasing, database, jobs.mark_rolled_back, labels, journal, repository, instruments)
-    intake = Intake(settings.model, jobs, labels, journal, settings.operator_window_s, settings.labels_wanted)
+    enough = Enough(settings.new_class_labels, settings.new_class_recordings)
+    new_classes = NewClasses(
+        settings.model, settings.new_classes, enough, database, labels, lambda: champion(repository, settings.model)
+    )
+    window_s, wanted = settings.operator_window_s, settings.labels_wanted
+    intake = Intake(settings.model, jobs, labels, journal, window_s, wanted, new_classes, training.champion)
     poll_s = min(0.25, settings.tick_s)
-    return RetrainService(settings.model, bus, database, intake, labels, training, release, ticks, instruments, log, clock, poll_s)
+    return RetrainService(
+        settings.model,
+        bus,
+        database,
+        intake,
+        JobOrders(jobs, journal),
+        labels,
+        training,
+        release,
+        ticks,
+        instruments,
+        log,
+        clock,
+        poll_s,
+    )
 
 
 def training_plan(settings: RetrainSettings) -> TrainingPlan:

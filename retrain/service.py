@@ -23,11 +23,13 @@ from contracts.events import (
     AnyEvent,
     Approve,
     BadEventError,
+    CancelJob,
     FrameLabelled,
     FrameScored,
     IncidentClosed,
     IncidentOpened,
     IncidentUpdated,
+    OverrideCounts,
     Promote,
     Reject,
     RequestRetrain,
@@ -40,6 +42,8 @@ from contracts.events import (
 from contracts.logs import Logger
 from contracts.ports import Bus, Place, Reader, Record
 from retrain.jobs.intake import Intake
+from retrain.jobs.orders import JobOrders
+from retrain.jobs.orders import Order as JobOrder
 from retrain.jobs.supervision import Training
 from retrain.labels.book import Labels
 from retrain.metrics import Instruments
@@ -66,6 +70,7 @@ class RetrainService:
         bus: Bus,
         database: Database,
         intake: Intake,
+        job_orders: JobOrders,
         labels: Labels,
         training: Training,
         release: Release,
@@ -79,6 +84,7 @@ class RetrainService:
         self._bus = bus
         self._database = database
         self._intake = intake
+        self._job_orders = job_orders
         self._labels = labels
         self._training = training
         self._release = release
@@ -177,6 +183,8 @@ class RetrainService:
         if "calendar" in duties:
             self._intake.due(now)
         if "advance" in duties:
+            self._intake.look(now, self._release.active)
+        if "advance" in duties:
             published = self._training.advance(now, self._release.active)
             if published is not None:
                 self._release.begin(*published, now)
@@ -206,25 +214,39 @@ class RetrainService:
             case FrameLabelled():
                 became = self._labels.add(event)
                 self._instruments.labels_received.labels(became).inc()
+                self._intake.new_classes.label(event)
                 if became == "new":
                     self._release.label(event)
             case IncidentOpened() | IncidentUpdated():
                 self._fault(event, None)
+                self._intake.new_classes.incident(event)
             case IncidentClosed():
                 self._fault(event, event.occurred_at)
+                self._intake.new_classes.incident(event)
                 self._intake.closed(event, now)
             case ServingReported():
                 self._release.reported(event, now)
-            case RetrainRequested() | RequestRetrain() | Approve() | Reject() | Rollback() | Promote():
+            case (
+                RetrainRequested()
+                | RequestRetrain()
+                | OverrideCounts()
+                | CancelJob()
+                | Approve()
+                | Reject()
+                | Rollback()
+                | Promote()
+            ):
                 if self._database.first_time(event.event_id, now + _KEPT_S):
                     self._ask(event, now)
 
-    def _ask(self, event: RetrainRequested | RequestRetrain | Order, now: float) -> None:
+    def _ask(self, event: RetrainRequested | RequestRetrain | JobOrder | Order, now: float) -> None:
         match event:
             case RetrainRequested():
                 self._intake.requested(event, now)
             case RequestRetrain():
                 self._intake.commanded(event, now)
+            case OverrideCounts() | CancelJob():
+                self._job_orders.carry_out(event, now)
             case _:
                 self._release.orders.carry_out(event, now)
 

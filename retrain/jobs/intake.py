@@ -1,22 +1,32 @@
-"""Requests become jobs: the monitor's, a person's and the calendar's. Repeats of one episode join its job; what is asked is decided in trigger/policy.py."""
+"""Requests become jobs: the monitor's, a person's, the calendar's and a new class's. Repeats of one episode join its job, and one that nothing mended goes on
+with another; whether a job may start is decided in trigger/policy.py."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
 from contracts.events import IncidentClosed, RequestRetrain, RetrainRequested
 from contracts.ids import new_id
-from retrain.job import Job, Trigger
+from retrain.job import WAITING, Job, Trigger
 from retrain.jobs import telling
+from retrain.jobs.new_class import NewClasses
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.state.journal import Journal
+from retrain.trigger.clock import Watch
+from retrain.trigger.episodes import successor, unsettled
 from retrain.trigger.policy import request_key
+
+_LOOKED_AT: Final = 20
+"""Newest jobs that an open episode's last one is among: runs are some a week."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Writes jobs. `window_s` and `labels_wanted` say which labels a request without an episode takes."""
+    """Writes jobs. `window_s` and `labels_wanted` say which labels a request without an episode takes, `champion` which version answers."""
 
     model: str
     jobs: Jobs
@@ -24,16 +34,14 @@ class Intake:
     journal: Journal
     window_s: float
     labels_wanted: int
+    new_classes: NewClasses
+    champion: Callable[[], str | None]
+    monotonic: Callable[[], float] = time.monotonic
+    watch: Watch = field(default_factory=Watch)
 
     def requested(self, event: RetrainRequested, now: float) -> None:
         """The monitor's evidence sufficed."""
-        standing = self.jobs.active(event.request_key)
-        if standing is not None:
-            excluded = tuple(sorted({*standing.excluded, *event.excluded_cameras}))
-            self.jobs.save(msgspec.structs.replace(standing, excluded=excluded))
-            self.journal.note("request_joined", now, key=event.request_key, job=standing.job_id, why=event.reason)
-            return
-        self._new(
+        self._joined_or_new(
             Job(
                 job_id=new_id(now),
                 request_key=event.request_key,
@@ -48,8 +56,8 @@ class Intake:
                 cause=event.cause,
                 drift_type=event.drift_type,
                 recurs=event.recurs,
+                harm=event.harm,
             ),
-            event.reason,
             now,
         )
 
@@ -62,13 +70,33 @@ class Intake:
         if not any(job.trigger == "calendar" for job in self.jobs.unfinished()):
             self._without_episode("calendar", request_key(self.model, "calendar", f"{now // 60:.0f}"), "the calendar", now)
 
+    def look(self, now: float, rollout: str | None) -> None:
+        """What asks by itself: episodes that nothing mended, and labels of a new class. A clock that was set is kept in the ledger.
+
+        Raises StoreError when the champion cannot be read.
+        """
+        if moved_s := self.watch.moved_s(now, self.monotonic()):
+            self.journal.note("clock_moved", now, why=f"the clock moved by {moved_s:+,.0f} s since the last look")
+        jobs = self.jobs.recent(_LOOKED_AT)
+        for last in unsettled(jobs) if rollout is None else ():
+            if last.version == self.champion():
+                self._new(successor(last, new_id(now), now), now)
+            else:
+                self.jobs.save(msgspec.structs.replace(last, settled=True))
+        wanted = self.new_classes.wanted(now)
+        if wanted is not None and not any(job.cancelled and job.request_key == wanted.request_key for job in jobs):
+            self._joined_or_new(msgspec.structs.replace(wanted, job_id=new_id(now)), now)
+
     def closed(self, event: IncidentClosed, now: float) -> None:
-        """An incident is over: a job that waits because of it has nothing to mend any more."""
-        for job in self.jobs.waiting():
-            if job.incident_id and job.incident_id == event.incident.incident_id:
-                why = f"its incident closed before it started: {event.resolution}"
-                done = msgspec.structs.replace(job, state="rejected", hold="", detail=why, finished_at=now, cancelled=True)
-                telling.advanced(self.journal, self.jobs.save(done), now)
+        """An incident is over: a job that waits because of it has nothing to mend any more, and none follows one that is over."""
+        for job in self._of_incident(event.incident.incident_id):
+            settled = msgspec.structs.replace(job, settled=True)
+            if job.state not in WAITING:
+                self.jobs.save(settled)
+                continue
+            why = f"its incident closed before it started: {event.resolution}"
+            done = msgspec.structs.replace(settled, state="rejected", hold="", detail=why, finished_at=now, cancelled=True)
+            telling.advanced(self.journal, self.jobs.save(done), now)
 
     def _without_episode(self, trigger: Trigger, key: str, reason: str, now: float) -> None:
         recent = now - self.window_s
@@ -82,7 +110,29 @@ class Intake:
             since=recent if enough else 0.0,
             created_at=now,
         )
-        self._new(job, reason, now)
+        self._new(job, now)
 
-    def _new(self, job: Job, why: str, now: float) -> None:
-        telling.advanced(self.journal, self.jobs.save(msgspec.structs.replace(job, detail=why)), now)
+    def _of_incident(self, incident_id: str) -> list[Job]:
+        return [job for job in self.jobs.recent(_LOOKED_AT) if incident_id and job.incident_id == incident_id]
+
+    def _joined_or_new(self, job: Job, now: float) -> None:
+        """An episode, or an incident whose job waits, has one job; what the newer request knows is told to it."""
+        standing = self.jobs.active(job.request_key) or next(
+            (one for one in self._of_incident(job.incident_id) if one.state in WAITING and one.version == job.version), None
+        )
+        if standing is None:
+            self._new(job, now)
+            return
+        after = msgspec.structs.replace(
+            standing,
+            excluded=tuple(sorted({*standing.excluded, *job.excluded})),
+            harm=job.harm if job.harm is not None else standing.harm,
+            cause=job.cause or standing.cause,
+            new_classes=tuple(dict.fromkeys([*standing.new_classes, *job.new_classes])),
+        )
+        if after != standing or job.trigger == "monitor":
+            self.jobs.save(after)
+            self.journal.note("request_joined", now, key=standing.request_key, job=standing.job_id, why=job.reason)
+
+    def _new(self, job: Job, now: float) -> None:
+        telling.advanced(self.journal, self.jobs.save(msgspec.structs.replace(job, detail=job.reason)), now)

@@ -104,13 +104,15 @@ class Training:
         """One look at the jobs. Returns the job and its outcome when it published a version, whose rollout is then to begin."""
         running = self._jobs.running()
         self._instruments.in_progress.set(running is not None)
-        if running is None:
-            self._instruments.progress.set(0.0)
         if running is not None:
             return self._supervise(running, now)
+        self._instruments.progress.set(0.0)
+        if self._run is not None:  # its job was cancelled
+            self._run.stop(0.0)
+            self._run, self._staged = None, None
         waiting = self._jobs.waiting()
         if waiting:
-            champion, others, faulty = self._champion(), self._jobs.recent(), self._labels.faulty()
+            champion, others, faulty = self.champion(), self._jobs.recent(), self._labels.faulty()
             situation = Situation(now, champion, others, rollout, sys.maxsize, faulty, self._archived(waiting, now))
             for job in waiting:
                 if self._consider(job, situation):
@@ -339,7 +341,8 @@ class Training:
         except KeepsightError as error:
             raise StoreError(f"the versions cannot be listed: {error}") from error
 
-    def _champion(self) -> str | None:
+    def champion(self) -> str | None:
+        """The version that answers; None before the first. Raises StoreError when the repository does not answer."""
         try:
             return self._repository.channels(self._plan.model).champion
         except VersionError:

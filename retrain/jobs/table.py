@@ -36,10 +36,10 @@ class Jobs:
         """Every job that has not ended, oldest first (ids sort by time)."""
         return self._jobs(f"WHERE {_UNFINISHED} ORDER BY job_id")
 
-    def recent(self) -> tuple[Job, ...]:
-        """Every job that has not ended and the newest of all others, oldest first."""
+    def recent(self, most: int | None = None) -> tuple[Job, ...]:
+        """Every job that has not ended and the newest `most` (RECENT) of all, oldest first."""
         newest = "SELECT job_id FROM jobs ORDER BY job_id DESC LIMIT ?"
-        return self._jobs(f"WHERE {_UNFINISHED} OR job_id IN ({newest}) ORDER BY job_id", RECENT)
+        return self._jobs(f"WHERE {_UNFINISHED} OR job_id IN ({newest}) ORDER BY job_id", most or RECENT)
 
     def active(self, request_key: str) -> Job | None:
         """The unfinished job of an episode."""

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from retrain.job import Job
 
 
-def unsettled(jobs: Sequence[Job], champion: str | None) -> list[Job]:
-    """The last job of each episode that needs another one. `jobs` are in the order of their making."""
+def unsettled(jobs: Sequence[Job]) -> list[Job]:
+    """The last job of each episode that needs another one while its version is the champion. `jobs` are in the order of their making."""
     last = {job.request_key: job for job in jobs}
-    return [job for job in last.values() if job.incident_id and job.version == champion and not job.settled and _refused(job)]
+    return [job for job in last.values() if job.incident_id and not job.settled and _refused(job)]
 
 
 def successor(job: Job, job_id: str, now: float) -> Job:

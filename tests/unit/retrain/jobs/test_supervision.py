@@ -347,3 +347,13 @@ def test_a_job_is_judged_by_the_policy_of_the_settings(desk: Desk) -> None:
     desk.look(START, after_s=LEASE_S)
     desk.look(START)
     assert desk.request().policy == "strict"
+
+
+def test_what_trains_for_a_cancelled_job_is_ended(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner=""))
+    desk.look(START)
+    desk.look(START)
+    desk.save(msgspec.structs.replace(RUNNING, state="rejected", cancelled=True, owner=""))
+    for _ in range(2):
+        desk.look(START)
+    assert desk.process.stopped == [0.0]

@@ -41,19 +41,18 @@ REFUSED = Job(
         ({"cancelled": True}, False),
         ({"settled": True}, False),
         ({"incident_id": ""}, False),
-        ({"version": "0"}, False),
         ({"state": "held"}, False),
     ],
 )
 def test_an_episode_goes_on_while_its_incident_is_open_and_nothing_mended_it(changes: dict[str, object], goes_on: bool) -> None:
     job = msgspec.structs.replace(REFUSED, **changes)
-    assert unsettled([job], "1") == ([job] if goes_on else [])
+    assert unsettled([job]) == ([job] if goes_on else [])
 
 
 def test_the_last_job_of_an_episode_speaks_for_it() -> None:
     another = msgspec.structs.replace(REFUSED, job_id="b", request_key="j")
     waiting = msgspec.structs.replace(REFUSED, job_id="c", state="held")
-    assert unsettled([REFUSED, another, waiting], "1") == [another]
+    assert unsettled([REFUSED, another, waiting]) == [another]
 
 
 def test_the_next_job_wants_labels_beside_those_that_were_tried() -> None:
