@@ -78,9 +78,11 @@ def _make(request: CandidateRequest, folder: Folder, say: Steps) -> CandidateOut
     say("training the head", 0.45, str(material.counts()))
     rework = refit(request, parent, material)
     say("judging", 0.6, f"l2 {rework.fitted.l2:g}, balanced accuracy out of fold {rework.fitted.score:.3f}")
-    results = judge(request, parent, material, rework, folder, lambda gate, done: say("judging", 0.6 + 0.3 * done, gate))
-    outcome = _decide(request, parent, material, rework, results, folder, say)
-    return msgspec.structs.replace(outcome, assigned=material.dealt, suspects=doubted(material, rework))
+    evidence = judge(request, parent, material, rework, folder, lambda gate, done: say("judging", 0.6 + 0.3 * done, gate))
+    outcome = _decide(request, parent, material, rework, evidence.results, folder, say)
+    return msgspec.structs.replace(
+        outcome, judged_on=evidence.judged_on, assigned=material.dealt, suspects=doubted(material, rework)
+    )
 
 
 def _decide(

@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.errors import VersionError
+from contracts.arrays import arrays
+from contracts.errors import StoreError, VersionError
 from contracts.events import GateResult
 from contracts.files import Folder, sha256
 from contracts.frames import Pixels, see
@@ -42,14 +44,33 @@ from retrain.models import graph
 from retrain.models.export import BATCHES, onnx_logits, parity_frames
 from retrain.models.session import CHUNK, Session
 from retrain.request import CandidateRequest
+from retrain.trainer.closing import drift_closure
 from retrain.trainer.rework import Rework, champion_probabilities
 
 Report = Callable[[str, float], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the gates said, and what of: the sealed frames of both domains in the material's order, and the stressed ones, None where it came not so far.
+
+    `stressed` are images under each of CORRUPTIONS in turn.
+    """
+
+    results: tuple[GateResult, ...]
+    new: Judged
+    old: Judged
+    stressed: Judged | None
+
+    @property
+    def judged_on(self) -> tuple[str, ...]:
+        """The recordings that the gain was judged on, each once; none where it was not."""
+        return tuple(dict.fromkeys(self.new.group)) if any(result.gate == "gain" for result in self.results) else ()
+
+
 def judge(
     request: CandidateRequest, parent: Version, material: Material, rework: Rework, folder: Folder, report: Report
-) -> tuple[GateResult, ...]:
+) -> Evidence:
     """Every gate's result, in order. After a failure in data, artefact or parity nothing else is worth judging."""
     manifest = parent.manifest
     new, old = _judged(parent, material, rework, new=True), _judged(parent, material, rework, new=False)
@@ -60,6 +81,12 @@ def judge(
         "artefact": lambda: artefact(problems(rework.model, manifest)),
         "export parity": lambda: _parity(parent, material, rework),
     }
+    stressed: list[Judged] = []
+
+    def under_stress() -> GateResult:
+        stressed.append(_stressed(request, parent, material, rework, folder))
+        return stress(stressed[0], tuple(CORRUPTIONS) * (len(stressed[0]) // len(CORRUPTIONS)), policy)
+
     then: dict[str, Callable[[], GateResult]] = {
         "gain": lambda: gain(new, policy, uses(new.group, request.verdicts)),
         "recall": lambda: recall(
@@ -70,8 +97,9 @@ def judge(
         "negative flips": lambda: flips(old, policy),
         "slices": lambda: slices(new, old, labels, policy),
         "calibration": lambda: calibration(new, old, request.seed, policy),
-        "stress": lambda: _stress(request, parent, material, rework, folder),
+        "stress": under_stress,
         "latency": lambda: _latency(parent, material, rework),
+        "drift closure": lambda: drift_closure(manifest, material, rework, policy),
         "memory": lambda: memory(peak_bytes(parent.model, manifest.input), peak_bytes(rework.model, manifest.input)),
     }
     results: list[GateResult] = []
@@ -81,7 +109,7 @@ def judge(
             results.append(guarded(gate, ask))
         if any(result.verdict == "fail" for result in results):
             break
-    return tuple(results)
+    return Evidence(tuple(results), new, old, stressed[0] if stressed else None)
 
 
 def problems(model: bytes, manifest: Manifest) -> list[str]:
@@ -157,31 +185,37 @@ def _parity(parent: Version, material: Material, rework: Rework) -> GateResult:
     return parity(np.tile(by_torch, (len(BATCHES), 1)), onnx_logits(_session(parent, rework.model), frames), BATCHES)
 
 
-def _stress(request: CandidateRequest, parent: Version, material: Material, rework: Rework, folder: Folder) -> GateResult:
-    """Champion and candidate share the embedding, so that one pass over the corrupted frames judges both."""
+def _stressed(request: CandidateRequest, parent: Version, material: Material, rework: Rework, folder: Folder) -> Judged:
+    """Sealed frames of both domains under each corruption. Champion and candidate share the embedding: one pass over them judges both."""
     policy = POLICIES[request.policy]
     index = np.concatenate([_spread(material.sealed(new), policy.stressed) for new in (True, False)])
     names = [material.dataset.items[i].sha256 for i in index]
     key = f"stress-{sha256(f'{material.session.key} {request.seed} {names}'.encode())}.npz"
-    try:
-        with np.load(io.BytesIO(folder.read(key)), allow_pickle=False) as kept:
-            embedding, scores = kept["embedding"], kept["scores"]
-    except (FileNotFoundError, ValueError, OSError, EOFError, KeyError):
+    found = _kept(folder, key)
+    if found is None:
         variants = corrupted(_pixels(material, index), request.seed)
         parts = [material.session.run(chunk) for chunk in iter(lambda: list(islice(variants, CHUNK)), [])]
-        embedding, scores = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        found = {name: np.concatenate([part[k] for part in parts]) for k, name in enumerate(("embedding", "scores"))}
         stream = io.BytesIO()
-        np.savez(stream, embedding=embedding, scores=scores)
+        np.savez(stream, embedding=found["embedding"], scores=found["scores"])
         folder.write(key, stream.getvalue(), durable=False)
     each = len(CORRUPTIONS)
     cameras, groups = (
         tuple(name for name in names for _ in range(each))
         for names in ([material.dataset.items[i].camera for i in index], [material.dataset.items[i].recording for i in index])
     )
-    judged = Judged(
-        np.repeat(material.truth[index], each), champion_probabilities(parent, scores), rework.of(embedding), cameras, groups
-    )
-    return stress(judged, tuple(CORRUPTIONS) * len(index), policy)
+    champion, candidate = champion_probabilities(parent, found["scores"]), rework.of(found["embedding"])
+    return Judged(np.repeat(material.truth[index], each), champion, candidate, cameras, groups)
+
+
+def _kept(folder: Folder, key: str) -> dict[str, NDArray[np.float32]] | None:
+    """What an earlier attempt computed; None where there is nothing, or what there is is damaged."""
+    try:
+        return arrays(folder.read(key))
+    except StoreError:
+        raise
+    except Exception:  # nothing there, or one of the ten kinds of damage
+        return None
 
 
 def _spread(index: NDArray[np.int64], count: int) -> NDArray[np.int64]:

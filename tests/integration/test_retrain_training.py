@@ -239,7 +239,7 @@ def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) 
     outcome = msgspec.json.decode((job / OUTCOME).read_bytes(), type=CandidateOutcome)
     assert outcome.verdict == "packaged", outcome.reason
     assert {gate.verdict for gate in outcome.gates} == {"pass"}
-    assert len(outcome.gates) == 14
+    assert len(outcome.gates) == 15
     candidate = place.publish(job, outcome)
     assert candidate.digest == outcome.digest
     drifted, mended = (accuracy(version, digits.scans()[PROOF]) for version in (champion, candidate))
@@ -393,7 +393,7 @@ def test_bad_candidates_are_refused(place: Place, kind: str) -> None:
         bad = with_head(good, Head(np.zeros((10, width), np.float32), np.eye(10, dtype=np.float32)[3] * 5), material.seen.embedding)
     else:
         bad = Rework(good.fitted, good.model, softmax(material.seen.scores.astype(np.float64)))
-    verdicts = {result.gate: result.verdict for result in judge(request, parent, material, bad, folder, lambda _, __: None)}
+    verdicts = {result.gate: result.verdict for result in judge(request, parent, material, bad, folder, lambda _, __: None).results}
     wanted = {"forgetful": {"forgetting", "negative flips"}, "constant": {"recall", "forgetting"}, "unchanged": {"gain"}}[kind]
     assert {gate for gate in wanted if verdicts.get(gate) == "fail"} == wanted, verdicts
 
