@@ -39,6 +39,18 @@ LAST_SUCCESS: Final = Spec(
 GATES: Final = Spec("keepsight_retrain_gate_results_total", "counter", "Verdicts of the gates.", ("gate", "verdict"))
 HOLDS: Final = Spec("keepsight_retrain_holds_total", "counter", "Times that a job began to wait, by what for.", ("reason",))
 HELD: Final = Spec("keepsight_retrain_held", "gauge", "Jobs that wait now, by what for.", ("reason",))
+BUDGET_USED: Final = Spec(
+    "keepsight_retrain_budget_used", "gauge", "Runs of the last seven days, and device minutes of the last thirty.", ("of",)
+)
+BUDGET_LIMIT: Final = Spec(
+    "keepsight_retrain_budget_limit", "gauge", "What of it is allowed; without a series there is no limit.", ("of",)
+)
+GATE_USES: Final = Spec(
+    "keepsight_retrain_gate_uses", "gauge", "Verdicts that the recording has given that gave most: each wears a gate set a little."
+)
+LABELS_WANTED: Final = Spec(
+    "keepsight_retrain_labels_wanted", "gauge", "Labels that the waiting job lacks which lacks most; 0 when none waits for labels."
+)
 LABELS: Final = Spec("keepsight_retrain_labels", "gauge", "Labelled frames kept.")
 LABELS_RECEIVED: Final = Spec(
     "keepsight_retrain_labels_received_total", "counter", "Labels received, by what became of them.", ("outcome",)
@@ -78,6 +90,10 @@ ALL: tuple[Spec, ...] = (
     GATES,
     HOLDS,
     HELD,
+    BUDGET_USED,
+    BUDGET_LIMIT,
+    GATE_USES,
+    LABELS_WANTED,
     LABELS,
     LABELS_RECEIVED,
     PROMOTIONS,

@@ -20,6 +20,7 @@ from contracts.log import open_bus, wait_for_log
 from contracts.logs import Logger, log_to_stderr
 from contracts.ports import Bus
 from contracts.repository import ModelRepository
+from retrain.jobs.figures import Figures
 from retrain.jobs.intake import Intake
 from retrain.jobs.new_class import NewClasses, champion
 from retrain.jobs.orders import JobOrders
@@ -151,6 +152,7 @@ def wired(
         training,
         release,
         ticks,
+        Figures(jobs, settings.limits(), instruments),
         instruments,
         log,
         clock,

@@ -7,8 +7,9 @@ from prometheus_client import CollectorRegistry
 from contracts import metrics_retrain as declared
 from contracts.metrics import counter, gauge, histogram
 
-_NAME_BUDGET: Final = 40
-"""Stages, gates and figures are named by the training code; a name beyond this many is counted as `other`, so that a bug there cannot flood Prometheus."""
+_NAME_BUDGET: Final = 100
+"""Stages, gates and figures (some 15, 13 and 30 today) are named by the training code; a name beyond this many is counted as `other`, so that a bug there
+cannot flood Prometheus."""
 
 
 class Instruments:
@@ -26,6 +27,10 @@ class Instruments:
         self.gates = counter(declared.GATES, registry)
         self.holds = counter(declared.HOLDS, registry)
         self.held = gauge(declared.HELD, registry)
+        self.budget_used = gauge(declared.BUDGET_USED, registry)
+        self.budget_limit = gauge(declared.BUDGET_LIMIT, registry)
+        self.gate_uses = gauge(declared.GATE_USES, registry)
+        self.labels_wanted = gauge(declared.LABELS_WANTED, registry)
         self.labels = gauge(declared.LABELS, registry)
         self.labels_received = counter(declared.LABELS_RECEIVED, registry)
         self.promotions = counter(declared.PROMOTIONS, registry)

@@ -41,6 +41,7 @@ from contracts.events import (
 )
 from contracts.logs import Logger
 from contracts.ports import Bus, Place, Reader, Record
+from retrain.jobs.figures import Figures
 from retrain.jobs.intake import Intake
 from retrain.jobs.orders import JobOrders
 from retrain.jobs.orders import Order as JobOrder
@@ -75,6 +76,7 @@ class RetrainService:
         training: Training,
         release: Release,
         ticks: Ticks,
+        figures: Figures,
         instruments: Instruments,
         log: Logger,
         clock: Callable[[], float] = time.time,
@@ -89,6 +91,7 @@ class RetrainService:
         self._training = training
         self._release = release
         self._ticks = ticks
+        self._figures = figures
         self._instruments = instruments
         self._log = log
         self._clock = clock
@@ -310,4 +313,5 @@ class RetrainService:
         self._instruments.lag_seconds.set(max(0.0, now - records[-1].time_ms / 1000) if behind and records else 0.0)
         self._instruments.labels.set(self._labels.count())
         self._instruments.outbox.set(self._database.unpublished())
+        self._figures.show(now)
         self._instruments.active.labels(self._model).set(True)

@@ -57,6 +57,11 @@ class Jobs:
         """How many verdicts each recording has given."""
         return dict(self._sql.execute("SELECT recording, verdicts FROM gate_uses ORDER BY recording"))
 
+    def most_gate_uses(self) -> int:
+        """The verdicts of the recording that gave most."""
+        ((most,),) = self._sql.execute("SELECT max(verdicts) FROM gate_uses")
+        return int(most or 0)
+
     def count_verdict(self, recordings: Iterable[str]) -> None:
         """A verdict rests on these recordings."""
         insert = "INSERT INTO gate_uses VALUES (?, 1) ON CONFLICT (recording) DO UPDATE SET verdicts = gate_uses.verdicts + 1"
