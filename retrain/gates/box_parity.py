@@ -37,7 +37,7 @@ def parity(by_torch: Floats, by_graph: Floats, side: int, batches: Sequence[int]
 
 def _farthest(rows: NDArray[np.float64], others: NDArray[np.float64], side: int) -> float:
     """How far the row [M, 6] that is worst off lies from its nearest like among the others, each of them taken once; inf without one."""
-    free, worst = np.ones(len(others), np.bool_), 0.0
+    free, worst = others[:, 4] > FLOOR - MAX_ABS, 0.0
     for row in rows[rows[:, 4] > FLOOR + MAX_ABS]:
         off = np.maximum(np.abs(others[:, _CORNERS] - row[_CORNERS]).max(axis=1) / side, np.abs(others[:, 4] - row[4]))
         off[~free | (others[:, 5] != row[5])] = np.inf
