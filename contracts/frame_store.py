@@ -2,20 +2,26 @@
 
     frames/<model>/<day>/<hour>/<frame_id>.<codec>     the bytes as received
     frames/<model>/<day>/<hour>/<frame_id>.json        StoredFrame, written after the bytes: a frame without it is unfinished
+    datasets/<model>/files/<sha256>                    the bytes of a frame that has a label, or that a version was made from: retention never goes there
 
 A frame's folder follows from its id (a UUIDv7 holds the time), so that any serving replica joins a label without an index.
 """
 
+import re
 import time
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from contracts.errors import StoreError
 from contracts.events import Sample
-from contracts.files import Folder
+from contracts.files import Folder, sha256
 from contracts.ids import checked_name, is_id, time_of
 from contracts.predictions import Scored
+
+_FRAME: Final = re.compile(r"frames/.+|datasets/[^/]+/files/[0-9a-f]{64}")
+"""What a path to a frame looks like."""
 
 
 class StoredFrame(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +64,27 @@ class FrameStore:
             raise StoreError(f"{self.url}/{path} is not readable: {error}") from error
 
     def read(self, path: str) -> bytes:
-        """A frame's bytes. Raises FileNotFoundError when retention took it, and for a path that leads out of the store."""
-        if not path.startswith("frames/") or ".." in path.split("/"):
+        """A frame's bytes, sampled or kept. Raises FileNotFoundError when retention took it, and for a path that leads out of the store."""
+        if not _FRAME.fullmatch(path) or ".." in path.split("/"):
             raise FileNotFoundError(f"{self.url}/{path} is no frame of this store")
         return self._folder.read(path)
+
+    def keep(self, model: str, content: bytes, durable: bool = False) -> str:
+        """Keep a frame's bytes where retention does not go, once however often it is asked; the SHA-256 they are found by.
+
+        Without `durable` a power cut may lose what was just written.
+        """
+        name = sha256(content)
+        if not self._folder.exists(path := kept_path(model, name)):
+            self._folder.write(path, content, durable)
+        return name
+
+    def kept(self, model: str, digest: str) -> bytes:
+        """The bytes that were kept. Raises FileNotFoundError when there are none, StoreError when they are others than were kept."""
+        content = self._folder.read(path := kept_path(model, digest))
+        if sha256(content) != digest:
+            raise StoreError(f"{self.url}/{path} was altered: its SHA-256 is another than its name")
+        return content
 
     def frames(self, model: str) -> Iterator[tuple[str, int]]:
         """The path and the bytes of each stored frame of a model, in order of time. One listing an hour."""
@@ -107,6 +130,11 @@ def frame_path(model: str, frame_id: str, codec: str) -> str:
     """Where a frame lies, relative to the store."""
     hour = time.strftime("%Y%m%d/%H", time.gmtime(time_of(frame_id)))
     return f"frames/{checked_name('model', model)}/{hour}/{frame_id}.{codec}"
+
+
+def kept_path(model: str, digest: str) -> str:
+    """Where a frame that is kept lies, relative to the store."""
+    return f"datasets/{checked_name('model', model)}/files/{digest}"
 
 
 def _card_path(model: str, frame_id: str) -> str:

@@ -30,7 +30,7 @@ TECHNIQUES: Final[tuple[Technique, ...]] = ("head_only", "lp_ft", "full", "scrat
 
 
 class LabelledFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored frame with its truth. `path` is relative to the frame store; `captured_at` in Unix seconds."""
+    """A stored frame with its truth. `path` is relative to the frame store, where it was sampled or where it is kept; `captured_at` in Unix seconds."""
 
     frame_id: str
     camera: str
@@ -93,6 +93,10 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Who allowed fewer frames of a class than `min_train_per_class`, and why; empty: nobody."""
     augment: str = ""
     """The augmentation pipeline as TOML; empty: the default one."""
+    confirmed: tuple[str, ...] = ()
+    """Ids of frames whose label a person looked at again and called right: they are doubted no more."""
+    withdrawn: tuple[str, ...] = ()
+    """Ids of frames whose label a person called wrong, and that have no other yet: nothing learns from them, nor is judged on them."""
     new_classes: tuple[str, ...] = ()
     """Classes that the parent does not know and this candidate shall learn; `labels` holds no others."""
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from contracts.errors import StoreError
 from contracts.files import Folder, sha256
+from contracts.frame_store import FrameStore, kept_path
 from contracts.ids import checked_name
 from contracts.manifest import InputSpec
 from contracts.predictions import ClassTruth, Truth
@@ -111,19 +112,22 @@ class Datasets:
 
     def __init__(self, url: str, model: str) -> None:
         self._folder = Folder(url)
+        self._store, self._model = FrameStore(url), model
         self._where = f"datasets/{checked_name('model', model)}"
 
     def put_frame(self, content: bytes) -> str:
         """Keep a frame's bytes; the SHA-256 they are found by."""
-        name = sha256(content)
-        if not self._folder.exists(f"{self._where}/files/{name}"):
-            self._folder.write(f"{self._where}/files/{name}", content, durable=False)
-        return name
+        return self._store.keep(self._model, content)
 
     def frame(self, name: str) -> bytes:
         """A frame's bytes. Raises StoreError when they are missing or altered."""
-        what, remedy = ", a frame of the training set,", "restore it or retrain without replay"
-        return self._kept(f"{self._where}/files/{name}", name, what, remedy)
+        try:
+            return self._store.kept(self._model, name)
+        except FileNotFoundError:
+            where = f"{self._folder.url}/{kept_path(self._model, name)}"
+            raise StoreError(f"{where}, a frame of the training set, is missing: restore it or retrain without replay") from None
+        except StoreError as error:
+            raise StoreError(f"{error}. It is a frame of the training set: restore it or retrain without replay") from error
 
     def put(self, dataset: Dataset) -> str:
         """Keep a dataset; the digest it is found by."""
@@ -135,21 +139,17 @@ class Datasets:
     def get(self, digest: str) -> Dataset:
         """A dataset by its digest. Raises StoreError when it is missing, altered or not readable."""
         path = f"{self._where}/{digest}.json"
-        content = self._kept(path, digest, ", the parent version's dataset,", "restore the frame store")
+        where, remedy = f"{self._folder.url}/{path}, the parent version's dataset,", "restore the frame store"
+        try:
+            content = self._folder.read(path)
+        except FileNotFoundError:
+            raise StoreError(f"{where} is missing: {remedy}") from None
+        if sha256(content) != digest:
+            raise StoreError(f"{where} was altered, its SHA-256 is no more {digest[:12]}: {remedy}")
         try:
             return _decoded(content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"{self._folder.url}/{path} is not a dataset we can read: {error}") from error
-
-    def _kept(self, path: str, digest: str, what: str, remedy: str) -> bytes:
-        """What lies at `path`, held to its SHA-256. Raises StoreError."""
-        try:
-            content = self._folder.read(path)
-        except FileNotFoundError:
-            raise StoreError(f"{self._folder.url}/{path}{what} is missing: {remedy}") from None
-        if sha256(content) != digest:
-            raise StoreError(f"{self._folder.url}/{path}{what} was altered, its SHA-256 is no more {digest[:12]}: {remedy}")
-        return content
 
     def put_views(self, version_digest: str, spec: InputSpec, seen: Views) -> None:
         """Keep what a version sees of its dataset."""

@@ -66,8 +66,12 @@ class Pool:
         self._sql.execute(f"DELETE FROM pool WHERE frame_id NOT IN ({newest})", (kept,))
 
     def candidates(self, excluded: frozenset[str] = frozenset()) -> list[Candidate]:
-        """The frames without a truth, of cameras that are not `excluded`, in order of capture."""
-        query = "SELECT frame_id, camera, captured_at, sample, body FROM pool WHERE length(body) > 0 ORDER BY captured_at, frame_id"
+        """The frames without a truth, of cameras that are not `excluded` and of times without a fault, in order of capture."""
+        query = (
+            "SELECT frame_id, camera, captured_at, sample, body FROM pool WHERE length(body) > 0 AND NOT EXISTS (SELECT 1 FROM faults"
+            " WHERE faults.camera = pool.camera AND pool.captured_at >= faults.since AND pool.captured_at <= faults.until)"
+            " ORDER BY captured_at, frame_id"
+        )
         found = self._sql.execute(query)
         return [_candidate(frame, camera, at, sample, body) for frame, camera, at, sample, body in found if camera not in excluded]
 

@@ -36,6 +36,12 @@ TABLES: Final = {
             frame_id TEXT PRIMARY KEY, camera TEXT NOT NULL, day BIGINT NOT NULL, captured_at DOUBLE PRECISION NOT NULL, sample TEXT NOT NULL,
             dealt BIGINT NOT NULL, body BLOB NOT NULL);
         CREATE INDEX pool_captured ON pool (captured_at)""",
+    "unkept": """
+        CREATE TABLE unkept (frame_id TEXT PRIMARY KEY, path TEXT NOT NULL)""",
+    "doubts": """
+        CREATE TABLE doubts (frame_id TEXT PRIMARY KEY, label TEXT NOT NULL, likely TEXT NOT NULL, probability DOUBLE PRECISION NOT NULL)""",
+    "reviews": """
+        CREATE TABLE reviews (frame_id TEXT PRIMARY KEY, verdict TEXT NOT NULL, at DOUBLE PRECISION NOT NULL)""",
     "faults": """
         CREATE TABLE faults (
             incident_id TEXT, camera TEXT, since DOUBLE PRECISION NOT NULL, until DOUBLE PRECISION, PRIMARY KEY (incident_id, camera));

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.errors import StoreError
 from contracts.files import Folder
-from contracts.frame_store import FrameStore, StoredFrame, frame_path
+from contracts.frame_store import FrameStore, StoredFrame, frame_path, kept_path
 from contracts.ids import new_id
 from contracts.predictions import Classification, Scored
 
@@ -176,3 +176,28 @@ def test_stored_frames_are_listed_in_order_of_time(store: FrameStore) -> None:
     put(store, START, model="other")
     assert list(store.frames("solar")) == [(early.path, len(CONTENT)), (late.path, 4)]
     assert list(store.frames("unknown")) == []
+
+
+def test_a_kept_frame_outlives_retention_and_is_held_to_its_digest(store: FrameStore, url: str) -> None:
+    card = put(store, START)
+    name = store.keep("solar", store.read(card.path))
+    assert store.keep("solar", CONTENT, durable=True) == name
+    store.prune("solar", 0, START + 2 * HOUR_S)
+    assert store.kept("solar", name) == store.read(kept_path("solar", name)) == CONTENT
+    with pytest.raises(FileNotFoundError):
+        store.read(card.path)
+    with pytest.raises(FileNotFoundError):
+        store.kept("solar", "0" * 64)
+    Folder(url).write(kept_path("solar", name), b"another picture")
+    with pytest.raises(StoreError, match="was altered: its SHA-256 is another than its name"):
+        store.kept("solar", name)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["datasets/solar/1.json", "datasets/solar/files/x", f"datasets/../files/{'0' * 64}", "frames/../x", "/frames/x", "frames"],
+)
+def test_no_path_leads_to_anything_but_frames(store: FrameStore, url: str, path: str) -> None:
+    Folder(url).write(f"datasets/files/{'0' * 64}", b"no frame")
+    with pytest.raises(FileNotFoundError, match="is no frame of this store"):
+        store.read(path)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from contracts.events import FrameLabelled
+from contracts.events import FrameLabelled, ReviewLabel
 from contracts.incidents import Incident
-from contracts.predictions import BoxesTruth, ClassTruth
+from contracts.predictions import Box, BoxesTruth, ClassTruth
 from retrain.labels.book import Labels
+from retrain.labels.doubts import Verdict
 from retrain.state.database import Database
 from retrain.state.sqlite import SqliteState
 
@@ -49,6 +50,10 @@ def fault(camera: str, since: float) -> Incident:
     )
 
 
+def review(frame: str, verdict: Verdict, at: float) -> ReviewLabel:
+    return ReviewLabel(event_id=f"{frame} {verdict}", occurred_at=at, model="m", frame_id=frame, by="ada", verdict=verdict)
+
+
 def frames(labels: Labels, *excluded: str, since: float = 0.0) -> list[str]:
     return [frame.frame_id for frame in labels.usable(excluded, since)]
 
@@ -62,10 +67,66 @@ def test_repeats_conflicts_and_older_truths(labels: Labels) -> None:
     assert labels.count() == 1
 
 
-@pytest.mark.parametrize("fields", [{"audit": True}, {"stored": None}, {"sample": None}, {"truth": BoxesTruth(())}])
+@pytest.mark.parametrize("fields", [{"audit": True}, {"stored": None}, {"sample": None}])
 def test_what_can_never_be_trained_on_is_not_kept(labels: Labels, fields: dict[str, object]) -> None:
     assert labels.add(labelled("f", **fields)) == "unusable"
     assert labels.count() == 0
+
+
+def test_a_correction_is_taken_back_and_what_was_said_last_holds(labels: Labels) -> None:
+    said = [("a", 200.0), ("b", 210.0), ("a", 220.0), ("b", 215.0)]
+    assert [labels.add(labelled("f", label=label, occurred_at=at)) for label, at in said] == [
+        "new",
+        "conflict",
+        "conflict",
+        "older",
+    ]
+    assert [frame.label for frame in labels.usable(())] == ["a"]
+
+
+def test_boxes_are_labels_too_and_none_is_another_truth_than_one(labels: Labels) -> None:
+    nothing, one = BoxesTruth(()), BoxesTruth((Box("dog", 1, 2, 3, 4),))
+    assert [labels.add(labelled("f", truth=truth, occurred_at=200.0 + at)) for at, truth in enumerate([nothing, nothing, one])] == [
+        "new",
+        "same",
+        "conflict",
+    ]
+    (frame,) = labels.usable(())
+    assert (frame.truth, frame.label) == (one, "")
+    assert labels.count_new(0.0, ()) == 1
+
+
+def test_a_kept_frame_lies_where_it_was_put_also_after_a_correction(labels: Labels) -> None:
+    for frame in "ca":
+        labels.add(labelled(frame))
+    assert labels.unkept("", 9) == [("a", "frames/a.jpg"), ("c", "frames/c.jpg")]
+    assert (labels.unkept("a", 9), labels.unkept("", 1)) == ([("c", "frames/c.jpg")], [("a", "frames/a.jpg")])
+    labels.kept("a", "datasets/m/files/1")
+    labels.kept("c", "")
+    labels.kept("never heard of", "datasets/m/files/2")
+    labels.add(labelled("a", label="other", occurred_at=300.0))
+    assert labels.unkept("", 9) == []
+    assert {frame.frame_id: frame.path for frame in labels.usable(())} == {"a": "datasets/m/files/1", "c": "frames/c.jpg"}
+    labels.expect_all()
+    assert len(labels.unkept("", 9)) == 2
+
+
+def test_a_label_called_wrong_is_not_used_until_a_new_one_comes(labels: Labels) -> None:
+    for frame in "abc":
+        labels.add(labelled(frame))
+    for frame, verdict in (("a", "wrong"), ("b", "right"), ("c", "unsure")):
+        assert labels.doubts.reviewed(review(frame, verdict, 300.0)) == ""
+    assert frames(labels) == ["b", "c"]
+    assert labels.count_new(0.0, ()) == 2
+    assert labels.doubts.called("wrong") == ("a",)
+    labels.add(labelled("a", occurred_at=250.0))  # said before it was called wrong
+    assert frames(labels) == ["b", "c"]
+    labels.add(labelled("a", occurred_at=400.0))
+    assert frames(labels) == ["a", "b", "c"]
+    assert labels.count_new(0.0, ()) == 3
+    assert labels.doubts.called("right") == ("b",)
+    labels.add(labelled("b", label="defect", occurred_at=400.0))
+    assert labels.doubts.called("right") == ()
 
 
 def test_only_uniform_labels_since_the_change_are_waited_for(labels: Labels) -> None:
