@@ -16,7 +16,6 @@ from retrain.metrics import Instruments
 from retrain.registry.publish import mounted
 from retrain.request import REQUEST, CandidateOutcome, CandidateRequest
 from retrain.state.journal import Journal
-from retrain.trigger.policy import rejections
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +53,14 @@ class Conclusions:
             held = msgspec.structs.replace(
                 job, state="held", hold="data", detail=outcome.reason, lacks=outcome.reason, labels_tried=tried, attempt=1, owner=""
             )
-            telling.advanced(self.journal, self.jobs.save(held), now)
+            telling.advanced(self.journal, self.jobs.save(held), now, outcome)
             return None
         if outcome.verdict == "rejected":
             gates = (f"{gate.gate}: {gate.detail}" for gate in outcome.gates if gate.verdict == "fail")
             failed = [sentence for sentence in gates if sentence not in outcome.reason]
-            self._end(job, now, "rejected", "; ".join([outcome.reason, *failed]))
+            self._end(job, now, "rejected", "; ".join([outcome.reason, *failed]), outcome)
             return None
-        self.instruments.last_success.set(now)
-        done = self._end(msgspec.structs.replace(job, candidate=outcome.version), now, "succeeded", outcome.reason)
+        done = self._end(msgspec.structs.replace(job, candidate=outcome.version), now, "succeeded", outcome.reason, outcome)
         telling.published(self.journal, done, outcome, now)
         return done, outcome
 
@@ -80,10 +78,9 @@ class Conclusions:
         """Nobody wants it any more."""
         self._end(msgspec.structs.replace(job, cancelled=True), now, "rejected", reason)
 
-    def _end(self, job: Job, now: float, state: str, detail: str) -> Job:
+    def _end(self, job: Job, now: float, state: str, detail: str, outcome: CandidateOutcome | None = None) -> Job:
         done = msgspec.structs.replace(job, state=state, hold="", detail=detail, finished_at=now, owner="")
-        telling.advanced(self.journal, self.jobs.save(done), now)
-        self.instruments.consecutive_failures.set(rejections(self.jobs.recent()))
+        telling.advanced(self.journal, self.jobs.save(done), now, outcome)
         return done
 
     def _labels_tried(self, job: Job) -> int:
