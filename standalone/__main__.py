@@ -15,7 +15,7 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
-from standalone import backtest, import_model, labels, orders
+from standalone import audit, backtest, import_model, labels, orders
 from standalone.status import status as house_status
 
 DEMO_NEEDS: Final = (
@@ -39,6 +39,7 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight labels next|import|export  the frames to label next, and labels in and out of files
     keepsight status                     who serves, what is under way, which incidents are open
     keepsight report INCIDENT            the data behind an incident, laid out on a page
+    keepsight audit verify|served        whether the record of decisions is whole, and which model answered which camera when
     keepsight backtest --events …        what the monitor would have said of recorded events
 """
 
@@ -47,7 +48,13 @@ def _key(arguments: Sequence[str]) -> int:
     return subprocess.run([sys.executable, "-m", "serving.transport.key_command", *arguments], check=False).returncode
 
 
-HANDED_OVER: Final = {"import-model": import_model.run, "backtest": backtest.run, "labels": labels.run, "key": _key}
+HANDED_OVER: Final = {
+    "import-model": import_model.run,
+    "backtest": backtest.run,
+    "audit": audit.run,
+    "labels": labels.run,
+    "key": _key,
+}
 """Commands that another service's process parses and runs."""
 
 
@@ -156,6 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser(
         "backtest", add_help=False, help="replay recorded events at several budgets of pages; see keepsight backtest --help"
+    )
+    commands.add_parser(
+        "audit", add_help=False, help="whether the ledger is whole, and who answered which camera when; see keepsight audit --help"
     )
     commands.add_parser(
         "labels", add_help=False, help="the frames to label next, labels in and out of files; see keepsight labels --help"

@@ -70,7 +70,7 @@ class Release:
         self._instruments = instruments
         self._rollout: Rollout | None = None
         self._loaded = b""
-        self.orders = Orders(plan.model, repository, journal, lambda: self._rollout, self._rollouts.had, self._clear, self._move)
+        self.orders = Orders(plan.model, repository, journal, lambda: self._rollout, self._rollouts.of, self._clear, self._move)
         """What a person wants."""
         self._faulty: frozenset[str] = frozenset()
 
@@ -162,7 +162,7 @@ class Release:
             channels = self._apply(rollout, channels, now)
         with self._database.transaction():
             if channels.sequence > self._journal.ledger.channels_sequence():
-                self._journal.channel_history(self._repository.history(self._plan.model), now)
+                self._journal.channel_history(self._repository.history(self._plan.model), now, self._about)
 
     def _apply(self, rollout: Rollout, channels: Channels, now: float) -> Channels:
         wanted = states.channels_of(rollout, self._plan.steps)
@@ -212,6 +212,15 @@ class Release:
             threshold=own.threshold,
             parent_threshold=parent.threshold,
         )
+
+    def _about(self, version: str) -> dict[str, str]:
+        """What a change of the channels names of a version: the SHA-256 of its model, and of the gates' verdicts that let it come so far."""
+        try:
+            known = {"digest": digest(self._repository.manifest(self._plan.model, version))}
+        except VersionError:
+            known = {}
+        rollout = self._rollouts.of(version)
+        return {**known, **({"gates": rollout.gates} if rollout is not None and rollout.gates else {})}
 
     def _heard(self, now: float) -> dict[str, ServingReported]:
         """The servers' last reports, without those that are gone."""

@@ -37,9 +37,10 @@ class Rollouts:
         row = self._sql.execute("SELECT body FROM rollouts ORDER BY sequence DESC LIMIT 1").fetchone()
         return msgspec.json.decode(row[0], type=Rollout) if row else None
 
-    def had(self, version: str) -> bool:
-        """Whether a version had a rollout."""
-        return self._sql.execute("SELECT 1 FROM rollouts WHERE version = ?", (version,)).fetchone() is not None
+    def of(self, version: str) -> Rollout | None:
+        """A version's rollout, the last it had."""
+        row = self._sql.execute("SELECT body FROM rollouts WHERE version = ?", (version,)).fetchone()
+        return msgspec.json.decode(row[0], type=Rollout) if row else None
 
     def save(self, rollout: Rollout) -> None:
         """Write a rollout as it is now; a version that was not there yet becomes the newest."""

@@ -18,7 +18,10 @@ Order = Approve | Reject | Rollback | Promote
 
 
 class Orders:
-    """`newest` gives the rollout that orders are about, `clear` forgets the evidence of a version that begins anew, `move` enters what was decided."""
+    """`newest` gives the rollout that orders are about, `of` the last that a version had.
+
+    `clear` forgets the evidence of a version that begins anew, `move` enters what was decided.
+    """
 
     def __init__(
         self,
@@ -26,12 +29,12 @@ class Orders:
         repository: ModelRepository,
         journal: Journal,
         newest: Callable[[], Rollout | None],
-        had: Callable[[str], bool],
+        of: Callable[[str], Rollout | None],
         clear: Callable[[str], None],
         move: Callable[[Rollout, float], None],
     ) -> None:
         self._model, self._repository, self._journal = model, repository, journal
-        self._newest, self._had, self._clear, self._move = newest, had, clear, move
+        self._newest, self._of, self._clear, self._move = newest, of, clear, move
 
     def carry_out(self, order: Order, now: float) -> None:
         """Do what is asked, or keep why not."""
@@ -85,12 +88,14 @@ class Orders:
         labels = self._repository.manifest(self._model, order.version).labels
         if not order.force and not self._known(order.version):
             return f"version {order.version} passed no gates here and was never champion: only force makes it one"
+        before = self._of(order.version)
         self._clear(order.version)
-        return promoted(order.version, channels, labels, now, order.by, order.reason, order.force)
+        rollout = promoted(order.version, channels, labels, now, order.by, order.reason, order.force)
+        return msgspec.structs.replace(rollout, gates=before.gates) if before is not None else rollout
 
     def _known(self, version: str) -> bool:
         """Whether a version had a rollout, which its gates led to, or was champion once."""
-        return self._had(version) or any(one.champion == version for one in self._repository.history(self._model))
+        return self._of(version) is not None or any(one.champion == version for one in self._repository.history(self._model))
 
 
 def promoted(version: str, channels: Channels, labels: tuple[str, ...], now: float, by: str, reason: str, force: bool) -> Rollout:

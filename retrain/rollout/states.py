@@ -8,6 +8,7 @@ rollback over, when every server says that it answers with that version. Time, f
 the next state with its reason, and which channels it means. Moving them is drive.py's work.
 """
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -47,7 +48,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
 
     `frames` counts what the version scored in this state's role since `entered_at`, `shadow_frames` what it scored in the shadow meanwhile.
     `applied`: the channels stand as this state means them, since `sequence`. `waits_for`: the servers that a step still waits for after the deadline.
-    `gates` is the digest of the gates' verdicts that let it begin, empty where a person's word did; the thresholds are those of a detector's boxes.
+    `gates` is the SHA-256 of the gates' verdicts as its ModelPublished tells them, empty where there were none; the thresholds are those of a detector's
+    boxes.
     """
 
     version: str
@@ -89,7 +91,8 @@ def begin(
     job_id: str = "",
 ) -> Rollout:
     """The first state of a published version, whose gates compared it with `parent`."""
-    rollout = fresh(version, channels, parent, labels, now, job_id)
+    verdicts = hashlib.sha256(msgspec.json.encode(tuple(gates))).hexdigest() if gates else ""
+    rollout = msgspec.structs.replace(fresh(version, channels, parent, labels, now, job_id), gates=verdicts)
     if channels.champion != parent:
         return entered(
             rollout, "rejected", now, f"it was compared with version {parent}, but the champion is {channels.champion} by now"

@@ -19,6 +19,7 @@ def advanced(journal: Journal, rollout: Rollout, now: float) -> None:
         state=rollout.state,
         share=rollout.share,
         by=rollout.by,
+        gates=rollout.gates,
         why=why,
     )
     journal.say(

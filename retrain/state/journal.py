@@ -1,5 +1,7 @@
 """Says each decision at once to all who must know: a row of the ledger, that row as an event, and a line of the log; beside them the events of its noun."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 from contracts.channels import Channels
 from contracts.events import AnyEvent, Decided
 from contracts.ids import new_id
@@ -37,6 +39,6 @@ class Journal:
         """An event for the other services."""
         self.database.publish_later(event)
 
-    def channel_history(self, history: list[Channels], now: float) -> None:
-        """Enter what became of the channels into the ledger."""
-        self.ledger.take_over(history, now)
+    def channel_history(self, history: Sequence[Channels], now: float, about: Callable[[str], Mapping[str, str]]) -> None:
+        """Enter what became of the channels into the ledger, with what is known `about` the versions named."""
+        self.ledger.take_over(history, now, about)

@@ -5,11 +5,13 @@ from the repository's own history, so that those made by others (a bootstrap, a 
 """
 
 import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from contracts.channels import Channels
+from retrain.state.connection import Result, Value
 from retrain.state.database import Database
 
 GENESIS: Final = "0" * 64
@@ -18,8 +20,18 @@ _ROWS: Final = 2000
 """Read at once: some MB of a ledger that grows for ever."""
 
 
+class Text(NamedTuple):
+    """A row as it was hashed: its place in the chain, Unix seconds, the kind of decision and its facts as JSON."""
+
+    sequence: int
+    at: float
+    kind: str
+    body: str
+    hash: str
+
+
 class Row(NamedTuple):
-    """A row as written: its place in the chain, Unix seconds, the kind of decision and its facts."""
+    """A row with its facts read."""
 
     sequence: int
     at: float
@@ -56,12 +68,14 @@ class Ledger:
         row = self._sql.execute("SELECT hash FROM ledger ORDER BY sequence DESC LIMIT 1").fetchone()
         return str(row[0]) if row else ""
 
-    def take_over(self, history: list[Channels], now: float) -> None:
-        """Enter the channel states that are not entered yet, with what each changed from and to."""
+    def take_over(self, history: Sequence[Channels], now: float, about: Callable[[str], Mapping[str, str]]) -> None:
+        """Enter the channel states that are not entered yet, with what each changed from and to, and what is known `about` each version named."""
         known = self.channels_sequence()
         for before, after in zip([None, *history], history, strict=False):
             if after.sequence > known:
-                self.append(CHANNELS, now, before=before, after=after)
+                named = {*after.versions(), after.previous, *(before.versions() if before else ())}
+                versions = {version: about(version) for version in sorted(version for version in named if version)}
+                self.append(CHANNELS, now, before=before, after=after, versions=versions)
 
     def channels_sequence(self) -> int:
         """The newest channel state entered; 0: none."""
@@ -71,19 +85,28 @@ class Ledger:
 
     def rows(self) -> list[Row]:
         """All rows, oldest first."""
-        rows = self._sql.execute("SELECT sequence, at, kind, body, hash FROM ledger ORDER BY sequence")
-        return [Row(sequence, at, kind, msgspec.json.decode(body), digest) for sequence, at, kind, body, digest in rows]
+        return [
+            Row(sequence, at, kind, msgspec.json.decode(body), digest)
+            for sequence, at, kind, body, digest in texts(self._sql.execute)
+        ]
 
     def broken_at(self) -> int | None:
         """The first row whose hash does not follow from the rows before it; None when the chain holds."""
         previous, expected = GENESIS, 1
-        query = "SELECT sequence, at, kind, body, hash FROM ledger WHERE sequence >= ? ORDER BY sequence LIMIT ?"
-        while rows := self._sql.execute(query, (expected, _ROWS)).rows:
-            for sequence, at, kind, body, digest in rows:
-                if sequence != expected or digest != chained(previous, sequence, at, kind, body):
-                    return int(sequence)
-                previous, expected = digest, expected + 1
+        for row in texts(self._sql.execute):
+            if row.sequence != expected or row.hash != chained(previous, *row[:4]):
+                return row.sequence
+            previous, expected = row.hash, expected + 1
         return None
+
+
+def texts(execute: Callable[[str, Sequence[Value]], Result]) -> Iterator[Text]:
+    """Every row, oldest first, asked for some thousand at a time."""
+    last = 0
+    query = "SELECT sequence, at, kind, body, hash FROM ledger WHERE sequence > ? ORDER BY sequence LIMIT ?"
+    while rows := execute(query, (last, _ROWS)).rows:
+        yield from map(Text._make, rows)
+        last = rows[-1][0]
 
 
 def chained(previous: str, sequence: int, at: float, kind: str, body: str) -> str:

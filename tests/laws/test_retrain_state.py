@@ -27,8 +27,9 @@ from retrain.rollout.guards import CameraShare
 from retrain.rollout.states import Rollout
 from retrain.state.connection import State
 from retrain.state.database import Database
-from retrain.state.ledger import Ledger
+from retrain.state.ledger import Ledger, Row
 from retrain.state.opening import open_state
+from retrain.state.reading import ledger_rows
 from retrain.state.tables import FORMAT, TABLES
 from tests.postgres_server import PASSWORD, Server, server
 
@@ -94,6 +95,27 @@ def test_what_was_written_is_read_after_a_restart_to_the_bit(shop: Shop) -> None
     assert again.sql.execute(asked).fetchone() == row
     assert again.sql.execute("SELECT next_offset FROM offsets").fetchone() == (2**63 - 1,)
     assert again.sql.execute("SELECT 1 FROM labels WHERE frame_id = 'none'").fetchone() is None
+
+
+def test_the_ledger_is_read_beside_its_service_and_nothing_is_made(shop: Shop) -> None:
+    state = shop.open()
+    database = Database(state, "test")
+    url = shop.server.url(shop.database) if shop.server else ""
+    with database.transaction():
+        for i in range(2500):
+            Ledger(database).append("decision", float(i), why="ü?%")
+    path = shop.folder / f"{MODEL}.sqlite3"
+    with database.transaction():
+        Ledger(database).append("unfinished", 0.0)
+        rows = ledger_rows(url, PASSWORD, path, MODEL)
+        assert [row.sequence for row in rows] == list(range(1, 2501))
+    assert ledger_rows(url, PASSWORD, path, MODEL)[:-1] == rows
+    assert [Row(*row[:3], msgspec.json.decode(row.body), row.hash) for row in rows] == Ledger(database).rows()[:-1]
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="no ledger in|no state of the model 'other'"):
+            ledger_rows(url, PASSWORD, shop.folder / "other.sqlite3", "other")
+    with database.transaction():  # nobody took it over
+        pass
 
 
 @settings(max_examples=15, deadline=None)
@@ -274,7 +296,7 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
         jobs.mark_rolled_back("j")
         for kind in ("one", "two", "three"):
             ledger.append(kind, 1.5, why="ü")
-        ledger.take_over(states, 2.0)
+        ledger.take_over(states, 2.0, lambda version: {})
         rollouts.save(rollout)
         rollouts.save_cameras({"a": (1.0, CameraShare()), "b": (9.0, CameraShare())})
         assert rollouts.remember([Answer("f", "2", "x", 5.0)]) == {("f", "2")}
@@ -300,7 +322,7 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
     assert rollouts.remembered(["f", "g3", "h"]) == {("f", "2"): "x", ("g3", "1"): ""}
     assert rollouts.reports() == {"a": reported("a", 2)}
     assert (rollouts.report("a"), rollouts.report("b")) == (reported("a", 2), None)
-    assert (rollouts.had("2"), rollouts.had("3")) == (True, False)
+    assert (rollouts.of("2"), rollouts.of("3")) == (rollout, None)
     assert database.offsets() == {Place("t", 0): 7, Place("t", 1): 2}
     assert (database.fact("name"), database.unpublished()) == ("new", 1)
     last, records = database.outbox()

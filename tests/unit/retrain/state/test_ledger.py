@@ -63,11 +63,16 @@ def test_channel_changes_are_entered_once_with_what_they_replaced(database: Data
     first = Channels(champion="1", sequence=1, by="bootstrap")
     second = changed(first, 5.0, "retrain", "shadow", shadow="2")
     third = changed(second, 6.0, "ada", "by hand", champion="2")
-    ledger.take_over([first, second], 10.0)
-    ledger.take_over([first, second, third], 11.0)
-    ledger.take_over([first, second, third], 12.0)
+
+    def about(version: str) -> dict[str, str]:
+        return {"digest": f"digest {version}"}
+
+    ledger.take_over([first, second], 10.0, about)
+    ledger.take_over([first, second, third], 11.0, about)
+    ledger.take_over([first, second, third], 12.0, about)
     assert [row.body["after"]["sequence"] for row in ledger.rows()] == [1, 2, 3]
     assert ledger.rows()[0].body["before"] is None
     assert ledger.rows()[2].body["before"]["shadow"] == "2"
     assert ledger.rows()[2].body["after"]["by"] == "ada"
+    assert ledger.rows()[2].body["versions"] == {"1": {"digest": "digest 1"}, "2": {"digest": "digest 2"}}
     assert ledger.channels_sequence() == 3
