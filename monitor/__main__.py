@@ -20,6 +20,10 @@ from contracts.logs import Logger, log_to_stderr
 from contracts.renewal import Renewal
 from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
+from monitor.console.app import console_of
+from monitor.console.following import Follower
+from monitor.console.shell import PREFIX as CONSOLE
+from monitor.console.view import View
 from monitor.exports import Exports
 from monitor.guard import Guard, Local, check_closed
 from monitor.judge import Judge
@@ -75,7 +79,10 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
             return service.ready() if service is not None else "the store of the state has not answered yet"
 
         guard = _guard(settings, exports, open_things)
-        server = HealthServer(listener, registry, ready, {"/v1/state": panel.page}, {PREFIX: reports.answer}, guard)
+        view = View(settings.model)
+        console = console_of(settings, bus, view, guard.key_id if isinstance(guard, Guard) else None, exports.refused)
+        pages, folders, apps = {"/v1/state": panel.page}, {PREFIX: reports.answer}, {CONSOLE: console.answer}
+        server = HealthServer(listener, registry, ready, pages, folders, guard, apps)
         open_things.callback(server.close)
         if probed is not None:
             probes = HealthServer(probed, registry, ready)
@@ -97,6 +104,8 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         gc.set_threshold(*COLLECT)
         if service is not None and wait_for_log(bus, TOPICS, timeout_s=float("inf"), stop=stop):
             standards.keep_warm(time.monotonic())
+            follower = Follower(bus, view)
+            open_things.callback(follower.close)
             service.run(stop, beat)
         _LOG.info("stopped")
     return 0

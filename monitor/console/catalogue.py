@@ -1,0 +1,61 @@
+"""The versions of a model as the repository has them, for pages that are asked for often: manifests never change and are read once, the rest is looked at
+every few seconds at most."""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from contracts.channels import Channels
+from contracts.errors import VersionError
+from contracts.manifest import Manifest
+from contracts.repository import ModelRepository
+
+EVERY_S: Final = 2.0
+MOST: Final = 500
+"""Manifests kept in memory, some 5 kB each."""
+
+
+class Catalogue:
+    """Any thread may ask. `clock` is monotonic."""
+
+    def __init__(self, repository: ModelRepository, model: str, clock: Callable[[], float]) -> None:
+        self._repository, self._model, self._clock = repository, model, clock
+        self._lock = threading.Lock()
+        self._manifests: dict[str, Manifest] = {}
+        self._looked: tuple[float, Channels | None, tuple[str, ...]] | None = None
+
+    def now(self) -> tuple[Channels | None, tuple[str, ...]]:
+        """The channels (None without any), and the finished versions, the newest first. Raises StoreError."""
+        with self._lock:
+            if self._looked is None or not 0 <= self._clock() - self._looked[0] < EVERY_S:
+                try:
+                    channels = self._repository.channels(self._model)
+                except VersionError:
+                    channels = None
+                self._looked = (self._clock(), channels, tuple(reversed(self._repository.versions(self._model))))
+            return self._looked[1:]
+
+    def forget(self) -> None:
+        """Look again at the next question."""
+        with self._lock:
+            self._looked = None
+
+    def manifest(self, version: str) -> Manifest | None:
+        """A version's manifest; None when it is not there or cannot be read. Raises StoreError."""
+        if (known := self._manifests.get(version)) is not None:
+            return known
+        try:
+            manifest = self._repository.manifest(self._model, version)
+        except (VersionError, ValueError):
+            return None
+        with self._lock:
+            self._manifests[version] = manifest
+            if len(self._manifests) > MOST:
+                del self._manifests[next(iter(self._manifests))]
+        return manifest
+
+    def labels(self) -> tuple[str, ...]:
+        """The classes of the versions in service, those of the champion first. Raises StoreError."""
+        channels, _ = self.now()
+        manifests = (self.manifest(version) for version in (channels.versions() if channels else ()))
+        return tuple(dict.fromkeys(label for manifest in manifests if manifest is not None for label in manifest.labels))

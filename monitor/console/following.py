@@ -1,0 +1,53 @@
+"""Reads for the console, on a thread of its own: the topics that tell of jobs, versions, servers and orders, from their beginning."""
+
+import threading
+from contextlib import closing
+from typing import Final
+
+from contracts.errors import LogError
+from contracts.events import COMMANDS, RETRAIN, SERVING, BadEventError, decode
+from contracts.logs import Logger
+from contracts.ports import Bus, Reader
+from monitor.console.view import View
+
+READS: Final = (RETRAIN, COMMANDS, SERVING)
+POLL_S: Final = 0.2
+RETRY_S: Final = 2.0
+_LOG: Final = Logger("monitor")
+
+
+class Follower:
+    """Fills a view until closed. In nobody's group: each monitor reads all of it, one that stands by, too."""
+
+    def __init__(self, bus: Bus, view: View) -> None:
+        self._bus, self._view = bus, view
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="console", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with closing(self._bus.reader(None, READS)) as reader:
+            while not self._stop.is_set():
+                try:
+                    trouble = self._read(reader)
+                except LogError as error:
+                    trouble = str(error)
+                    if trouble != self._view.trouble:
+                        _LOG.warning("console_waits", reason=trouble, retry_s=RETRY_S)
+                    self._stop.wait(RETRY_S)
+                self._view.trouble = trouble
+
+    def _read(self, reader: Reader) -> str | None:
+        """One look; what is still unread, in words. Raises LogError."""
+        for record in reader.poll(POLL_S):
+            try:
+                self._view.take(decode(record))
+            except BadEventError:
+                continue  # the services have put it among the dead letters
+        left = sum(reader.lag().values())
+        return f"the log is being read: {left:,} records are left" if left or not reader.places() else None

@@ -1,0 +1,106 @@
+"""What a person orders in the console, as events, where there is something that they can have an effect on. Nothing is done here: services read them."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from contracts.channels import Channels
+from contracts.events import (
+    AnyEvent,
+    Approve,
+    CancelJob,
+    JobAdvanced,
+    OverrideCounts,
+    Promote,
+    Reject,
+    RequestRetrain,
+    Rollback,
+    RolloutAdvanced,
+)
+from contracts.ids import new_id
+from monitor.console.forms import FormError, named, reasoned
+from monitor.console.view import ACTIVE, Order
+
+STOPPABLE: Final = ("awaiting_approval", "shadow", "canary", "champion", "watch")
+OVER: Final = ("stable", "rolled_back", "rejected")
+
+
+class Desk:
+    """Makes the orders of one model; `clock` gives Unix seconds. Every method raises FormError."""
+
+    def __init__(self, model: str, clock: Callable[[], float]) -> None:
+        self._model, self._clock = model, clock
+
+    def retrain(self, fields: Mapping[str, str], key_id: str) -> RequestRetrain:
+        """Ask for a retraining."""
+        return RequestRetrain(**self._about(), by=named(fields, key_id), reason=reasoned(fields))  # type: ignore[arg-type]  # of `about`
+
+    def of_job(self, job: JobAdvanced, what: str, fields: Mapping[str, str], key_id: str) -> AnyEvent:
+        """Cancel a job, or let it train with too few labels."""
+        by, reason = named(fields, key_id), reasoned(fields)
+        if what == "cancel" and job.state in ACTIVE:
+            return CancelJob(**self._about(), job_id=job.job_id, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+        if what == "override" and job.state == "held":
+            return OverrideCounts(**self._about(), job_id=job.job_id, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+        raise FormError(f"the job is {job.state} by now: {what} would change nothing", 409)
+
+    def decide(self, rollout: RolloutAdvanced | None, version: str, what: str, fields: Mapping[str, str], key_id: str) -> AnyEvent:
+        """Approve or reject a version."""
+        by, reason = named(fields, key_id), reasoned(fields)
+        states = ("awaiting_approval",) if what == "approve" else STOPPABLE
+        if rollout is None or rollout.version != version or rollout.state not in states:
+            now = (
+                f"the last rollout is version {rollout.version}, {rollout.state.replace('_', ' ')}"
+                if rollout
+                else "there was no rollout"
+            )
+            raise FormError(f"version {version} waits for no {what} by now: {now}", 409)
+        kind = Approve if what == "approve" else Reject
+        return kind(**self._about(), version=version, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+
+    def roll_back(self, channels: Channels | None, fields: Mapping[str, str], key_id: str) -> Rollback:
+        """Put the previous version back."""
+        by, reason = named(fields, key_id), reasoned(fields)
+        if channels is None or channels.previous is None:
+            raise FormError("there is no previous version to go back to", 409)
+        _confirmed(fields, channels.previous)
+        return Rollback(**self._about(), by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+
+    def promote(
+        self, channels: Channels | None, rollout: RolloutAdvanced | None, version: str, fields: Mapping[str, str], key_id: str
+    ) -> Promote:
+        """Bring a version that is there to all cameras."""
+        by, reason, force = named(fields, key_id), reasoned(fields), fields.get("force") == "yes"
+        if channels is not None and channels.champion == version:
+            raise FormError(f"version {version} answers already: it is the champion", 409)
+        if rollout is not None and rollout.state not in OVER and not (force and rollout.version == version):
+            raise FormError(f"version {rollout.version} is on its way ({rollout.state.replace('_', ' ')}): reject it, or wait", 409)
+        _confirmed(fields, version)
+        return Promote(**self._about(), version=version, by=by, reason=reason, force=force)  # type: ignore[arg-type]  # of `about`
+
+    def _about(self) -> dict[str, str | float]:
+        now = self._clock()
+        return {"event_id": new_id(now), "occurred_at": now, "model": self._model}
+
+
+def _confirmed(fields: Mapping[str, str], version: str) -> None:
+    if fields.get("confirm", "").strip() != version:
+        raise FormError(f"type {version} to confirm that you mean version {version}: nothing was done")
+
+
+def told(order: Order) -> str:
+    """An order in a few words."""
+    match order:
+        case Approve():
+            return f"approved version {order.version}"
+        case Reject():
+            return f"rejected version {order.version}"
+        case Rollback():
+            return "rolled back"
+        case Promote():
+            return f"promoted version {order.version}{' by force' if order.force else ''}"
+        case OverrideCounts():
+            return "let it train with too few labels"
+        case CancelJob():
+            return "cancelled the job"
+        case RequestRetrain():
+            return "asked for a retraining"

@@ -1,0 +1,198 @@
+"""The frame of every page of the console, and the small pieces that pages are made of. All text is data: it is escaped here.
+
+A page loads its style and its script from the monitor and nothing from anywhere else, and cannot be framed; its policy holds that even where an escape
+were forgotten.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from contracts.events import GateResult
+from contracts.health import Answer
+
+PREFIX: Final = "/console"
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+SHUT: Final = (
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+"""What pages and pictures go out with: no cache keeps them, and no other site's page may show them."""
+HTML: Final = "text/html; charset=utf-8"
+TABS: Final = {"jobs": "Jobs", "labels": "Labels", "versions": "Versions"}
+STATIC: Final = {
+    name: ((Path(__file__).parent / "static" / name).read_bytes(), kind)
+    for name, kind in (
+        ("style.css", "text/css"),
+        ("label.js", "text/javascript"),
+        ("boxes.js", "text/javascript"),
+        ("icon.svg", "image/svg+xml"),
+    )
+}
+_STAMP: Final = {name: sha256(content).hexdigest()[:12] for name, (content, _) in STATIC.items()}
+_TONES: Final[dict[str, str]] = {
+    **dict.fromkeys(("succeeded", "stable", "champion", "pass", "done"), "good"),
+    **dict.fromkeys(("failed", "rejected", "rolled_back", "rolling_back", "fail", "silent"), "bad"),
+    **dict.fromkeys(("held", "awaiting_approval", "inconclusive", "suspect"), "wait"),
+    **dict.fromkeys(("running", "shadow", "canary", "watch", "candidate"), "live"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around a page: the `model`, the time (Unix seconds), how many frames wait for a label, and why the newest may be missing."""
+
+    model: str
+    now: float
+    wanted: int = 0
+    trouble: str | None = None
+    said: str = ""
+    """What came of the order before."""
+
+
+def page(frame: Frame, tab: str, title: str, body: str, status: int = 200, script: str = "", refresh_s: int = 0) -> Answer:
+    """A page; `body` is HTML, `title` is text. A script reloads it after `refresh_s` while nobody writes on it."""
+    tabs = "".join(_tab(name, text, tab, frame.wanted if name == "labels" else 0) for name, text in TABS.items())
+    trouble = (
+        f'<p class="notice wait" role="status">{escape(frame.trouble)}. What stands here may be old.</p>' if frame.trouble else ""
+    )
+    said = f'<p class="notice good" role="status">{escape(frame.said)}</p>' if frame.said else ""
+    scripts = "".join(f'<script src="{asset(name)}" defer></script>' for name in (script, "label.js") if name)
+    html = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(title)} · {escape(frame.model)} · Keepsight</title>
+<link rel="icon" href="{asset("icon.svg")}">
+<link rel="stylesheet" href="{asset("style.css")}">{scripts}
+</head>
+<body{f' data-refresh="{refresh_s}"' if refresh_s else ""}>
+<a class="skip" href="#main">To the content</a>
+<header class="top"><div><a class="mark" href="{PREFIX}/jobs"><i aria-hidden="true"></i>Keepsight</a> <b>{escape(frame.model)}</b>
+<nav aria-label="Console">{tabs}</nav></div></header>
+<main id="main">{trouble}{said}
+{body}
+</main>
+<footer><p>{clock(frame.now)} · what is decided here is an event on the log, with name and reason</p></footer>
+</body>
+</html>
+"""
+    return Answer(status, html.encode(), HTML, (("Content-Security-Policy", POLICY), *SHUT))
+
+
+def asset(name: str) -> str:
+    """Where the style or a script lies: it changes its address when it changes."""
+    return f"{PREFIX}/static/{name}?{_STAMP[name]}"
+
+
+def _tab(name: str, text: str, here: str, count: int) -> str:
+    current = ' aria-current="page"' if name == here else ""
+    badge = f' <small>{count}<span class="hidden"> waiting</span></small>' if count else ""
+    return f'<a href="{PREFIX}/{name}"{current}>{text}{badge}</a>'
+
+
+def see_other(where: str, *headers: tuple[str, str]) -> Answer:
+    """To another page, after a post."""
+    return Answer(303, b"", "text/plain", (("Location", where), *headers))
+
+
+def tone(state: str) -> str:
+    """The class of a state's colour."""
+    return _TONES.get(state, "soft")
+
+
+def badge(state: str) -> str:
+    """A state in its colour, and in words."""
+    return f'<span class="badge {tone(state)}">{escape(state.replace("_", " "))}</span>'
+
+
+def facts(pairs: Mapping[str, str]) -> str:
+    """Names and values (HTML); empty ones are left out."""
+    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{html}</dd>" for name, html in pairs.items() if html) + "</dl>"
+
+
+def table(name: str, head: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> str:
+    """A table of HTML cells in a card; `empty` is said where it has no rows. On a phone each row is a card of its own, each cell with its column's name."""
+    body = "".join(
+        "<tr>" + "".join(f'<td data-head="{escape(one)}">{cell}</td>' for one, cell in zip(head, row, strict=True)) + "</tr>"
+        for row in rows
+    )
+    if not body:
+        return f'<p class="soft">{escape(empty)}</p>'
+    top = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
+    return f'<div class="card wide"><table id="{name}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def gates_table(gates: Sequence[GateResult]) -> str:
+    """The verdicts of gates."""
+    rows = [
+        (f"<b>{escape(one.gate)}</b>", badge(one.verdict), f"{one.value:.4g}", f"{one.limit:.4g}", escape(one.detail))
+        for one in gates
+    ]
+    return table("gates", ("gate", "verdict", "figure", "limit", "in words"), rows, "No verdict yet.")
+
+
+def gates_count(gates: Sequence[GateResult]) -> str:
+    """The verdicts of gates in a line."""
+    counts = {verdict: sum(one.verdict == verdict for one in gates) for verdict in ("pass", "fail", "inconclusive")}
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+
+
+def progress(share: float, of: str) -> str:
+    """A bar, 0 to 1."""
+    share = min(1.0, max(0.0, share))
+    return f'<progress max="1" value="{share:.4f}" aria-label="{escape(of)}">{share:.0%}</progress> <span class="number">{share:.0%}</span>'
+
+
+def clock(at: float) -> str:
+    """A time."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{moment:%Y-%m-%d %H:%M:%S} UTC</time>'
+
+
+def ago(at: float, now: float) -> str:
+    """How long a time is past; the time itself on a look closer."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}" title="{moment:%Y-%m-%d %H:%M:%S} UTC">{span(now - at)} ago</time>'
+
+
+def span(seconds: float) -> str:
+    """A duration, in its two largest units."""
+    left = max(0, round(seconds))
+    parts: list[str] = []
+    for name, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if left >= size or (name == "s" and not parts):
+            parts.append(f"{left // size} {name}")
+            left %= size
+    return " ".join(parts[:2])
+
+
+def pages(path: str, number: int, last: int) -> str:
+    """Links to the pages of a long list; `path` ends where the number goes."""
+    if last <= 1:
+        return ""
+    before = f'<a href="{escape(path)}{number - 1}" rel="prev">Newer</a>' if number > 1 else ""
+    after = f'<a href="{escape(path)}{number + 1}" rel="next">Older</a>' if number < last else ""
+    return f'<nav class="pages" aria-label="Pages">{before}<span>page {number} of {last}</span>{after}</nav>'
+
+
+def act(
+    title: str, explained: str, where: str, token: str, name: str, fields: str = "", button: str = "", danger: bool = False
+) -> str:
+    """A folded form for an order with name and reason; `fields` is more HTML inside it."""
+    return f"""<details class="act{" danger" if danger else ""}"><summary>{escape(title)}</summary><form method="post" action="{escape(where)}">
+<p>{escape(explained)}</p><input type="hidden" name="token" value="{escape(token)}">{fields}
+<label>Your name <input name="by" required maxlength="100" autocomplete="name" value="{escape(name)}"></label>
+<label>Reason <textarea name="reason" required maxlength="500" rows="2"></textarea></label>
+<button>{escape(button or title)}</button></form></details>"""
