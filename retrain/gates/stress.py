@@ -8,7 +8,7 @@ from contracts.events import GateResult
 from retrain.gates.evidence import Judged
 from retrain.gates.paired import Z_99_ONE_SIDED, Z_POWER_80, rounded_up
 from retrain.gates.policy import Policy
-from retrain.gates.verdict import Verdict
+from retrain.gates.verdict import UNKNOWN, Verdict
 
 LIMIT: Final = 1.05
 
@@ -22,6 +22,8 @@ def stress(judged: Judged, corruption: tuple[str, ...], policy: Policy) -> GateR
     """
     names = np.array(corruption)
     each = len(dict.fromkeys(corruption))
+    if len(judged) < 2 * max(1, each):
+        return GateResult("stress", "inconclusive", UNKNOWN, LIMIT, "two images are the least that tell anything")
     wrong = np.stack([~judged.champion_right, ~judged.candidate_right]).astype(np.float64)
     ratios = {}
     for name in dict.fromkeys(corruption):
@@ -43,4 +45,6 @@ def stress(judged: Judged, corruption: tuple[str, ...], policy: Policy) -> GateR
         allowed = (LIMIT - 1.0) * (float(wrong[0].mean()) + 0.01)
         needed = rounded_up(((Z_99_ONE_SIDED + Z_POWER_80) * spread / allowed) ** 2)
         detail += f"; about {needed:,} images would tell a rise of {LIMIT - 1:.0%}"
+    elif mean > LIMIT:
+        detail += "; above the limit by no more than chance may show"
     return GateResult("stress", verdict, mean, LIMIT, detail)

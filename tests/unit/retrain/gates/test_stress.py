@@ -22,7 +22,15 @@ def test_above_the_limit_by_luck() -> None:
     unlucky = next(
         j for j in (judged(120, 0.7, 0.7, seed, together=0.8) for seed in range(99)) if stress(j, NAMES, SMALL_SETS).value > 1.05
     )
-    assert stress(unlucky, NAMES, SMALL_SETS).verdict == "pass"
+    passed = stress(unlucky, NAMES, SMALL_SETS)
+    assert passed.verdict == "pass"
+    assert passed.detail.endswith("above the limit by no more than chance may show")
     result = stress(unlucky, NAMES, STRICT)
     assert result.verdict == "inconclusive"
     assert "images would tell a rise of 5%" in result.detail
+
+
+@pytest.mark.parametrize("images", [0, 1])
+def test_one_image_tells_nothing(images: int) -> None:
+    result = stress(judged(3 * images, 0.8, 0.8, 1), NAMES[: 3 * images], SMALL_SETS)
+    assert (result.verdict, result.value) == ("inconclusive", 0.0)

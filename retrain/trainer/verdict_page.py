@@ -1,0 +1,68 @@
+"""Gathers what a verdict's page shows, and renders it: for every candidate that met its gates, a refused or held one too."""
+
+from collections.abc import Sequence
+
+from contracts.manifest import digest
+from contracts.repository import Version
+from retrain.data.material import Material
+from retrain.gates.changed import Changed, changed, grid
+from retrain.gates.page import Content, render
+from retrain.gates.page_figures import Point
+from retrain.request import CandidateRequest, Suspect, TrialRow
+from retrain.trainer.trial import Evidence
+
+
+def verdict_page(
+    request: CandidateRequest,
+    parent: Version,
+    material: Material,
+    evidence: Evidence,
+    verdict: str,
+    suspects: Sequence[Suspect],
+    technique: str,
+    table: Sequence[TrialRow] = (),
+    curve: Sequence[Point] = (),
+) -> bytes:
+    """The page's bytes. Same inputs, same bytes: it says nothing of the time."""
+    labels, items = material.dataset.labels, material.dataset.items
+    new = changed(evidence.new, material.sealed(new=True), labels, "new")
+    old = changed(evidence.old, material.sealed(new=False), labels, "old")
+    both = _together(new, old)
+    content = Content(
+        model=request.model,
+        parent=request.parent,
+        job=request.job_id,
+        verdict=verdict,
+        results=evidence.results,
+        facts=_facts(request, parent, material, evidence, technique),
+        better=both.better,
+        worse=both.worse,
+        flips=old.worse,
+        grid={} if evidence.stressed is None else grid(evidence.stressed, labels),
+        table=table,
+        curve=curve,
+        suspects=suspects,
+        rows={item.frame_id: row for row, item in enumerate(items) if item.frame_id},
+    )
+    return render(content, material.frames.__getitem__).encode()
+
+
+def _together(new: Changed, old: Changed) -> Changed:
+    better, worse = (tuple(sorted(a + b, key=lambda one: -abs(one.lead))) for a, b in zip(new, old, strict=True))
+    return Changed(better, worse)
+
+
+def _facts(request: CandidateRequest, parent: Version, material: Material, evidence: Evidence, technique: str) -> dict[str, str]:
+    counts = material.counts()
+    return {
+        "Technique": technique,
+        "Labels": f"{counts}; {material.excluded}",
+        "By set": ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.by_set().items()),
+        "By class": ", ".join(f"{label} {count:,}" for label, count in counts.learning().items()) + " to learn from",
+        "Judged on": f"{len(evidence.new)} new frames of {len(set(evidence.new.group))} recordings, {len(evidence.old)} old ones of "
+        f"{len(set(evidence.old.group))}",
+        "Cause": " ".join(word.replace("_", " ") for word in (request.cause or "", request.drift_type or "") if word),
+        "Gates": f"policy {request.policy}",
+        "Allowed by": request.override,
+        "Champion": f"version {request.parent}, {digest(parent.manifest)[:12]}; seed {request.seed}",
+    }
