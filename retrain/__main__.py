@@ -29,6 +29,7 @@ from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.local import CANDIDATE, LocalLauncher
 from retrain.metrics import Instruments
+from retrain.request import CandidateRequest
 from retrain.rollout.drive import Release, ReleasePlan
 from retrain.service import RetrainService
 from retrain.settings import RetrainSettings
@@ -124,7 +125,9 @@ def wired(
             "ledger_broken", row=broken, why="this row or one before it was altered or removed; the rows before it still hold"
         )
     plan = training_plan(settings)
-    training = Training(plan, jobs, labels, journal, repository, LocalLauncher(command, settings.threads), instruments, log)
+    training = Training(
+        plan, jobs, labels, journal, repository, LocalLauncher(command, settings.threads, settings.devices), instruments, log
+    )
     releasing = ReleasePlan(
         model=settings.model,
         steps=settings.plan(),
@@ -164,22 +167,37 @@ def training_plan(settings: RetrainSettings) -> TrainingPlan:
     """What jobs/supervision.py needs of the settings. A service's name in leases is new with each start: a dead one's lease must run out."""
     return TrainingPlan(
         model=settings.model,
-        folder=settings.state / "retrain" / "jobs",
-        frame_store=settings.frame_store,
+        folder=str((settings.state / "retrain" / "jobs").absolute()),
         owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+        request=training_request(settings),
         limits=settings.limits(),
-        seed=settings.seed,
-        threads=settings.threads,
-        min_train_per_class=settings.min_train_per_class,
-        min_gate=settings.min_gate,
-        replay_share=settings.replay_share,
-        ask=settings.approval != "auto",
-        gates=settings.gates,
         attempts=settings.attempts,
         retry_delay_s=settings.retry_delay_s,
         job_timeout_s=settings.job_timeout_s,
         lease_s=settings.lease_s,
         stop_grace_s=settings.stop_grace_s,
+    )
+
+
+def training_request(settings: RetrainSettings) -> CandidateRequest:
+    """What the settings say of every training request; what is the job's own is empty."""
+    return CandidateRequest(
+        job_id="",
+        request_key="",
+        model=settings.model,
+        parent="",
+        repository=settings.repository,
+        frame_store=settings.frame_store,
+        since=0.0,
+        labels=(),
+        seed=settings.seed,
+        threads=settings.threads,
+        min_train_per_class=settings.min_train_per_class,
+        min_gate=settings.min_gate,
+        replay_share=settings.replay_share,
+        devices=settings.devices,
+        ask=settings.approval != "auto",
+        policy=settings.gates,
     )
 
 

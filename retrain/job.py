@@ -31,6 +31,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     step: str = ""
     attempt: int = 1
+    disruptions: int = 0
+    """Processes whose host was taken away; they cost no attempt."""
     round: int = 1
     """Training requests made of it: one more each time the training process held for more labels."""
     labels_seen: int = 0
@@ -63,8 +65,6 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Who let it train with too few labels of a class, and why."""
     device_s: float = 0.0
     """Seconds that its training processes ran, times devices: what the budget counts."""
-    folder: str = ""
-    """URL of the folder of its newest round."""
     new_classes: tuple[str, ...] = ()
     """Classes that the champion does not know and enough labels name: the candidate learns them."""
     lacks: str = ""

@@ -130,7 +130,7 @@ class RetrainService:
             self._wait()
             return
         if "advance" in duties:
-            self._training.stage(now)
+            self._training.prepare(now)
         if duties or any(record.place.topic != FRAMES for record in records) or (records and self._release.active):
             with self._database.transaction():
                 self._decide(records, duties, now)
@@ -150,7 +150,7 @@ class RetrainService:
 
     def close(self) -> None:
         """Stop the training process in order, publish what is decided, leave the group."""
-        self._training.stop()
+        self._training.abandon()
         try:
             if self.active:
                 with self._database.transaction():
@@ -289,7 +289,7 @@ class RetrainService:
         self._log.warning("standing_by", why=why)
         self.active = False
         self._undone, self._duties = [], set()
-        self._training.stop()
+        self._training.abandon()
         try:
             self._reader.close()
         except LogError as error:

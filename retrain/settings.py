@@ -94,6 +94,9 @@ class RetrainSettings(ServiceSettings):
     )
     replay_share: Share = Field(0.25, description="Least share of replayed old frames in the training set, against forgetting.")
     threads: int = Field(1, ge=1, description="Threads of the training process.")
+    devices: int = Field(
+        1, ge=1, description="Devices that train together: as many processes of one host under torchrun. See docs/training.md."
+    )
     seed: int = Field(0, ge=0, description="Seed of the training process.")
 
     attempts: int = Field(3, ge=1, description="Attempts of a job whose process dies, before an incident is opened.")

@@ -1,8 +1,7 @@
 """How a round of a job ends: what its training process answered, or that it died, becomes the next state and is told to all who must know."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -11,22 +10,26 @@ from contracts.manifest import Manifest, digest
 from contracts.repository import ModelRepository
 from retrain.job import Job
 from retrain.jobs import telling
+from retrain.jobs.asking import Requests
 from retrain.jobs.table import Jobs
 from retrain.metrics import Instruments
 from retrain.registry.publish import mounted
-from retrain.request import REQUEST, CandidateOutcome, CandidateRequest
+from retrain.request import CandidateOutcome
 from retrain.state.journal import Journal
+
+DISRUPTIONS: Final = 20
+"""Of a job that cost no attempt: hosts that are taken away this often are no place to train."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusions:
-    """Called inside the service's transaction. `attempts` and `retry_delay_s` are the settings of these names; `folder` is where a job's round lies."""
+    """Called inside the service's transaction. `attempts` and `retry_delay_s` are the settings of these names."""
 
     jobs: Jobs
     journal: Journal
     repository: ModelRepository
     instruments: Instruments
-    folder: Callable[[Job], Path]
+    requests: Requests
     attempts: int
     retry_delay_s: float
 
@@ -64,14 +67,18 @@ class Conclusions:
         telling.published(self.journal, done, outcome, now)
         return done, outcome
 
-    def died(self, job: Job, detail: str, now: float) -> None:
-        """An attempt left nothing usable: another one follows, or, after the last, an incident."""
-        if job.attempt >= self.attempts:
+    def died(self, job: Job, detail: str, now: float, disrupted: bool = False) -> None:
+        """An attempt left nothing usable: another one follows, or, after the last, an incident. One that was `disrupted` is done again, within reason."""
+        again = msgspec.structs.replace(job, detail=detail, not_before=now + self.retry_delay_s)
+        if disrupted and job.disruptions < DISRUPTIONS:
+            again = msgspec.structs.replace(again, disruptions=job.disruptions + 1)
+        elif job.attempt < self.attempts:
+            again = msgspec.structs.replace(again, attempt=job.attempt + 1)
+        else:
             self.instruments.runs.labels(job.trigger, "failed").inc()
             done = self._end(job, now, "failed", f"attempt {job.attempt} of {self.attempts}: {detail}")
-            telling.failed(self.journal, done, str(self.folder(job)), now)
+            telling.failed(self.journal, done, self.requests.place(job), now)
             return
-        again = msgspec.structs.replace(job, attempt=job.attempt + 1, detail=detail, not_before=now + self.retry_delay_s)
         telling.advanced(self.journal, self.jobs.save(again), now)
 
     def put_aside(self, job: Job, reason: str, now: float) -> None:
@@ -84,7 +91,7 @@ class Conclusions:
         return done
 
     def _labels_tried(self, job: Job) -> int:
-        request = msgspec.json.decode((self.folder(job) / REQUEST).read_bytes(), type=CandidateRequest)
+        request = self.requests.read(job)
         return sum(label.sample == "uniform" and label.captured_at >= request.since for label in request.labels)
 
     def _check_published(self, outcome: CandidateOutcome) -> None:

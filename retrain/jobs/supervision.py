@@ -1,69 +1,57 @@
-"""Carries jobs through: starts the one that may start, watches its training process and reads its steps. What becomes of its end stands in conclusion.py.
+"""Watches the training process of the job that runs, and reads its steps. Which job may start stands in starting.py, what becomes of its end in conclusion.py.
 
 Called every tick inside the service's transaction. All that must survive is in the jobs table and the job's folder; the process handle is the only
-thing in memory, and launch/local.py finds the process again.
+thing in memory, and the launcher finds the process again.
 
 Who owns the state supervises. A job that another service had been running is left alone for `lease_s`, so that one that was frozen or cut off ends its
 process first. The time is measured by our own monotonic clock: no clock that was set moves it.
 """
 
-import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
-from contracts.errors import KeepsightError, StoreError, VersionError
-from contracts.files import Folder
+from contracts.errors import VersionError
 from contracts.logs import Logger
 from contracts.manifest import Manifest
 from contracts.repository import ModelRepository
 from retrain.job import Job
 from retrain.jobs import telling
+from retrain.jobs.asking import Requests
 from retrain.jobs.conclusion import Conclusions
+from retrain.jobs.starting import Starts
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.launcher import Launcher, Run
 from retrain.metrics import Instruments
 from retrain.registry import publish
-from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, GatePolicy, Step
+from retrain.request import CandidateOutcome, CandidateRequest, Step
 from retrain.state.journal import Journal
-from retrain.trigger.policy import Limits, Situation, hold, moot, request_key
-from retrain.trigger.regimes import asks
+from retrain.trigger.policy import Limits, request_key
 
 _PROGRESS_EVERY_S = 1.0
 _LAST_WORDS = 400
 
 
-class _Fenced(msgspec.Struct):
-    """All that a look at a request of megabytes needs."""
-
-    fence: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """See the settings of the same names. `folder` holds a folder per job, `owner` names this life of the service, `ask`: a person may be asked."""
+    """See the settings of the same names. `folder` is the URL of the folder that holds one for each job, `owner` names this life of the service.
+
+    `request` is what the settings say of every training request: what is the job's own in it is empty.
+    """
 
     model: str
-    folder: Path
-    frame_store: str
+    folder: str
     owner: str
+    request: CandidateRequest
     limits: Limits
-    seed: int
-    threads: int
-    min_train_per_class: int
-    min_gate: int
-    replay_share: float
     attempts: int
     retry_delay_s: float
     job_timeout_s: float
     lease_s: float
     stop_grace_s: float
-    ask: bool = False
-    gates: GatePolicy = "small_sets"
 
 
 class Training:
@@ -83,17 +71,20 @@ class Training:
     ) -> None:
         self._plan = plan
         self._jobs = jobs
-        self._labels = labels
         self._journal = journal
         self._repository = repository
         self._launcher = launcher
         self._instruments = instruments
         self._log = log
         self._monotonic = monotonic
-        self._conclusions = Conclusions(jobs, journal, repository, instruments, self.folder, plan.attempts, plan.retry_delay_s)
+        self._requests = Requests(plan.request, plan.folder, jobs, labels)
+        self._conclusions = Conclusions(jobs, journal, repository, instruments, self._requests, plan.attempts, plan.retry_delay_s)
+        self._starts = Starts(plan.limits, plan.owner, jobs, labels, journal, repository, instruments, self._conclusions)
         self._run: Run | None = None
         self._staged: Manifest | VersionError | None = None
         """What its process packaged, in the repository but for the manifest; or why that is no version."""
+        self._counted_s: float | None = None
+        """Up to when, by our clock, the process's time stands in the job."""
         self._opened_s = 0.0
         self._said_s = 0.0
         self._stage: tuple[str, float] | None = None
@@ -107,99 +98,62 @@ class Training:
         if running is not None:
             return self._supervise(running, now)
         self._instruments.progress.set(0.0)
-        if self._run is not None:  # its job was cancelled
-            self._run.stop(0.0)
-            self._run, self._staged = None, None
-        waiting = self._jobs.waiting()
-        if waiting:
-            champion, others, faulty = self.champion(), self._jobs.recent(), self._labels.faulty()
-            situation = Situation(now, champion, others, rollout, sys.maxsize, faulty, self._archived(waiting, now))
-            for job in waiting:
-                if self._consider(job, situation):
-                    break
+        if self._run is None:  # else its job was cancelled, and it is ended before another begins
+            self._starts.look(now, rollout)
         return None
 
-    def stage(self, now: float) -> None:
-        """Copy what an ended process packaged into the repository, outside of any transaction: it takes as long as its bytes take.
+    def champion(self) -> str | None:
+        """The version that answers; None before the first. Raises StoreError when the repository does not answer."""
+        return self._starts.champion()
+
+    def prepare(self, now: float) -> None:
+        """What takes its time, outside of any transaction: end the process of a job that was cancelled, copy what an ended one packaged to the repository.
 
         Raises StoreError while a store does not answer.
         """
-        if self._run is None or self._staged is not None or not self._run.ended():
+        if self._run is None:
             return
         job = self._jobs.running()
-        if job is None or job.owner != self._plan.owner:
-            return
-        try:
-            outcome = self._answer(job, self._run)
-            if outcome is not None and outcome.verdict == "packaged":
-                folder = Folder(str(self.folder(job)))
-                self._staged = publish.stage(self._plan.model, job.version, outcome, folder, self._repository, now)
-        except VersionError as error:
-            self._staged = error
-
-    def stop(self) -> None:
-        """End the training process in order, outside of any transaction: it may take `stop_grace_s`. The job can go on from its folder."""
-        if self._run is not None:
+        if job is None:
             self._run.stop(self._plan.stop_grace_s)
+            self._forget()
+        elif job.owner == self._plan.owner and self._staged is None and self._run.ended():
+            try:
+                outcome = self._answer(job, self._run)
+                if outcome is not None and outcome.verdict == "packaged":
+                    folder = self._requests.folder(job)
+                    self._staged = publish.stage(self._plan.model, job.version, outcome, folder, self._repository, now)
+            except VersionError as error:
+                self._staged = error
+
+    def abandon(self) -> None:
+        """The service goes away, outside of any transaction: a process of its host ends with it, which may take `stop_grace_s`; one elsewhere goes on.
+
+        Whoever owns the state next finds it, or goes on from the job's folder.
+        """
+        if self._run is not None:
+            self._run.abandon(self._plan.stop_grace_s)
             self._run, self._staged = None, None
 
     def leave(self) -> None:
-        """After `stop`: the job is nobody's, and who owns the state next goes on with it at once."""
+        """After `abandon`: the job is nobody's, and who owns the state next goes on with it at once."""
         job = self._jobs.running()
         if job is not None and job.owner == self._plan.owner:
-            self._jobs.save(msgspec.structs.replace(job, owner=""))
-            self._log.info("training_interrupted", job=job.job_id, why="the service stops; it resumes with the next start")
-
-    def _consider(self, job: Job, situation: Situation) -> bool:
-        """Labels are counted where nothing else holds the job: a hundred thousand take 26 ms, and they would be counted every tick."""
-        now, new = situation.now, job.labels_seen
-        if reason := moot(job, situation.champion):
-            self._conclusions.put_aside(job, reason, now)
-            return False
-        wait = hold(job, self._plan.limits, situation)
-        if wait is None:
-            new = self._labels.count_new(job.since, job.excluded)
-            wait = hold(job, self._plan.limits, replace(situation, new_labels=new))
-        if wait is None:
-            self._start(job, situation.champion or "", new, now)
-            return True
-        tenth = max(1, self._plan.limits.labels_wanted // 10)
-        if job.hold != wait.kind or (wait.kind == "labels" and new // tenth != job.labels_seen // tenth):
-            if job.hold != wait.kind:
-                self._instruments.holds.labels(wait.kind).inc()
-            held = msgspec.structs.replace(job, state="held", hold=wait.kind, detail=wait.reason, labels_seen=new)
-            telling.advanced(self._journal, self._jobs.save(held), now)
-        return False
-
-    def _start(self, job: Job, champion: str, new: int, now: float) -> None:
-        started = msgspec.structs.replace(
-            job,
-            state="running",
-            version=champion,
-            hold="",
-            detail=f"{new} new labels: training begins",
-            round=job.round + bool(job.lacks),
-            lacks="",
-            labels_seen=new,
-            steps_read=0,
-            started_at=job.started_at or now,
-            owner=self._plan.owner,
-            fence=job.fence + 1,
-        )
-        telling.advanced(self._journal, self._jobs.save(started), now)
+            self._jobs.save(msgspec.structs.replace(self._counted(job), owner=""))
+            self._counted_s = None
+            self._log.info("training_left", job=job.job_id, why="the service stops; it goes on with the next start")
 
     def _supervise(self, job: Job, now: float) -> tuple[Job, CandidateOutcome] | None:
         if job.owner != self._plan.owner:
-            if not self._left_alone(job):
-                return None
-            self._take_over(job)
+            if self._left_alone(job):
+                self._take_over(job)
             return None
         if self._run is None:
             if 0 < job.not_before - now <= self._plan.retry_delay_s:  # more than that is a clock that was set back
                 return None
-            self._write_request(job)
-            self._run = self._launcher.open(str(self.folder(job)), self._name(job), job.attempt)
-            self._opened_s = self._monotonic()
+            self._requests.write(job)
+            self._run = self._launcher.open(self._requests.place(job), self._name(job))
+            self._opened_s = self._counted_s = self._monotonic()
         ended = self._run.ended()
         job = self._read_steps(job, now)
         if not ended:
@@ -215,7 +169,7 @@ class Training:
         With the next look: whatever is started carries a fence that is saved.
         """
         taken = msgspec.structs.replace(job, owner=self._plan.owner)
-        if not self._asked(job):
+        if not self._requests.stands(job):
             taken = msgspec.structs.replace(taken, fence=job.fence + 1, steps_read=0)
         self._jobs.save(taken)
 
@@ -243,7 +197,7 @@ class Training:
             self._instruments.progress.set(step.progress)
             for figure, value in step.metrics.items():
                 self._instruments.figures.labels(self._instruments.bounded(figure)).set(value)
-        return self._jobs.save(msgspec.structs.replace(job, steps_read=read))
+        return self._jobs.save(msgspec.structs.replace(self._counted(job), steps_read=read))
 
     def _stage_begins(self, stage: str | None) -> None:
         if self._stage is not None:
@@ -259,15 +213,19 @@ class Training:
                 raise self._staged
             if outcome is None:
                 self._log.error("training_died", job=job.job_id, attempt=job.attempt, last_words=self._run.last_words())
-                self._died(job, _with_last_line(self._run.death().detail, self._run.last_words()), now)
+                death = self._run.death()
+                said = _with_last_line(death.detail, self._run.last_words())
+                self._died(job, said, now, disrupted=death.kind == "disrupted")
                 return None
             if outcome.verdict == "packaged" and self._staged is None:  # it ended after we looked: staged before the next turn
                 return None
+            job = self._counted(job)
+            job = msgspec.structs.replace(job, device_s=max(job.device_s, outcome.device_s))
             published = self._conclusions.answered(job, outcome, self._staged, now)
         except VersionError as error:
             self._died(job, str(error), now)
             return None
-        self._run, self._staged = None, None
+        self._forget()
         self._stage_begins(None)
         return published
 
@@ -280,75 +238,26 @@ class Training:
             )
         return outcome
 
-    def _died(self, job: Job, detail: str, now: float) -> None:
-        self._conclusions.died(job, detail, now)
-        Folder(str(self.folder(job))).remove(OUTCOME)  # the next attempt answers for itself
-        self._run, self._staged = None, None
+    def _died(self, job: Job, detail: str, now: float, disrupted: bool = False) -> None:
+        self._conclusions.died(self._counted(job), detail, now, disrupted)
+        self._requests.forget_outcome(job)
+        self._forget()
         self._stage = None
 
-    def folder(self, job: Job) -> Path:
-        """Where a job's training request lies and what came of it: one folder a round, so that new labels never meet old checkpoints."""
-        return self._plan.folder / job.job_id / str(job.round)
+    def _forget(self) -> None:
+        self._run, self._staged, self._counted_s = None, None, None
+
+    def _counted(self, job: Job) -> Job:
+        """The job with the device time since the last count: also of processes that die, and as far as we watched them."""
+        if self._counted_s is None:
+            return job
+        seconds, self._counted_s = self._monotonic() - self._counted_s, self._monotonic()
+        return msgspec.structs.replace(job, device_s=job.device_s + seconds * self._plan.request.devices)
 
     def _name(self, job: Job) -> str:
-        """What an attempt is called wherever it runs, so that it is found there again."""
-        return f"keepsight-{self._plan.model}-{request_key(job.job_id, str(job.round), str(job.attempt))[:12]}"
-
-    def _asked(self, job: Job) -> bool:
-        """Whether a request lies here that was written under the job's fence; releases that knew none wrote 0."""
-        try:
-            content = Folder(str(self.folder(job))).read(REQUEST)
-            return msgspec.json.decode(content, type=_Fenced).fence in (0, job.fence)
-        except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
-            return False
-
-    def _write_request(self, job: Job) -> None:
-        if self._asked(job):
-            return
-        request = CandidateRequest(
-            job_id=job.job_id,
-            request_key=job.request_key,
-            model=self._plan.model,
-            parent=job.version,
-            repository=self._repository.url,
-            frame_store=self._plan.frame_store,
-            since=job.since,
-            labels=self._labels.usable(job.excluded),
-            cause=job.cause,
-            drift_type=job.drift_type,
-            override=job.override,
-            new_classes=job.new_classes,
-            seed=self._plan.seed,
-            threads=self._plan.threads,
-            min_train_per_class=self._plan.min_train_per_class,
-            min_gate=self._plan.min_gate,
-            replay_share=self._plan.replay_share,
-            ask=self._plan.ask,
-            policy=self._plan.gates,
-            verdicts=self._jobs.gate_uses(),
-            fence=job.fence,
-        )
-        folder = Folder(str(self.folder(job)))
-        folder.remove(OUTCOME)
-        folder.write(REQUEST, msgspec.json.encode(request))
-
-    def _archived(self, waiting: Sequence[Job], now: float) -> frozenset[str]:
-        """The versions in the repository; they are listed only while a waiting job could be offered one."""
-        if not any(asks(job, self._plan.limits.recurs_offer_s, now) for job in waiting):
-            return frozenset()
-        try:
-            return frozenset(self._repository.versions(self._plan.model))
-        except KeepsightError as error:
-            raise StoreError(f"the versions cannot be listed: {error}") from error
-
-    def champion(self) -> str | None:
-        """The version that answers; None before the first. Raises StoreError when the repository does not answer."""
-        try:
-            return self._repository.channels(self._plan.model).champion
-        except VersionError:
-            return None
-        except KeepsightError as error:
-            raise StoreError(f"the champion cannot be read: {error}") from error
+        """What a process is called wherever it runs, so that it is found there again."""
+        key = request_key(job.job_id, str(job.round), str(job.attempt), str(job.disruptions), str(job.fence))
+        return f"keepsight-{self._plan.model}-{key[:12]}"
 
 
 def _told(step: Step) -> str:

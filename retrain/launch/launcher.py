@@ -40,9 +40,15 @@ class Run(Protocol):
     def stop(self, grace_s: float) -> None:
         """End it in order, after `grace_s` by force. The folder stays, and the job can go on from it."""
 
+    def abandon(self, grace_s: float) -> None:
+        """The service goes away: end what would end with its host, as `stop` does; leave what runs elsewhere, whoever follows finds it by its name."""
+
 
 class Launcher(Protocol):
     """Starts training processes, each in its job's folder."""
 
-    def open(self, folder: str, name: str, attempt: int) -> Run:
-        """The process `name` of this attempt: the one that runs, the one that ended while we were away, or a new one. Never a second one."""
+    def open(self, folder: str, name: str) -> Run:
+        """The process `name` in the folder at a URL: the one that runs, the one that ended while we were away, or a new one. Never a second one.
+
+        Raises StoreError while that cannot be told or done.
+        """

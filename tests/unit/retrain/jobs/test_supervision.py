@@ -13,6 +13,7 @@ from contracts.logs import Logger
 from contracts.manifest import digest
 from contracts.repository import ModelRepository
 from retrain.job import Job
+from retrain.jobs.conclusion import DISRUPTIONS
 from retrain.jobs.supervision import Training, TrainingPlan
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
@@ -53,6 +54,8 @@ class Process:
         self.answer: CandidateOutcome | None = None
         self.read: list[int] = []
         self.stopped: list[float] = []
+        self.abandoned: list[float] = []
+        self.end: Death = Death("killed", "killed")
 
     def ended(self) -> bool:
         return self.over
@@ -65,13 +68,17 @@ class Process:
         return self.answer
 
     def death(self) -> Death:
-        return Death("killed", "killed")
+        return self.end
 
     def last_words(self) -> str:
         return ""
 
     def stop(self, grace_s: float) -> None:
+        self.over = True
         self.stopped.append(grace_s)
+
+    def abandon(self, grace_s: float) -> None:
+        self.abandoned.append(grace_s)
 
 
 class Desk:
@@ -83,21 +90,27 @@ class Desk:
         self.folder = folder
         self.database = Database(SqliteState(folder / "state.sqlite3", "small"), "test")
         self.jobs, self.labels = Jobs(self.database), Labels(self.database)
-        self.opened: list[tuple[str, int]] = []
+        self.opened: list[tuple[str, str]] = []
         self.process = Process()
         self.monotonic_s = 100.0
         plan = TrainingPlan(
             model="small",
-            folder=folder / "jobs",
-            frame_store=str(folder / "frames"),
+            folder=str(folder / "jobs"),
             owner="us",
+            request=CandidateRequest(
+                job_id="",
+                request_key="",
+                model="small",
+                parent="",
+                repository=self.repository.url,
+                frame_store=str(folder / "frames"),
+                since=0.0,
+                labels=(),
+                seed=0,
+                devices=2,
+                policy="strict",
+            ),
             limits=Limits(0.0, 0.0, 0.0, 7, 10, 5),
-            seed=0,
-            threads=1,
-            min_train_per_class=1,
-            min_gate=1,
-            replay_share=0.25,
-            gates="strict",
             attempts=3,
             retry_delay_s=10.0,
             job_timeout_s=1e9,
@@ -109,13 +122,13 @@ class Desk:
             plan, self.jobs, self.labels, journal, self.repository, self, instruments, Logger("test"), lambda: self.monotonic_s
         )
 
-    def open(self, folder: str, name: str, attempt: int) -> Process:
-        self.opened.append((name, attempt))
+    def open(self, folder: str, name: str) -> Process:
+        self.opened.append((name, folder))
         return self.process
 
     def request(self) -> CandidateRequest:
         """What the training process was asked."""
-        return msgspec.json.decode((self.training.folder(RUNNING) / REQUEST).read_bytes(), type=CandidateRequest)
+        return msgspec.json.decode(self.job.read(REQUEST), type=CandidateRequest)
 
     def packaged(self, fence: int = RUNNING.fence) -> CandidateOutcome:
         """The process ended, and left a package."""
@@ -125,7 +138,7 @@ class Desk:
     @property
     def job(self) -> Folder:
         """The job's folder."""
-        return Folder(str(self.training.folder(RUNNING)))
+        return Folder(str(self.folder / "jobs" / "j" / "1"))
 
     def save(self, job: Job) -> None:
         with self.database.transaction():
@@ -134,7 +147,7 @@ class Desk:
     def look(self, now: float, after_s: float = 0.0, rollout: str | None = None) -> Job:
         """A tick; the job after it."""
         self.monotonic_s += after_s
-        self.training.stage(now)
+        self.training.prepare(now)
         with self.database.transaction():
             self.training.advance(now, rollout)
         (job,) = self.jobs.recent()
@@ -174,11 +187,11 @@ def test_what_was_left_in_order_goes_on_at_once(desk: Desk) -> None:
     desk.save(msgspec.structs.replace(RUNNING, owner=""))
     assert desk.look(START).owner == "us"
     desk.look(START)
-    desk.training.stop()
+    desk.training.abandon()
     with desk.database.transaction():
         desk.training.leave()
     (left,) = desk.jobs.recent()
-    assert (left.owner, left.fence, desk.process.stopped) == ("", 4, [5.0])
+    assert (left.owner, left.fence, desk.process.abandoned) == ("", 4, [5.0])
 
 
 def test_steps_are_read_on_where_they_lie_and_from_the_first_elsewhere(desk: Desk) -> None:
@@ -187,7 +200,7 @@ def test_steps_are_read_on_where_they_lie_and_from_the_first_elsewhere(desk: Des
         desk.save(msgspec.structs.replace(saved, owner=""))
         desk.look(START)
         desk.look(START)
-        desk.training.stop()
+        desk.training.abandon()
     assert desk.process.read == [0, 70, 0]
     assert desk.request().fence == 10
 
@@ -201,7 +214,7 @@ def test_a_clock_that_was_set_back_delays_no_second_attempt(desk: Desk) -> None:
     desk.look(START + 9.0)
     assert len(desk.opened) == 1
     desk.look(START - HOUR_S)
-    assert [attempt for _, attempt in desk.opened] == [1, 2]
+    assert len({name for name, _ in desk.opened}) == 2
 
 
 def test_labels_are_counted_only_where_nothing_else_holds(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,6 +251,53 @@ def test_a_repository_that_is_away_at_the_end_costs_no_attempt(desk: Desk, mount
     assert (done.state, done.attempt, done.candidate, len(desk.opened)) == ("succeeded", 1, "1", 1)
 
 
+def test_a_process_whose_host_was_taken_away_costs_no_attempt_within_reason(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us", disruptions=DISRUPTIONS - 1))
+    desk.look(START)
+    desk.process.over, desk.process.end = True, Death("disrupted", "its node was drained")
+    again = desk.look(START)
+    assert (again.attempt, again.disruptions, again.detail) == (1, DISRUPTIONS, "its node was drained")
+    assert desk.look(START + 11).attempt == 2
+    assert len({name for name, _ in desk.opened}) == 2, "each of them goes by a name of its own"
+
+
+def test_a_job_that_was_cancelled_ends_its_process_before_another_begins(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    after = msgspec.structs.replace(RUNNING, job_id="k", request_key="l", state="queued", owner="", started_at=None, version="")
+    desk.labels.count_new = lambda *_: 1000  # type: ignore[method-assign]
+    with desk.database.transaction():  # the turn in which the cancellation arrives
+        desk.jobs.save(msgspec.structs.replace(RUNNING, state="rejected", cancelled=True, finished_at=START))
+        desk.jobs.save(after)
+        desk.training.advance(START, None)
+        assert not desk.jobs.running()
+    assert not desk.process.stopped
+    desk.training.prepare(START)
+    assert desk.process.stopped == [5.0]
+    with desk.database.transaction():
+        desk.training.advance(START, None)
+        running = desk.jobs.running()
+    assert running is not None
+    assert running.job_id == "k"
+
+
+def test_device_time_is_counted_over_attempts_and_services(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.process.over = True
+    assert desk.look(START, after_s=30.0).device_s == 60.0, "two devices"
+    desk.process.over = False
+    desk.look(START + 11)
+    desk.monotonic_s += 5
+    desk.training.abandon()
+    with desk.database.transaction():
+        desk.training.leave()
+    assert desk.look(START + 11).device_s == 70.0
+    desk.look(START + 11)
+    desk.packaged()
+    assert desk.look(START + 12, after_s=1.0).device_s == 72.0
+
+
 def published(desk: Desk) -> list[str]:
     """The versions that events tell of, and those that the repository holds beside the first."""
     _, records = desk.database.outbox()
@@ -251,7 +311,7 @@ def test_a_package_becomes_a_version_with_the_turn_that_says_so(desk: Desk) -> N
     desk.save(msgspec.structs.replace(RUNNING, owner="us"))
     desk.look(START)
     desk.packaged()
-    desk.training.stage(START)
+    desk.training.prepare(START)
     assert published(desk) == []
     done = desk.look(START)
     assert (done.state, done.candidate, published(desk)) == ("succeeded", "2", ["2"])
@@ -265,14 +325,14 @@ def test_killed_before_commit_the_next_life_publishes_the_same_version(desk: Des
     desk.save(msgspec.structs.replace(RUNNING, owner="us"))
     desk.look(START)
     desk.packaged()
-    desk.training.stage(START)
+    desk.training.prepare(START)
     monkeypatch.setattr(desk.jobs, "save", killed)  # the manifest is written, the turn is not saved
     with pytest.raises(ZeroDivisionError):
         desk.look(START)
     monkeypatch.undo()
     assert desk.repository.versions("small") == ["1", "2"]
     first = desk.repository.manifest("small", "2")
-    desk.training.stop()  # as a new life: nothing is remembered
+    desk.training.abandon()  # as a new life: nothing is remembered
     assert desk.look(START + 5).state == "running", "found again"
     done = desk.look(START + 5)
     assert (done.state, published(desk), desk.repository.manifest("small", "2")) == ("succeeded", ["2"], first)
@@ -283,7 +343,7 @@ def test_who_was_taken_over_between_copying_and_saying_publishes_nothing(desk: D
     desk.look(START)
     desk.packaged()
     heir = Database(SqliteState(desk.folder / "state.sqlite3", "small"), "heir")
-    desk.training.stage(START)
+    desk.training.prepare(START)
     heir.take()
     with pytest.raises(TakenOverError):
         desk.look(START)
@@ -356,4 +416,4 @@ def test_what_trains_for_a_cancelled_job_is_ended(desk: Desk) -> None:
     desk.save(msgspec.structs.replace(RUNNING, state="rejected", cancelled=True, owner=""))
     for _ in range(2):
         desk.look(START)
-    assert desk.process.stopped == [0.0]
+    assert desk.process.stopped == [5.0]
