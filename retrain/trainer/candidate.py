@@ -1,36 +1,52 @@
-"""Makes a candidate of a request: the champion's own embedding, a head fitted anew on new labels and replayed old ones, judged by every gate.
+"""Makes a candidate of a request: several techniques learn from new labels and replayed old ones, the best of them is judged by every gate.
 
     python -m retrain.trainer.candidate JOB_FOLDER      reads request.json, writes outcome.json last; one JSON line a step on standard output
 
 It publishes nothing: what no gate refused is packaged in the folder, and the service that asked makes it a version.
 
-Everything dear is kept in the folder under a key of its inputs (embeddings, stressed embeddings) and the rest is deterministic, so that a process
+Everything dear is kept in the folder under a key of its inputs (embeddings, techniques, verdicts) and the rest is deterministic, so that a process
 killed at any instant is started again with the same folder and ends with the same outcome. Old frames are embedded by no one: the champion's views of
 its dataset lie beside it.
+
+Under torchrun several processes do this side by side and train together; the first one alone says, writes and judges.
 """
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final, TextIO
 
 import msgspec
+import numpy as np
 import torch
 
 from contracts.errors import KeepsightError, VersionError
 from contracts.events import GateResult
-from contracts.files import Folder
+from contracts.files import Folder, sha256
+from contracts.frames import see
 from contracts.manifest import MODEL
 from contracts.repository import ModelRepository, Version
 from retrain.data.counts import TooLittleError
 from retrain.data.frames import Excluded
 from retrain.data.material import Material, gather
+from retrain.gates.latency import measured
 from retrain.gates.verdict import settled
-from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest
+from retrain.models.session import Session
+from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, TrialRow
 from retrain.steps import Steps
 from retrain.trainer.review import doubted
-from retrain.trainer.rework import Rework, refit
+from retrain.trainer.rework import Rework
 from retrain.trainer.submission import submit
+from retrain.trainer.techniques import Workshop, candidate, contest, device_of
 from retrain.trainer.trial import judge
+from retrain.training import distributed
+from retrain.training.bakeoff import Trial
+from retrain.training.curve import picture
+
+CURVE: Final = "curve.png"
+TIMED: Final = 11
+"""Frames that each graph answers for the table."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,25 +55,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write(f"{__doc__}\n")
         return 0 if arguments in (["-h"], ["--help"]) else 2
-    torch.set_num_threads(1)
     try:
-        run(Path(arguments[0]), Steps())
+        run(Path(arguments[0]))
     except KeepsightError as error:
         sys.stderr.write(f"keepsight: {error}\n")
         return 2
     return 0
 
 
-def run(folder: Path, say: Steps) -> CandidateOutcome:
-    """The outcome of the request in `folder`, written there. Raises KeepsightError when a store or the parent version cannot be read."""
-    request = read_request(folder)
-    try:
-        outcome = _make(request, Folder(str(folder)), say)
-    except TooLittleError as held:
-        outcome = CandidateOutcome(verdict="held", reason=str(held))
+def run(folder: Path, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> CandidateOutcome | None:
+    """The outcome of the request in `folder`, written there; None in all but the first of several processes that train together.
+
+    Raises KeepsightError when a store or the parent version cannot be read.
+    """
+    request, job = read_request(folder), Folder(str(folder))
+    torch.set_num_threads(request.threads)
+    with distributed.joined(device=device_of(request.device).type) as place:
+        steps = Steps(stream, job, silent=not place.first)
+        try:
+            outcome = _make(request, job, folder, steps, clock)
+        except TooLittleError as held:
+            outcome = CandidateOutcome(verdict="held", reason=str(held))
+        if outcome is None or not place.first:
+            return None
     outcome = msgspec.structs.replace(outcome, fence=request.fence)
-    Folder(str(folder)).write(OUTCOME, msgspec.json.format(msgspec.json.encode(outcome), indent=1))
-    say(outcome.verdict, 1.0, outcome.reason)
+    job.write(OUTCOME, msgspec.json.format(msgspec.json.encode(outcome), indent=1))
+    steps(outcome.verdict, 1.0, outcome.reason)
     return outcome
 
 
@@ -69,20 +92,60 @@ def read_request(folder: Path) -> CandidateRequest:
         raise VersionError(f"{folder / REQUEST} is no request for a candidate: {error}") from error
 
 
-def _make(request: CandidateRequest, folder: Folder, say: Steps) -> CandidateOutcome:
+def _make(
+    request: CandidateRequest, folder: Folder, local: Path, steps: Steps, clock: Callable[[], float]
+) -> CandidateOutcome | None:
     excluded = Excluded()
-    say("reading the champion", 0.0, f"{request.model} version {request.parent}")
-    parent = ModelRepository(request.repository).read(request.model, request.parent)
-    say("reading frames", 0.02, f"{len(request.labels)} labelled frames")
-    material = gather(request, parent, folder, excluded, lambda done: say("embedding frames", 0.05 + 0.4 * done, str(excluded)))
-    say("training the head", 0.45, str(material.counts()))
-    rework = refit(request, parent, material)
-    say("judging", 0.6, f"l2 {rework.fitted.l2:g}, balanced accuracy out of fold {rework.fitted.score:.3f}")
-    evidence = judge(request, parent, material, rework, folder, lambda gate, done: say("judging", 0.6 + 0.3 * done, gate))
-    outcome = _decide(request, parent, material, rework, evidence.results, folder, say)
+    steps("reading the champion", 0.0, f"{request.model} version {request.parent}")
+    repository = ModelRepository(request.repository)
+    parent = repository.read(request.model, request.parent)
+    steps("reading frames", 0.02, f"{len(request.labels)} labelled frames")
+    material = gather(request, parent, folder, excluded, lambda done: steps("embedding frames", 0.05 + 0.4 * done, str(excluded)))
+    steps("training the head", 0.45, str(material.counts()))
+    shop = Workshop(request, parent, material, repository, folder, local, steps, clock)
+    tried = contest(shop)
+    if not distributed.place().first:
+        return None
+    rework, won = candidate(shop, tried), tried.trials[tried.winner()]
+    steps("judging", 0.7, f"{rework.technique}: {won.row.harmonic:.3f} on validation")
+    evidence = judge(request, parent, material, rework, folder, lambda gate, done: steps("judging", 0.7 + 0.2 * done, gate))
+    outcome = _decide(request, parent, material, rework, evidence.results, folder, steps, _pictured(folder, won, rework))
+    table = _timed(shop, rework, tried.table())
     return msgspec.structs.replace(
-        outcome, judged_on=evidence.judged_on, assigned=material.dealt, suspects=doubted(material, rework)
+        outcome,
+        judged_on=evidence.judged_on,
+        assigned=material.dealt,
+        suspects=doubted(material, tried.heads),
+        table=table,
+        device_s=sum(row.device_s for row in table),
     )
+
+
+def _timed(shop: Workshop, rework: Rework, table: tuple[TrialRow, ...]) -> tuple[TrialRow, ...]:
+    """The table with the median CPU milliseconds a frame: of the champion's graph, whose network all techniques share, and of the chosen one's own."""
+
+    def timed() -> dict[str, bytes]:
+        manifest, material = shop.parent.manifest, shop.material
+        frames = [see(material.frames[int(row)], material.session.spec) for row in np.flatnonzero(material.new)[:4]]
+        own = Session(rework.model, manifest.input, manifest.embedding, manifest.scores)
+        shared_s, own_s = (float(np.median(seconds)) for seconds in measured(material.session, own, frames, TIMED))
+        rows = [msgspec.structs.replace(row, latency_ms=round(1e3 * (own_s if row.chosen else shared_s), 3)) for row in table]
+        return {"table.json": msgspec.json.encode(rows)}
+
+    made = shop.steps.once("table", [sha256(msgspec.json.encode(table)), sha256(rework.model)], timed)
+    return msgspec.json.decode(made["table.json"], type=tuple[TrialRow, ...])
+
+
+def _pictured(folder: Folder, won: Trial, rework: Rework) -> dict[str, bytes]:
+    """The picture of the chosen network's training, in the folder and for the version; none where nothing was trained or it cannot be drawn."""
+    if not won.curve:
+        return {}
+    try:
+        content = picture(won.curve, rework.technique)
+    except VersionError:  # matplotlib is an extra
+        return {}
+    folder.write(CURVE, content, durable=False)
+    return {CURVE: content}
 
 
 def _decide(
@@ -93,6 +156,7 @@ def _decide(
     results: tuple[GateResult, ...],
     folder: Folder,
     say: Steps,
+    more: Mapping[str, bytes],
 ) -> CandidateOutcome:
     """Package it if every gate passed; refuse if one failed; if one could not tell, wait for more labels, or let a person decide where one is asked."""
     failed = [result for result in results if result.verdict == "fail"]
@@ -103,7 +167,7 @@ def _decide(
     if verdict != "packaged":
         return CandidateOutcome(verdict=verdict, reason=open_gates, gates=results, trained_from=counts)
     say("packaging", 0.92)
-    manifest, files = submit(request, parent, material, rework, folder)
+    manifest, files = submit(request, parent, material, rework, folder, more)
     benchmark = manifest.benchmark
     assert benchmark is not None  # submit always gives one
     passed = f"all {len(results)}" if not unsure else f"{len(results) - len(unsure)} of {len(results)}"

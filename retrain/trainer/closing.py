@@ -18,7 +18,7 @@ from retrain.trainer.rework import Rework
 
 def drift_closure(manifest: Manifest, material: Material, rework: Rework, policy: Policy) -> GateResult:
     """The gate's result: the monitor judges the sealed new frames as the candidate sees them by a baseline that does not hold them."""
-    known = int((material.learning() & material.new).sum())
+    known = int((material.learning() & material.new & rework.own).sum())
     if known < MIN_FRAMES:
         return closure(Judgement(unjudged=f"{known} new frames to learn from, a baseline needs {MIN_FRAMES}"), policy)
     baseline, held_out = apart(material, rework)
@@ -31,7 +31,7 @@ def drift_closure(manifest: Manifest, material: Material, rework: Rework, policy
 
 def apart(material: Material, rework: Rework) -> tuple[Baseline, Baseline]:
     """The baseline of the new frames that were learned from, and the sealed ones on its axes, in their order."""
-    learned, sealed, seen = material.learning() & material.new, material.sealed(new=True), material.seen
+    learned, sealed, seen = material.learning() & material.new & rework.own, material.sealed(new=True), rework.seen
     groups = [material.dataset.items[i].recording for i in np.flatnonzero(learned)]
     baseline = baseline_of(
         material.dataset.labels,

@@ -1,47 +1,80 @@
-"""The head that comes of new and replayed old frames on the champion's own embedding, and the champion's graph with it."""
+"""A candidate before its trial: its graph, what it sees and says of every item, and how the network behind it answers."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.frames import Pixels
 from contracts.repository import Version
 from retrain.data.material import Material
 from retrain.data.replay import replay_share
 from retrain.models import graph
 from retrain.models.calibrate import Doubles, probabilities, softmax
+from retrain.models.head import Head
+from retrain.models.session import Views
 from retrain.request import CandidateRequest
 from retrain.training.crossfit import NEW_SHARE, Development, Fitted, cross_fit
 
 
 @dataclass(frozen=True, slots=True)
 class Rework:
-    """A refitted head and the graph that holds it. `probabilities` [N, K] of every item: sealed ones by the head, the others out of fold."""
+    """A candidate for N items. `seen` is what it sees of them: its embedding, its logits.
 
-    fitted: Fitted
+    `probabilities` [N, K] of each come from a model that did not learn from it: of an `own` item from the candidate (or from a head fitted without its
+    recording), of the others, which a network learned from, from the heads of the head-only technique. `by_torch` gives the logits [n, K] of prepared
+    frames by torch. `head` is the new head where the embedding is the champion's. `technique` is a sentence; `weights` are to lie in the version's folder.
+    """
+
     model: bytes
+    seen: Views
     probabilities: Doubles
+    own: NDArray[np.bool_]
+    temperature: float
+    technique: str
+    by_torch: Callable[[Sequence[Pixels]], Doubles]
+    head: Head | None = None
+    recipe: str = ""
+    weights: bytes = b""
 
-    def of(self, embedding: NDArray[np.float32]) -> Doubles:
-        """Probabilities [n, K] by the head that ships."""
-        return softmax(self.fitted.head.logits(embedding) / self.fitted.temperature)
 
-
-def refit(request: CandidateRequest, parent: Version, material: Material) -> Rework:
-    """The head for old and new frames on the champion's embedding, and the champion's graph with that head."""
+def fit_head(request: CandidateRequest, material: Material) -> Fitted:
+    """The head for old and new frames on the champion's embedding."""
     learning = material.learning()
     groups = tuple(item.recording for item, inside in zip(material.dataset.items, learning, strict=True) if inside)
     development = Development(material.seen.embedding[learning], material.truth[learning], groups, material.new[learning])
-    labels = parent.manifest.labels
     new_share = min(NEW_SHARE, 1.0 - replay_share(request.cause, request.replay_share))
-    fitted = cross_fit(development, len(labels), request.seed, new_share)
+    return cross_fit(development, len(material.dataset.labels), request.seed, new_share)
+
+
+def refit(request: CandidateRequest, parent: Version, material: Material, fitted: Fitted) -> Rework:
+    """The champion's graph with that head."""
+    learning, manifest = material.learning(), parent.manifest
     logits = fitted.head.logits(material.seen.embedding)
+    seen = Views(material.seen.statistics, material.seen.phash, material.seen.embedding, logits.astype(np.float32))
     logits[learning] = fitted.out_of_fold
     champion = graph.read(parent.model, f"{request.model} version {request.parent}")
-    model = graph.encode(graph.with_head(champion, parent.manifest.embedding, parent.manifest.scores, fitted.head))
-    return Rework(fitted, model, softmax(logits / fitted.temperature))
+    return Rework(
+        graph.encode(graph.with_head(champion, manifest.embedding, manifest.scores, fitted.head)),
+        seen,
+        softmax(logits / fitted.temperature),
+        np.ones(len(seen), dtype=np.bool_),
+        fitted.temperature,
+        f"head only (l2 {fitted.l2:g}) on the embedding of version {request.parent}, old frames replayed",
+        lambda frames: _by_torch(fitted.head, material.session.run(frames)[0]),
+        fitted.head,
+    )
 
 
-def champion_probabilities(parent: Version, scores: NDArray[np.float32]) -> Doubles:
-    """What the champion says of frames whose scores these are."""
-    return probabilities(scores.astype(np.float64), parent.manifest.scores_are, parent.manifest.temperature)
+def _by_torch(head: Head, embedding: NDArray[np.float32]) -> Doubles:
+    import torch
+
+    by_torch = torch.nn.functional.linear(torch.from_numpy(embedding), torch.from_numpy(head.weight), torch.from_numpy(head.bias))
+    return by_torch.numpy().astype(np.float64)
+
+
+def champion_probabilities(parent: Version, scores: NDArray[np.float32], classes: int) -> Doubles:
+    """What the champion says of frames whose scores these are, as probabilities [n, classes]: 0 of those that it does not know."""
+    found = probabilities(scores.astype(np.float64), parent.manifest.scores_are, parent.manifest.temperature)
+    return np.pad(found, ((0, 0), (0, classes - found.shape[1])))

@@ -7,18 +7,16 @@ changes nothing.
 from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 
 from contracts import baseline as baselines
 from contracts import golden as goldens
 from contracts.files import Folder, sha256
-from contracts.manifest import BASELINE, GOLDEN, MODEL, Lineage, Manifest
+from contracts.manifest import BASELINE, GOLDEN, MODEL, WEIGHTS, Lineage, Manifest
 from contracts.quality import quality
 from contracts.repository import Version
 from retrain.data.baseline import baseline_of
 from retrain.data.dataset import Datasets
 from retrain.data.material import Material
-from retrain.models.session import Views
 from retrain.request import CandidateRequest
 from retrain.trainer import golden
 from retrain.trainer.package import write
@@ -37,32 +35,39 @@ def submit(
     """Write the version's files into the job's folder, `more` beside its own; its manifest, and the SHA-256 of each file. Raises StoreError."""
     datasets = Datasets(request.frame_store, request.model)
     dataset_digest = datasets.put(material.dataset)
-    logits = rework.fitted.head.logits(material.seen.embedding).astype(np.float32)
-    seen = Views(material.seen.statistics, material.seen.phash, material.seen.embedding, logits)
+    seen, labels = rework.seen, material.dataset.labels
     datasets.put_views(sha256(rework.model), material.session.spec, seen)
-    new, labels = material.new, material.dataset.labels
-    groups = [item.recording for item, is_new in zip(material.dataset.items, new, strict=True) if is_new]
-    baseline = baseline_of(labels, seen.rows(new), rework.probabilities[new], material.truth[new], groups, seen.embedding[~new])
+    shown = material.new & rework.own
+    groups = [item.recording for item, is_shown in zip(material.dataset.items, shown, strict=True) if is_shown]
+    others = seen.embedding[~material.new]
+    baseline = baseline_of(labels, seen.rows(shown), rework.probabilities[shown], material.truth[shown], groups, others)
     lineage = Lineage(
         origin="retrain",
         parent=request.parent,
         request_key=request.request_key,
         dataset=dataset_digest,
         trained_from=material.counts().by_set(),
-        technique=f"head only (l2 {rework.fitted.l2:g}) on the embedding of version {request.parent}, old frames replayed",
+        technique=rework.technique,
+        recipe=rework.recipe or parent.manifest.lineage.recipe,
         code=code_version(),
         seed=request.seed,
         overrides=(request.override,) if request.override else (),
-        notes=f"benchmark and baseline describe the new domain: its sealed frames and, out of fold, the others; {material.excluded}",
+        notes=f"benchmark and baseline describe the new domain: its sealed frames and {_unsealed(rework)}; {material.excluded}",
     )
     manifest = msgspec.structs.replace(
         parent.manifest,
+        labels=labels,
         scores_are="logits",
-        temperature=rework.fitted.temperature,
-        benchmark=quality(labels, material.truth[new], rework.probabilities[new], parent.manifest.positive),
+        temperature=rework.temperature,
+        benchmark=quality(labels, material.truth[shown], rework.probabilities[shown], parent.manifest.positive),
         lineage=lineage,
         files={},
     )
     recorded = golden.record(rework.model, manifest, baseline, material.frames.rows(material.added))
     files = {MODEL: rework.model, BASELINE: baselines.encode(baseline), GOLDEN: goldens.encode(recorded), **(more or {})}
-    return write(folder, manifest, files)
+    return write(folder, manifest, files | ({WEIGHTS: rework.weights} if rework.weights else {}))
+
+
+def _unsealed(rework: Rework) -> str:
+    """Which frames beside the sealed ones it is measured on."""
+    return "those of validation" if not rework.own.all() else "out of fold, the others"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,9 +42,11 @@ from retrain.gates.slices import slices
 from retrain.gates.stress import stress
 from retrain.gates.verdict import guarded
 from retrain.models import graph
+from retrain.models.calibrate import softmax
 from retrain.models.export import BATCHES, onnx_logits, parity_frames
 from retrain.models.session import CHUNK, Session
 from retrain.request import CandidateRequest
+from retrain.steps import Steps
 from retrain.trainer.closing import drift_closure
 from retrain.trainer.rework import Rework, champion_probabilities
 
@@ -72,7 +75,7 @@ def judge(
     request: CandidateRequest, parent: Version, material: Material, rework: Rework, folder: Folder, report: Report
 ) -> Evidence:
     """Every gate's result, in order. After a failure in data, artefact or parity nothing else is worth judging."""
-    manifest = parent.manifest
+    manifest = msgspec.structs.replace(parent.manifest, labels=material.dataset.labels)
     new, old = _judged(parent, material, rework, new=True), _judged(parent, material, rework, new=False)
     labels, positive, policy = manifest.labels, manifest.positive, POLICIES[request.policy]
     first: dict[str, Callable[[], GateResult]] = {
@@ -98,9 +101,9 @@ def judge(
         "slices": lambda: slices(new, old, labels, policy),
         "calibration": lambda: calibration(new, old, request.seed, policy),
         "stress": under_stress,
-        "latency": lambda: _latency(parent, material, rework),
+        "latency": lambda: _once(folder, "latency", parent, rework, lambda: _latency(parent, material, rework)),
         "drift closure": lambda: drift_closure(manifest, material, rework, policy),
-        "memory": lambda: memory(peak_bytes(parent.model, manifest.input), peak_bytes(rework.model, manifest.input)),
+        "memory": lambda: _once(folder, "memory", parent, rework, lambda: _memory(parent, rework)),
     }
     results: list[GateResult] = []
     for part in (first, then):
@@ -137,7 +140,7 @@ def _judged(parent: Version, material: Material, rework: Rework, new: bool) -> J
     luma = seen.statistics[:, NUMERIC.index("luma_mean")]
     return Judged(
         material.truth[index],
-        champion_probabilities(parent, seen.scores[index]),
+        champion_probabilities(parent, seen.scores[index], len(material.dataset.labels)),
         rework.probabilities[index],
         tuple(items[i].camera for i in index),
         groups,
@@ -171,41 +174,47 @@ def _session(parent: Version, model: bytes) -> Session:
 
 
 def _parity(parent: Version, material: Material, rework: Rework) -> GateResult:
-    """The graph as exported against torch: its head applied by torch to the champion's embedding, which must come out unchanged."""
-    import torch
-
+    """The graph as exported against torch, on new frames."""
     rows = np.flatnonzero(material.new)
-    index = rows[parity_frames(len(rows))]
-    frames = _pixels(material, index)
-    head = rework.fitted.head
-    embedding = torch.from_numpy(material.session.run(frames)[0])
-    by_torch = (
-        torch.nn.functional.linear(embedding, torch.from_numpy(head.weight), torch.from_numpy(head.bias)).numpy().astype(np.float64)
-    )
-    return parity(np.tile(by_torch, (len(BATCHES), 1)), onnx_logits(_session(parent, rework.model), frames), BATCHES)
+    frames = _pixels(material, rows[parity_frames(len(rows))])
+    return parity(np.tile(rework.by_torch(frames), (len(BATCHES), 1)), onnx_logits(_session(parent, rework.model), frames), BATCHES)
 
 
 def _stressed(request: CandidateRequest, parent: Version, material: Material, rework: Rework, folder: Folder) -> Judged:
-    """Sealed frames of both domains under each corruption. Champion and candidate share the embedding: one pass over them judges both."""
+    """Sealed frames of both domains under each corruption. Where champion and candidate share the embedding, one pass over them judges both."""
     policy = POLICIES[request.policy]
     index = np.concatenate([_spread(material.sealed(new), policy.stressed) for new in (True, False)])
-    names = [material.dataset.items[i].sha256 for i in index]
-    key = f"stress-{sha256(f'{material.session.key} {request.seed} {names}'.encode())}.npz"
-    found = _kept(folder, key)
-    if found is None:
-        variants = corrupted(_pixels(material, index), request.seed)
-        parts = [material.session.run(chunk) for chunk in iter(lambda: list(islice(variants, CHUNK)), [])]
-        found = {name: np.concatenate([part[k] for part in parts]) for k, name in enumerate(("embedding", "scores"))}
-        stream = io.BytesIO()
-        np.savez(stream, embedding=found["embedding"], scores=found["scores"])
-        folder.write(key, stream.getvalue(), durable=False)
+
+    def seen_by(session: Session) -> dict[str, NDArray[np.float32]]:
+        return _seen(request, session, material, index, folder)
+
+    found = seen_by(material.session)
+    logits = rework.head.logits(found["embedding"]) if rework.head else seen_by(_session(parent, rework.model))["scores"]
     each = len(CORRUPTIONS)
     cameras, groups = (
         tuple(name for name in names for _ in range(each))
         for names in ([material.dataset.items[i].camera for i in index], [material.dataset.items[i].recording for i in index])
     )
-    champion, candidate = champion_probabilities(parent, found["scores"]), rework.of(found["embedding"])
+    champion = champion_probabilities(parent, found["scores"], len(material.dataset.labels))
+    candidate = softmax(logits.astype(np.float64) / rework.temperature)
     return Judged(np.repeat(material.truth[index], each), champion, candidate, cameras, groups)
+
+
+def _seen(
+    request: CandidateRequest, session: Session, material: Material, index: NDArray[np.int64], folder: Folder
+) -> dict[str, NDArray[np.float32]]:
+    """`embedding` and `scores` of these frames under each corruption, computed once, however often the process is killed."""
+    names = [material.dataset.items[i].sha256 for i in index]
+    key = f"stress-{sha256(f'{session.key} {request.seed} {names}'.encode())}.npz"
+    found = _kept(folder, key)
+    if found is None:
+        variants = corrupted(_pixels(material, index), request.seed)
+        parts = [session.run(chunk) for chunk in iter(lambda: list(islice(variants, CHUNK)), [])]
+        found = {name: np.concatenate([part[k] for part in parts]) for k, name in enumerate(("embedding", "scores"))}
+        stream = io.BytesIO()
+        np.savez(stream, embedding=found["embedding"], scores=found["scores"])
+        folder.write(key, stream.getvalue(), durable=False)
+    return found
 
 
 def _kept(folder: Folder, key: str) -> dict[str, NDArray[np.float32]] | None:
@@ -218,8 +227,19 @@ def _kept(folder: Folder, key: str) -> dict[str, NDArray[np.float32]] | None:
         return None
 
 
+def _once(folder: Folder, gate: str, parent: Version, rework: Rework, ask: Callable[[], GateResult]) -> GateResult:
+    """What was measured once stands: a process that was killed since ends with the same outcome."""
+    inputs = [parent.digest, sha256(rework.model)]
+    made = Steps(folder=folder).once(gate, inputs, lambda: {"result.json": msgspec.json.encode(ask())})
+    return msgspec.json.decode(made["result.json"], type=GateResult)
+
+
 def _spread(index: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return index[parity_frames(len(index), count)] if len(index) else index
+
+
+def _memory(parent: Version, rework: Rework) -> GateResult:
+    return memory(peak_bytes(parent.model, parent.manifest.input), peak_bytes(rework.model, parent.manifest.input))
 
 
 def _latency(parent: Version, material: Material, rework: Rework) -> GateResult:

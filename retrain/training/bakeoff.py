@@ -83,12 +83,14 @@ class Trial(msgspec.Struct, frozen=True):
     weights: bytes = b""
 
 
-def bake_off(bench: Bench, techniques: Sequence[Technique], budget_s: float, say: Callable[[Technique], Say]) -> list[Trial]:
+def bake_off(
+    bench: Bench, techniques: Sequence[Technique], budget_s: float, say: Callable[[Technique], Say]
+) -> dict[Technique, Trial]:
     """Each technique's trial, in turn, within `budget_s` together; `say(technique)` is where its progress is said. Raises StoreError."""
-    trials: list[Trial] = []
+    trials: dict[Technique, Trial] = {}
     for technique in techniques:
-        left = budget_s - sum(trial.row.seconds for trial in trials)
-        trials.append(_tried(bench, technique, left, say(technique)))
+        left = budget_s - sum(trial.row.seconds for trial in trials.values())
+        trials[technique] = _tried(bench, technique, left, say(technique))
     if distributed.place().first:
         bench.folder.remove(RUNS)
         shutil.rmtree(bench.local / PREPARED, ignore_errors=True)

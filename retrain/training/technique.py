@@ -6,7 +6,7 @@ full            the whole network from the champion's weights, lower rates towar
 from scratch    the same network from random weights, on all that is known
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from contracts.incidents import Cause
@@ -50,7 +50,7 @@ def in_turn(wanted: Sequence[Technique]) -> tuple[Technique, ...]:
     return tuple(dict.fromkeys(("head_only", *wanted)))
 
 
-def best(scores: Sequence[tuple[Technique, float]]) -> Technique:
+def best(scores: Mapping[Technique, float]) -> Technique:
     """The technique of the highest score; of those within TIE of it the cheapest. Raises ValueError for none."""
-    top = max(score for _, score in scores)
-    return min((name for name, score in scores if score >= top - TIE), key=TECHNIQUES.index)
+    top = max(scores.values())
+    return min((name for name, score in scores.items() if score >= top - TIE), key=TECHNIQUES.index)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,30 +17,26 @@ import pytest
 
 from contracts.baseline import Baseline
 from contracts.files import Folder, sha256
-from contracts.frame_store import FrameStore, StoredFrame, frame_path
-from contracts.ids import new_id
 from contracts.repository import ModelRepository, Version, changed
 from retrain.data.frames import Excluded
-from retrain.data.material import gather
+from retrain.data.material import Material, gather
 from retrain.models import graph
 from retrain.models.calibrate import softmax
 from retrain.models.export import onnx_logits
 from retrain.models.head import Head
 from retrain.models.session import Session
-from retrain.registry import publish
-from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, LabelledFrame, Step
-from retrain.steps import Steps
+from retrain.request import OUTCOME, CandidateOutcome, Step
 from retrain.trainer import bootstrap, import_model
 from retrain.trainer.candidate import read_request, run
-from retrain.trainer.rework import Rework, refit
+from retrain.trainer.rework import Rework, fit_head, refit
 from retrain.trainer.trial import judge
 from retrain.training.crossfit import Development, cross_fit
 from serving.models.runtime import How, Runtime
 from serving.models.served import open_served
 from tests import digits
+from tests.digit_jobs import Place
 from tests.digits import Digit
 
-SINCE = 1.7e9
 SCANS = 260
 PROOF = slice(SCANS, None)
 LITTLE_ROOM = """
@@ -51,49 +47,6 @@ sys.exit(main(sys.argv[1:]))
 """
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-@dataclass(frozen=True)
-class Place:
-    """A repository and a frame store with one imported model, `digits` version 1."""
-
-    folder: Path
-
-    @property
-    def repository(self) -> ModelRepository:
-        return ModelRepository(str(self.folder / "repository"))
-
-    @property
-    def frame_store(self) -> str:
-        return str(self.folder / "frames")
-
-    def publish(self, job: Path, outcome: CandidateOutcome) -> Version:
-        """As the service does."""
-        manifest = publish.stage("digits", read_request(job).parent, outcome, Folder(str(job)), self.repository, 1.0)
-        return self.repository.read("digits", self.repository.finish(manifest).version)
-
-    def request(self, name: str, frames: Sequence[Digit], **fields: object) -> Path:
-        """A job's folder with a request to retrain on `frames`, as two cameras took them since the change."""
-        store, labels = FrameStore(self.frame_store), []
-        for number, digit in enumerate(frames):
-            captured = SINCE + number
-            frame_id, camera = new_id(captured), f"cam-{number % 2}"
-            path = frame_path("digits", frame_id, "png")
-            card = StoredFrame(
-                frame_id=frame_id, model="digits", camera=camera, site="s", captured_at=captured, codec="png", sample="uniform", predictions=(), path=path
-            )  # fmt: skip
-            store.put(card, digit.content)
-            labels.append(
-                LabelledFrame(frame_id=frame_id, camera=camera, site="s", captured_at=captured, path=path, label=digit.label)
-            )
-        request = CandidateRequest(
-            job_id=name, request_key="key", model="digits", parent="1", repository=self.repository.url, frame_store=self.frame_store,
-            since=SINCE, labels=tuple(labels), seed=1, min_train_per_class=30, min_gate=40,
-        )  # fmt: skip
-        job = self.folder / name
-        job.mkdir()
-        (job / REQUEST).write_bytes(msgspec.json.encode(msgspec.structs.replace(request, **fields)))
-        return job
 
 
 def command(module: str, *arguments: object) -> list[str]:
@@ -259,10 +212,10 @@ def test_the_mended_version_retrains_again_on_everything_it_knows(place: Place) 
     version = place.repository.versions("digits")[-1]
     if version == "1":  # tests run in any order
         before = place.request("before-again", digits.scans()[:SCANS])
-        version = place.publish(before, run(before, Steps(io.StringIO()))).manifest.version
+        version = place.publish(before, run(before, io.StringIO())).manifest.version
     parent = place.repository.manifest("digits", version)
     job = place.request("again", digits.scans()[:SCANS] + digits.scans()[SCANS : SCANS + 120], parent=version)
-    outcome = run(job, Steps(io.StringIO()))
+    outcome = run(job, io.StringIO())
     counts = outcome.trained_from
     # The first 260 scans are in the parent's dataset already: known pictures come in once, and keep their sets.
     known = parent.lineage.trained_from
@@ -294,7 +247,7 @@ def test_a_killed_job_resumes_and_packages_the_same(place: Place) -> None:
     assert (first.verdict, first.fence) == ("packaged", 4)
     (job / OUTCOME).unlink()  # killed between package and outcome
     (job / "package" / "baseline.npz").write_bytes(b"half")
-    assert run(job, Steps(io.StringIO())).package == first.package
+    assert run(job, io.StringIO()).package == first.package
     assert {name: sha256((job / "package" / name).read_bytes()) for name in first.package} == first.package
     assert place.repository.versions("digits") == before, "the service publishes"
 
@@ -315,13 +268,13 @@ def test_a_full_disk_ends_in_words_with_nothing_published_and_goes_on_when_there
 
 
 def test_too_few_labels_hold_the_job_and_say_how_many_are_needed(place: Place) -> None:
-    few = run(place.request("few", digits.scans()[:30]), Steps(io.StringIO()))
+    few = run(place.request("few", digits.scans()[:30]), io.StringIO())
     assert few.verdict == "held"
     assert "30 labelled frames that are not in the dataset yet, at least 64 are needed" in few.reason
-    gate = run(place.request("gate", digits.scans()[:SCANS], min_gate=100), Steps(io.StringIO()))
+    gate = run(place.request("gate", digits.scans()[:SCANS], min_gate=100), io.StringIO())
     assert gate.verdict == "held"
     assert "100 are needed (min_gate): some 334 new labels in all" in gate.reason
-    classes = run(place.request("classes", digits.scans()[:SCANS], min_train_per_class=300), Steps(io.StringIO()))
+    classes = run(place.request("classes", digits.scans()[:SCANS], min_train_per_class=300), io.StringIO())
     assert classes.verdict == "held"
     assert "300 of each class are needed (min_train_per_class)" in classes.reason
 
@@ -329,9 +282,9 @@ def test_too_few_labels_hold_the_job_and_say_how_many_are_needed(place: Place) -
 def test_what_no_gate_can_tell_waits_for_labels_or_for_a_person(place: Place) -> None:
     """By the design's limits a few hundred frames tell little."""
     scans = digits.scans()[:SCANS]
-    held = run(place.request("open", scans, policy="strict"), Steps(io.StringIO()))
+    held = run(place.request("open", scans, policy="strict"), io.StringIO())
     assert held.verdict == "held"
-    asked = run(place.request("asked", scans, policy="strict", ask=True), Steps(io.StringIO()))
+    asked = run(place.request("asked", scans, policy="strict", ask=True), io.StringIO())
     assert asked.verdict == "packaged"
     assert {gate.verdict for gate in asked.gates} == {"pass", "inconclusive"}
     assert all(gate.gate in asked.reason for gate in asked.gates if gate.verdict == "inconclusive")
@@ -342,7 +295,7 @@ def test_wrong_labels_are_listed_for_review_and_every_recording_with_its_set(pla
         Digit(one.content, str((int(one.label) + 1) % 10)) if n % 5 == 0 else one for n, one in enumerate(digits.scans()[:SCANS])
     ]
     job = place.request("poisoned", frames)
-    outcome = run(job, Steps(io.StringIO()))
+    outcome = run(job, io.StringIO())
     verdicts = {gate.gate: gate.verdict for gate in outcome.gates}
     assert (outcome.verdict, verdicts["labels"], outcome.package) == ("held", "inconclusive", {})
     assert "look at the suspects again" in outcome.reason
@@ -382,26 +335,32 @@ def test_bad_candidates_are_refused(place: Place, kind: str) -> None:
     job = place.request(kind, digits.scans()[:SCANS])
     request, parent, folder = read_request(job), place.repository.read("digits", "1"), Folder(str(job))
     material = gather(request, parent, folder, Excluded(), lambda _: None)
-    good = refit(request, parent, material)
+    good = refit(request, parent, material, fit_head(request, material))
     learning, width = material.learning(), material.seen.embedding.shape[1]
     if kind == "forgetful":  # fitted on new frames alone
         rows = learning & material.new
         groups = tuple(item.recording for item, inside in zip(material.dataset.items, rows, strict=True) if inside)
         development = Development(material.seen.embedding[rows], material.truth[rows], groups, material.new[rows])
-        bad = with_head(good, cross_fit(development, 10, 1).head, material.seen.embedding)
+        bad = with_head(good, cross_fit(development, 10, 1).head, material)
     elif kind == "constant":
-        bad = with_head(good, Head(np.zeros((10, width), np.float32), np.eye(10, dtype=np.float32)[3] * 5), material.seen.embedding)
+        bad = with_head(good, Head(np.zeros((10, width), np.float32), np.eye(10, dtype=np.float32)[3] * 5), material)
     else:
-        bad = Rework(good.fitted, good.model, softmax(material.seen.scores.astype(np.float64)))
+        bad = replace(good, probabilities=softmax(material.seen.scores.astype(np.float64)))
     verdicts = {result.gate: result.verdict for result in judge(request, parent, material, bad, folder, lambda _, __: None).results}
     wanted = {"forgetful": {"forgetting", "negative flips"}, "constant": {"recall", "forgetting"}, "unchanged": {"gain"}}[kind]
     assert {gate for gate in wanted if verdicts.get(gate) == "fail"} == wanted, verdicts
 
 
-def with_head(good: Rework, head: Head, embedding: np.ndarray) -> Rework:
+def with_head(good: Rework, head: Head, material: Material) -> Rework:
     """A candidate with another head and its graph with it, so that everything but its judgement is in order."""
     model = graph.encode(graph.with_head(graph.read(good.model, "good"), graph.EMBEDDING, graph.SCORES, head))
-    return Rework(replace(good.fitted, head=head), model, softmax(head.logits(embedding)))
+    return replace(
+        good,
+        head=head,
+        model=model,
+        probabilities=softmax(head.logits(material.seen.embedding)),
+        by_torch=lambda frames: head.logits(material.session.run(frames)[0]),
+    )
 
 
 def test_a_first_version_is_trained_on_photographs(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_head_alone_is_always_tried_and_first() -> None:
 
 
 def test_of_equals_the_cheaper_is_taken() -> None:
-    assert best([("head_only", 0.80), ("full", 0.809)]) == "head_only"
-    assert best([("head_only", 0.80), ("full", 0.811)]) == "full"
-    assert best([("head_only", 0.70), ("full", 0.811), ("lp_ft", 0.805)]) == "lp_ft"
-    assert best([("scratch", 0.9), ("full", 0.895)]) == "full"
+    assert best({"head_only": 0.80, "full": 0.809}) == "head_only"
+    assert best({"head_only": 0.80, "full": 0.811}) == "full"
+    assert best({"head_only": 0.70, "full": 0.811, "lp_ft": 0.805}) == "lp_ft"
+    assert best({"scratch": 0.9, "full": 0.895}) == "full"

@@ -1,0 +1,248 @@
+"""From the material to a candidate: the head alone, then the techniques that the rule or the settings name, and the best of them on validation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+import torch
+
+from contracts.baseline import MIN_FRAMES
+from contracts.errors import VersionError
+from contracts.files import Folder, sha256
+from contracts.frames import see
+from contracts.manifest import WEIGHTS
+from contracts.repository import ModelRepository, Version
+from retrain.augment.spec import parse
+from retrain.data.material import VIEWS, Material
+from retrain.data.replay import replay_share
+from retrain.models.calibrate import softmax, temperature
+from retrain.models.export import by_torch, exported, parity_frames
+from retrain.models.graph import EMBEDDING, SCORES
+from retrain.models.network import Network, pack
+from retrain.models.session import Session, views
+from retrain.request import CandidateRequest, Device, Technique, TrialRow
+from retrain.steps import Steps
+from retrain.trainer.origin import Origin, origin
+from retrain.trainer.rework import Rework, fit_head, refit
+from retrain.training.augmented import for_drift
+from retrain.training.bakeoff import Bench, Trial, bake_off, no_trial
+from retrain.training.crossfit import Fitted
+from retrain.training.crossfit import pack as pack_fitted
+from retrain.training.crossfit import unpack as unpack_fitted
+from retrain.training.loop import Say
+from retrain.training.score import scored
+from retrain.training.technique import best, far, in_turn, near, prior
+
+Clock = Callable[[], float]
+TOLD: Final[Mapping[Technique, str]] = {
+    "lp_ft": "fine-tuning from a new head",
+    "full": "fine-tuning from the champion",
+    "scratch": "training from scratch",
+}
+_SPAN: Final = (0.45, 0.6)
+"""Of the whole progress, what training is: the shares of its techniques are alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What a candidate is made with. `local` is a folder on this host's disk, `folder` the job's, which may lie elsewhere."""
+
+    request: CandidateRequest
+    parent: Version
+    material: Material
+    repository: ModelRepository
+    folder: Folder
+    local: Path
+    steps: Steps
+    clock: Clock
+
+    @property
+    def old_share(self) -> float:
+        """The share of old frames in what is learned from."""
+        return replay_share(self.request.cause, self.request.replay_share)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The candidate's classes: the champion's, and new ones after them."""
+        return self.material.dataset.labels
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What was tried: the heads alone, the champion's network where it is known, and how each technique came out."""
+
+    heads: Rework
+    origin: Origin | None
+    trials: Mapping[Technique, Trial]
+
+    def winner(self) -> Technique:
+        """The best on validation, the head alone where nothing else came through."""
+        standing = {name: trial for name, trial in self.trials.items() if trial.weights or name == "head_only"}
+        return best({name: trial.row.harmonic for name, trial in standing.items()})
+
+    def table(self) -> tuple[TrialRow, ...]:
+        """A row a technique, the chosen one marked."""
+        chosen = self.winner()
+        return tuple(msgspec.structs.replace(trial.row, chosen=name == chosen) for name, trial in self.trials.items())
+
+
+def contest(shop: Workshop) -> Contest:
+    """Train the head alone and the techniques that the rule or the request names, within the budget. Raises StoreError."""
+    fitted, row = _head_only(shop)
+    heads = refit(shop.request, shop.parent, shop.material, fitted)
+    techniques = _techniques(shop, row)[1:]
+    if not techniques and WEIGHTS not in shop.parent.manifest.files:
+        return Contest(heads, None, {"head_only": Trial(row)})
+    try:
+        found = _origin(shop)
+    except VersionError as error:
+        others = {name: Trial(no_trial(shop.request.recipe, name, str(error))) for name in techniques}
+        return Contest(heads, None, {"head_only": Trial(row), **others})
+    head = Trial(msgspec.structs.replace(row, recipe=found.recipe.name))
+    budget_s = shop.request.budget_s - row.seconds
+    return Contest(
+        heads, found, {"head_only": head, **bake_off(_bench(shop, found, fitted), techniques, budget_s, _said(shop, techniques))}
+    )
+
+
+def candidate(shop: Workshop, tried: Contest) -> Rework:
+    """The winner, ready to be judged. Raises StoreError, and VersionError where its export fails."""
+    if tried.origin is None:
+        return tried.heads
+    name = tried.winner()
+    if name == "head_only":
+        return _headed(shop, tried.heads, tried.origin)
+    return _whole(shop, tried.origin, tried.heads, name, tried.trials[name])
+
+
+def _head_only(shop: Workshop) -> tuple[Fitted, TrialRow]:
+    """The head, once, with its row: scored out of fold on the frames that the other techniques are judged on."""
+    material, began = shop.material, shop.clock()
+
+    def fit() -> dict[str, bytes]:
+        fitted = fit_head(shop.request, material)
+        seconds = shop.clock() - began
+        return {"head.npz": pack_fitted(fitted), "seconds.json": msgspec.json.encode(seconds)}
+
+    made = shop.steps.once("train-head_only", [_key(shop)], fit)
+    fitted, seconds = unpack_fitted(made["head.npz"]), msgspec.json.decode(made["seconds.json"], type=float)
+    learning = material.learning()
+    judged = material.dataset.where("validation")[learning]
+    if not judged.any():
+        judged = np.ones(len(judged), dtype=np.bool_)
+    said = fitted.out_of_fold[judged].argmax(axis=1)
+    score = scored(said, material.truth[learning][judged], material.new[learning][judged])
+    why = f"l2 {fitted.l2:g}, out of fold"
+    row = TrialRow("", "head_only", score.new, score.old, score.harmonic, seconds, seconds, 0.0, 0.0, False, why)
+    return fitted, row
+
+
+def _key(shop: Workshop) -> str:
+    """What decides every technique beside itself: the champion, the frames with their sets and truths, the request's numbers."""
+    request, material = shop.request, shop.material
+    dataset = sha256(msgspec.json.encode(material.dataset, order="sorted"))
+    numbers = (request.seed, request.cause, request.replay_share, sha256(material.new.tobytes()))
+    return sha256(repr((shop.parent.digest, material.session.key, dataset, numbers)).encode())
+
+
+def _techniques(shop: Workshop, head_row: TrialRow) -> tuple[Technique, ...]:
+    """What is tried, the head alone first: nothing more where nothing could be chosen by."""
+    request, material = shop.request, shop.material
+    sets = material.dataset.where
+    fresh = int((sets("train") & material.new).sum())
+    judged = int((sets("validation") & material.new).sum())
+    if not fresh or not judged or int((~sets("train") & material.new).sum()) < MIN_FRAMES or request.budget_s <= 0:
+        return ("head_only",)
+    if request.techniques:
+        return in_turn(request.techniques)
+    benchmark = shop.parent.manifest.benchmark
+    known = benchmark.balanced_accuracy.value if benchmark else head_row.old
+    new = int(material.new.sum())
+    return in_turn(prior(new, near(head_row.old, known), request.cause, far(head_row.new, known)))
+
+
+def _origin(shop: Workshop) -> Origin:
+    material = shop.material
+    rows = np.flatnonzero(material.new)
+    frames = [see(material.frames[int(rows[i])], material.session.spec) for i in parity_frames(len(rows))]
+    return origin(shop.request, shop.parent, shop.repository, frames)
+
+
+def _bench(shop: Workshop, found: Origin, fitted: Fitted) -> Bench:
+    request = shop.request
+
+    def start(technique: Technique) -> Network:
+        if technique == "scratch":
+            return found.scratch(shop.labels, request.seed)
+        return found.network(shop.labels, fitted.head) if technique == "lp_ft" else found.champion(shop.labels)
+
+    return Bench(
+        shop.material,
+        found.recipe.name,
+        start,
+        sha256(f"{_key(shop)} {found.recipe.key()} {sha256(found.weights)}".encode()),
+        shop.old_share,
+        request.seed,
+        for_drift(parse(request.augment), shop.material),
+        device_of(request.device),
+        request.threads,
+        shop.folder,
+        shop.local,
+        shop.steps,
+        shop.clock,
+    )
+
+
+def device_of(device: Device) -> torch.device:
+    """Where to train. Raises VersionError for an accelerator that torch does not find."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise VersionError('device = "cuda", but torch finds no GPU here; use "cpu" or "auto"')
+    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _said(shop: Workshop, techniques: Sequence[Technique]) -> Callable[[Technique], Say]:
+    def of(technique: Technique) -> Say:
+        low, high = (_SPAN[0] + (_SPAN[1] - _SPAN[0]) * (techniques.index(technique) + more) / len(techniques) for more in (0, 1))
+
+        def say(step: str, progress: float, detail: str = "", **metrics: float) -> None:
+            shop.steps(f"{step} {technique}", low + (high - low) * progress, detail, **metrics)
+
+        return say
+
+    return of
+
+
+def _headed(shop: Workshop, heads: Rework, found: Origin) -> Rework:
+    """The head alone; where the body is not the recipe's own its weights go with it, for the next retraining."""
+    assert heads.head is not None
+    weights = pack(found.network(shop.labels, heads.head)) if found.own else b""
+    return replace(heads, recipe=found.recipe.name, weights=weights)
+
+
+def _whole(shop: Workshop, found: Origin, heads: Rework, name: Technique, won: Trial) -> Rework:
+    """The trained network's graph, and what it sees and says of every item. Its temperature is that of the frames that it was chosen on."""
+    material = shop.material
+    network = found.recipe.load(won.weights)
+    shop.steps("export", _SPAN[1], name)
+    inputs = [sha256(won.weights), str(torch.__version__)]
+    model = shop.steps.once("export", inputs, lambda: {"model.onnx": exported(network)})["model.onnx"]
+    cache = Folder(f"{shop.folder.url}/{VIEWS}")
+    seen = views(Session(model, material.session.spec, EMBEDDING, SCORES), material.frames, cache, shop.request.threads)
+    logits, judged = seen.scores.astype(np.float64), material.dataset.where("validation")
+    weight = np.where(material.new[judged], 1.0 / max(1, material.new[judged].sum()), 1.0 / max(1, (~material.new[judged]).sum()))
+    fitted = temperature(logits[judged], material.truth[judged], weight)
+    own = ~material.dataset.where("train")
+    return Rework(
+        model,
+        seen,
+        np.where(own[:, None], softmax(logits / fitted), heads.probabilities),
+        own,
+        fitted,
+        f"{TOLD[name]} of {found.recipe.name}, {won.row.why}; {shop.old_share:.0%} of what it learned from were old frames",
+        lambda frames: by_torch(network, frames)[1].astype(np.float64),
+        recipe=found.recipe.name,
+        weights=won.weights,
+    )
