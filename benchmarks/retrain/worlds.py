@@ -34,6 +34,7 @@ _GROUP: Final = 5
 """Garments of one delivery: they stand for neighbours, and are unrelated photographs."""
 _NEW_CLASS: Final = "ankle boot"
 _SWAPPED: Final = ("sneaker", "ankle boot")
+_SEASON: Final = ("pullover", "coat", "shirt")
 
 
 class Photo(NamedTuple):
@@ -84,14 +85,16 @@ def blur(seed: int) -> World:
 
 
 def class_mix(seed: int) -> World:
-    """A bad batch of wafers: a fifth of the cells were defective, now seven in ten are."""
-    cells, pictures = _cells()
-    dealt = _dealt([cell for cell in cells if cell.kind == "mono"], seed, old=0.4, met=0.3)
+    """A season: three garments of ten were three in ten, now they are seven in ten."""
+    images, truth = _garments()
     random = np.random.default_rng([seed, 4])
-    old, proof_old = (_mixed(dealt[part], 0.2, random) for part in ("old", "proof"))
-    met, proof_new = (_mixed(dealt[part], 0.7, random) for part in ("met", "proof"))
-    parts = (_photos(part, pictures) for part in (old, met, proof_old, proof_new))
-    return _of_cells("class mix", "population_change", *parts)
+    rest = tuple(label for label in GARMENT_LABELS if label not in _SEASON)
+    taken: tuple[NDArray[np.int64], ...] = ()
+    for count, share in ((_GARMENTS_OLD, 0.3), (GARMENTS_LABELLED, 0.7), (_PROOF, 0.3), (_PROOF, 0.7)):
+        parts = [_picked(truth, names, round(count * part), random, taken) for names, part in ((_SEASON, share), (rest, 1 - share))]
+        taken = (*taken, np.asarray(random.permutation(np.concatenate(parts)), dtype=np.int64))
+    old, met, proof_old, proof_new = (_worn(images, truth, rows, {}) for rows in taken)
+    return World("class mix", "population_change", GARMENT_LABELS, None, old, met, proof_old, proof_new)
 
 
 def new_class(seed: int) -> World:
@@ -172,14 +175,6 @@ def _by_block(cells: Sequence[Cell]) -> dict[int, list[Cell]]:
     for cell in cells:
         found.setdefault(cell.block, []).append(cell)
     return found
-
-
-def _mixed(cells: Sequence[Cell], defective: float, random: np.random.Generator) -> list[Cell]:
-    """As many of the cells as give that share of defective ones, in their order."""
-    rows = [np.flatnonzero([cell.defective == bad for cell in cells]) for bad in (False, True)]
-    count = int(min(len(rows[0]) / (1 - defective), len(rows[1]) / defective))
-    kept = [random.permutation(rows[bad])[: round(count * share)] for bad, share in ((0, 1 - defective), (1, defective))]
-    return [cells[i] for i in np.sort(np.concatenate(kept)).tolist()]
 
 
 def _photos(cells: Sequence[Cell], pictures: Mapping[int, Grey] | NDArray[np.uint8]) -> list[Photo]:

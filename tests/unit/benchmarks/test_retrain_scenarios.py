@@ -1,10 +1,8 @@
 """The benchmark of retraining: what it deals apart, and what it calls reached."""
 
-import numpy as np
-
 from benchmarks.retrain.naive import Went
 from benchmarks.retrain.scenarios import Shown, told
-from benchmarks.retrain.worlds import _dealt, _mixed
+from benchmarks.retrain.worlds import _dealt
 from standalone.photographs import cells_of
 
 CELLS = cells_of(["mono"] * 400, [number % 3 == 0 for number in range(400)])
@@ -20,12 +18,6 @@ def test_no_neighbour_of_a_learned_cell_judges() -> None:
     blocks = [{cell.block for cell in part} for part in dealt.values()]
     assert sum(map(len, dealt.values())) == len(CELLS)
     assert sum(map(len, blocks)) == len(set.union(*blocks)) == 40
-
-
-def test_the_mix_is_as_asked() -> None:
-    cells = _mixed(CELLS, 0.7, np.random.default_rng(0))
-    assert abs(np.mean([cell.defective for cell in cells]) - 0.7) < 0.01
-    assert [cell.number for cell in cells] == sorted({cell.number for cell in cells})
 
 
 def test_a_loop_that_forgets_is_no_rival() -> None:
