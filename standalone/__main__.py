@@ -15,7 +15,7 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
-from standalone import audit, backtest, import_model, labels, orders
+from standalone import audit, backtest, import_model, jobs, labels, orders
 from standalone.status import status as house_status
 
 DEMO_NEEDS: Final = (
@@ -37,6 +37,7 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight up                         the services, until Ctrl-C
     keepsight key new belts …            a key for cameras that send over the network
     keepsight labels next|import|export  the frames to label next, and labels in and out of files
+    keepsight jobs                       training jobs: why one waits, how far one is, what came of it
     keepsight status                     who serves, what is under way, which incidents are open
     keepsight report INCIDENT            the data behind an incident, laid out on a page
     keepsight audit verify|served        whether the record of decisions is whole, and which model answered which camera when
@@ -53,6 +54,7 @@ HANDED_OVER: Final = {
     "backtest": backtest.run,
     "audit": audit.run,
     "labels": labels.run,
+    "jobs": jobs.run,
     "key": _key,
 }
 """Commands that another service's process parses and runs."""
@@ -169,6 +171,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser(
         "labels", add_help=False, help="the frames to label next, labels in and out of files; see keepsight labels --help"
+    )
+    commands.add_parser(
+        "jobs", add_help=False, help="training jobs: why one waits, how far one is, what came of it; see keepsight jobs --help"
     )
     commands.add_parser(
         "key", add_help=False, help="make, list or revoke a key for cameras, labels or metrics; see keepsight key --help"

@@ -11,33 +11,31 @@ from typing import ClassVar, Final
 import msgspec
 
 from contracts.channels import Channels
-from contracts.errors import LogRefusedError, VersionError
+from contracts.errors import VersionError
 from contracts.events import (
     INCIDENTS,
     RETRAIN,
     SERVING,
     AnyEvent,
-    BadEventError,
     IncidentClosed,
     IncidentOpened,
     IncidentUpdated,
     JobAdvanced,
     RolloutAdvanced,
     ServingReported,
-    decode,
 )
 from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.ports import Bus
 from contracts.repository import ModelRepository
 from contracts.settings import ServiceSettings, load
+from standalone.log_so_far import LogSoFar
 
 Say = Callable[[str], None]
 CLOSED_KEPT: Final = 32
 """As many as the monitor keeps."""
 SILENT_S: Final = 60.0
 """Four reports that did not come."""
-_POLL_S: Final = 0.2
 
 
 class HouseSettings(ServiceSettings):
@@ -90,23 +88,13 @@ def read(bus: Bus, repository: ModelRepository, model: str) -> State:
         state.versions = tuple(repository.versions(model))
     except VersionError:
         state.channels = None
-    reader = bus.reader(None, [INCIDENTS, RETRAIN, SERVING])
+    log = LogSoFar(bus, [INCIDENTS, RETRAIN, SERVING], model)
     try:
-        while True:
-            records = reader.poll(_POLL_S)
-            for record in records:
-                try:
-                    event = decode(record)
-                except BadEventError:
-                    continue  # the services have put it among the dead letters
-                if event.model == model:
-                    _take(state, event)
-            if not records and not any(reader.lag().values()):
-                return state
-    except LogRefusedError as error:
-        raise LogRefusedError(f"{error}. If nothing ran on this log yet, `keepsight up` makes it") from error
+        for event in log.events():
+            _take(state, event)
     finally:
-        reader.close()
+        log.close()
+    return state
 
 
 def told(model: str, state: State) -> list[str]:
@@ -117,7 +105,7 @@ def told(model: str, state: State) -> list[str]:
         if rollout.state == "awaiting_approval":
             lines.append(f"            keepsight approve {rollout.version}, or keepsight reject {rollout.version}")
     if (job := state.job) is not None:
-        lines.append(f"  training  {job.state}: {job.detail}")
+        lines.append(f"  training  {job.state}: {job.detail} (keepsight jobs)")
     lines.append(f"{len(state.incidents)} open incident{'' if len(state.incidents) == 1 else 's'}")
     for incident in sorted(state.incidents.values(), key=lambda one: one.opened_at):
         lines += [f"  {incident.severity}  {incident.incident_id}  {incident.headline}", f"        {incident.action}"]
