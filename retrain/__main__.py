@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from contracts import settings as settings_reader
 from contracts.errors import LogAwayError, LogRefusedError, SettingsError, StoreError
 from contracts.events import TOPICS
+from contracts.frame_store import FrameStore
 from contracts.health import HealthServer
 from contracts.listener import listen
 from contracts.log import open_bus, wait_for_log
@@ -27,6 +28,8 @@ from retrain.jobs.orders import JobOrders
 from retrain.jobs.supervision import Training, TrainingPlan
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
+from retrain.labels.desk import LabelDesk
+from retrain.labels.keeping import Keeping
 from retrain.launch.local import CANDIDATE, LocalLauncher
 from retrain.metrics import Instruments
 from retrain.request import CandidateRequest
@@ -144,6 +147,8 @@ def wired(
     )
     window_s, wanted = settings.operator_window_s, settings.labels_wanted
     intake = Intake(settings.model, jobs, labels, journal, window_s, wanted, new_classes, training.champion)
+    keeping = Keeping(labels, FrameStore(settings.frame_store), settings.model, log, time.monotonic)
+    desk = LabelDesk(settings.model, labels, keeping, journal, jobs.waiting)
     poll_s = min(0.25, settings.tick_s)
     return RetrainService(
         settings.model,
@@ -152,6 +157,7 @@ def wired(
         intake,
         JobOrders(jobs, journal),
         labels,
+        desk,
         training,
         release,
         ticks,

@@ -34,6 +34,7 @@ from contracts.events import (
     Reject,
     RequestRetrain,
     RetrainRequested,
+    ReviewLabel,
     Rollback,
     ServingReported,
     dead_letter,
@@ -47,6 +48,7 @@ from retrain.jobs.orders import JobOrders
 from retrain.jobs.orders import Order as JobOrder
 from retrain.jobs.supervision import Training
 from retrain.labels.book import Labels
+from retrain.labels.desk import LabelDesk, could_be_labelled
 from retrain.metrics import Instruments
 from retrain.rollout.drive import Release
 from retrain.rollout.orders import Order
@@ -73,6 +75,7 @@ class RetrainService:
         intake: Intake,
         job_orders: JobOrders,
         labels: Labels,
+        desk: LabelDesk,
         training: Training,
         release: Release,
         ticks: Ticks,
@@ -88,6 +91,7 @@ class RetrainService:
         self._intake = intake
         self._job_orders = job_orders
         self._labels = labels
+        self._desk = desk
         self._training = training
         self._release = release
         self._ticks = ticks
@@ -101,6 +105,8 @@ class RetrainService:
         self._undone: list[Record] = []
         self._duties: set[Duty] = set()
         """What was read and what became due, and is not done: a turn that fails is done again."""
+        self._aside: list[Record] = []
+        """Frames that could be labelled, of turns that changed nothing else: the next transaction, a tick later at most, takes them along."""
         self._trouble: str | None = "starting"
         self.active = False
         """Whether the state is ours, as far as we know."""
@@ -130,13 +136,15 @@ class RetrainService:
             self._wait()
             return
         if "advance" in duties:
+            self._desk.copy()
             self._training.prepare(now)
         if duties or any(record.place.topic != FRAMES for record in records) or (records and self._release.active):
             with self._database.transaction():
                 self._decide(records, duties, now)
-            self._saved = dict(self._offsets)
+            self._saved, self._aside = dict(self._offsets), []
         else:
             self._count(records)  # frames that concern no rollout: their offsets are saved with the next turn that changes anything
+            self._aside += [record for record in records if could_be_labelled(record)]
         self._undone, self._duties = [], set()
         for record in records:
             self._instruments.events_consumed.labels(record.place.topic).inc()
@@ -175,13 +183,13 @@ class RetrainService:
             with self._database.transaction():
                 pass
         else:
-            self._undone, self._duties = [], set()
+            self._undone, self._aside, self._duties = [], [], set()
         self._instruments.active.labels(self._model).set(self.active)
         self._trouble = None
 
     def _decide(self, records: list[Record], duties: set[Duty], now: float) -> None:
         self._release.load()
-        for record in records:
+        for record in (*self._aside, *records):
             self._handle(record, now)
         if "calendar" in duties:
             self._intake.due(now)
@@ -192,18 +200,24 @@ class RetrainService:
             if published is not None:
                 self._release.begin(*published, now)
             self._release.advance(now)
+            self._desk.advance(now)
         self._release.save()
         self._count(records)
         moved = {place: at for place, at in self._offsets.items() if self._saved.get(place) != at}
         self._database.save_offsets(moved)
 
     def _handle(self, record: Record, now: float) -> None:
+        if record.place.topic == FRAMES and not self._release.active and not could_be_labelled(record):
+            return
         try:
             event = decode(record)
             if event.model != self._model:
                 return
             if isinstance(event, FrameScored):
                 self._release.frame(event, now)
+                if event.stored is not None:
+                    with self._database.savepoint():
+                        self._desk.frame(event)
                 return
             with self._database.savepoint():
                 self._apply(event, now)
@@ -215,7 +229,7 @@ class RetrainService:
     def _apply(self, event: AnyEvent, now: float) -> None:
         match event:
             case FrameLabelled():
-                became = self._labels.add(event)
+                became = self._desk.label(event)
                 self._instruments.labels_received.labels(became).inc()
                 self._intake.new_classes.label(event)
                 if became == "new":
@@ -234,6 +248,7 @@ class RetrainService:
                 | RequestRetrain()
                 | OverrideCounts()
                 | CancelJob()
+                | ReviewLabel()
                 | Approve()
                 | Reject()
                 | Rollback()
@@ -242,7 +257,7 @@ class RetrainService:
                 if self._database.first_time(event.event_id, now + _KEPT_S):
                     self._ask(event, now)
 
-    def _ask(self, event: RetrainRequested | RequestRetrain | JobOrder | Order, now: float) -> None:
+    def _ask(self, event: RetrainRequested | RequestRetrain | JobOrder | ReviewLabel | Order, now: float) -> None:
         match event:
             case RetrainRequested():
                 self._intake.requested(event, now)
@@ -250,6 +265,8 @@ class RetrainService:
                 self._intake.commanded(event, now)
             case OverrideCounts() | CancelJob():
                 self._job_orders.carry_out(event, now)
+            case ReviewLabel():
+                self._desk.review(event, now)
             case _:
                 self._release.orders.carry_out(event, now)
 
@@ -259,6 +276,7 @@ class RetrainService:
             self._labels.fault(event.incident, until)
         else:
             self._labels.no_fault(event.incident.incident_id)
+        self._desk.incident(event.incident, until is None)
 
     def _publish(self) -> None:
         while True:
@@ -279,6 +297,7 @@ class RetrainService:
             self.active = True
             self._log.info("active")
         self._undone = [record for record in self._undone if record.place != place]
+        self._aside = [record for record in self._aside if record.place != place]
         self._offsets.pop(place, None)
         if (saved := self._saved.get(place)) is not None:
             self._offsets[place] = saved
@@ -288,7 +307,7 @@ class RetrainService:
         """Another service goes on from what was saved: forget the rest, end the training process, and wait for the places."""
         self._log.warning("standing_by", why=why)
         self.active = False
-        self._undone, self._duties = [], set()
+        self._undone, self._aside, self._duties = [], [], set()
         self._training.abandon()
         try:
             self._reader.close()

@@ -1,6 +1,6 @@
 """What the service does about labels in a turn: takes frames that could be labelled, labels and reviews, and says which frames are wanted next.
 
-Called inside the service's transaction, but for `copy`. Of the frames on the log only those that were stored are decoded: at 2 % sampled, one in fifty.
+Called inside the service's transaction, but for `copy`.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from contracts.events import FRAMES, BadEventError, FrameLabelled, FrameScored, ReviewLabel, decode
+from contracts.events import FRAMES, FrameLabelled, FrameScored, ReviewLabel
 from contracts.ids import new_id
 from contracts.incidents import Incident
 from contracts.ports import Record
@@ -18,7 +18,6 @@ from retrain.labels.keeping import Keeping
 from retrain.labels.pool import Pool
 from retrain.labels.queue import EVERY_S, gist, wanted
 from retrain.labels.selection import select
-from retrain.request import Suspect
 from retrain.state.database import Database
 from retrain.state.journal import Journal
 
@@ -55,17 +54,9 @@ class LabelDesk:
         self._fresh = 0
         """Frames taken since the pool was last brought to its bounds."""
 
-    def frames(self, records: Sequence[Record]) -> None:
-        """Take the frames that could be labelled."""
-        for record in records:
-            if not is_labelable(record):
-                continue
-            try:
-                event = decode(record)
-            except BadEventError:
-                continue  # told of as a dead letter where records are handled one by one
-            if isinstance(event, FrameScored) and event.model == self._model and self._pool.add(event):
-                self._fresh += 1
+    def frame(self, event: FrameScored) -> None:
+        """Take a frame that was stored."""
+        self._fresh += self._pool.add(event)
 
     def label(self, event: FrameLabelled) -> str:
         """Take a label. Returns what became of it, as the book says it."""
@@ -77,10 +68,6 @@ class LabelDesk:
         why = self._labels.doubts.reviewed(event)
         facts = {"frame": event.frame_id, "by": event.by, "verdict": event.verdict, "cause": event.event_id}
         self._journal.note("review_refused" if why else "label_reviewed", now, **facts, **({"why": why} if why else {}))
-
-    def doubted(self, suspects: Sequence[Suspect]) -> None:
-        """Take the labels that a training process doubts."""
-        self._labels.doubts.found(suspects)
 
     def incident(self, incident: Incident, is_open: bool) -> None:
         """An incident opened, went on or closed. Its cameras' frames since it began are drifted ones."""
@@ -127,6 +114,6 @@ class LabelDesk:
         return msgspec.json.decode(said, type=dict[str, Change]) if said else {}
 
 
-def is_labelable(record: Record) -> bool:
-    """Whether a record may be a frame that was stored, by a look at its bytes."""
+def could_be_labelled(record: Record) -> bool:
+    """Whether a record may be a frame that was stored, by a look at its bytes: the others need not be decoded."""
     return record.place.topic == FRAMES and _STORED in record.value
