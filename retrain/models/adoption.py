@@ -26,7 +26,7 @@ TOLERANCE: Final = 1e-4
 def adopt(model: onnx.ModelProto, spec: InputSpec, how: graph.Preprocessing, classes: int, pixels: list[Pixels]) -> bytes:
     """The version's graph, its scores logits, checked to answer as `model` does on real prepared frames. Raises VersionError with the reason."""
     found = anatomy.head(model)
-    before, embedding = _answers(model, found, _fed(pixels, how))
+    before, embedding = _answers(model, found, fed(pixels, how))
     if before.shape[1] != classes:
         raise VersionError(
             f"the graph scores {before.shape[1]} classes, --labels names {classes}: name each class once, in the order of the scores"
@@ -41,7 +41,7 @@ def adopt(model: onnx.ModelProto, spec: InputSpec, how: graph.Preprocessing, cla
     return content
 
 
-def _fed(pixels: Sequence[Pixels], how: graph.Preprocessing) -> NDArray[np.float32]:
+def fed(pixels: Sequence[Pixels], how: graph.Preprocessing) -> NDArray[np.float32]:
     """What the user's own code feeds the graph: written apart from the graph's version of it, so that one checks the other."""
     x = np.stack(pixels).astype(np.float64)
     if how.color == "bgr":

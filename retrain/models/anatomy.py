@@ -87,7 +87,7 @@ def head(model: onnx.ModelProto) -> Head:
     outputs = [output.name for output in model.graph.output]
     if detectors or len(outputs) > 2:
         why = f"it uses {', '.join(detectors)}" if detectors else f"it has the outputs {', '.join(outputs)}"
-        raise VersionError(f"this looks like a detector ({why}): import takes classifiers only so far")
+        raise VersionError(f"this looks like a detector ({why}), and no output is boxes [N, M, 6]: see docs/detection.md")
     # Of two outputs, one may be the embedding already: the scores are the one that a linear layer or a softmax makes.
     reasons = []
     for name in outputs:

@@ -95,7 +95,6 @@ def with_outputs(model: onnx.ModelProto, scores: str, embedding: str, classes: i
     result = onnx.ModelProto()
     result.CopyFrom(model)
     graph = result.graph
-    del graph.output[:]
     graph.node.append(helper.make_node("Identity", [scores], [SCORES]))
     shown = (
         helper.make_node("Flatten", [embedding], [EMBEDDING], axis=1)
@@ -103,9 +102,17 @@ def with_outputs(model: onnx.ModelProto, scores: str, embedding: str, classes: i
         else helper.make_node("Identity", [embedding], [EMBEDDING])
     )
     graph.node.append(shown)
-    graph.output.append(helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, ["N", classes]))
-    graph.output.append(helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["N", width]))
-    _prune(graph)
+    shown_as = ((SCORES, classes), (EMBEDDING, width))
+    return with_only(result, [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", size]) for name, size in shown_as])
+
+
+def with_only(model: onnx.ModelProto, outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
+    """`model` with exactly these outputs, tensors of its own; what none of them needs goes."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    del result.graph.output[:]
+    result.graph.output.extend(outputs)
+    _prune(result.graph)
     return checked(result, "the graph with its embedding exposed")
 
 

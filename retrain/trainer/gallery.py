@@ -49,7 +49,7 @@ def read(folder: Path, labels: tuple[str, ...]) -> Gallery:
 
 
 def _pictures(folder: Path, label: str) -> list[Frame]:
-    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=lambda path: _natural(path.name))
+    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=lambda path: natural(path.name))
     frames = []
     for number, path in enumerate(paths):
         frames.append(
@@ -58,7 +58,7 @@ def _pictures(folder: Path, label: str) -> list[Frame]:
     return frames
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """2.jpg before 10.jpg."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 

@@ -20,6 +20,8 @@ FRAMES: Final = 8
 def record(model: bytes, manifest: Manifest, baseline: Baseline, contents: Sequence[bytes]) -> Golden:
     """The golden frames of a version: at most FRAMES of its encoded frames, spread evenly."""
     pixels: list[Pixels] = [see(contents[i], manifest.input) for i in parity_frames(len(contents), FRAMES)]
-    embedding, scores = Session(model, manifest.input, manifest.embedding, manifest.scores).run(pixels)
+    embedding, scores = Session(model, manifest.input, manifest.embedding, manifest.answers).run(pixels)
+    if manifest.task == "detection":
+        return Golden(np.stack(pixels), np.zeros((len(pixels), 0), np.float32), baseline.project(embedding), scores)
     found = probabilities(scores.astype(np.float64), manifest.scores_are, manifest.temperature)
     return Golden(np.stack(pixels), found.astype(np.float32), baseline.project(embedding))

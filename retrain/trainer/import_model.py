@@ -1,22 +1,20 @@
-"""Makes a version of any ONNX classifier: exposes its embedding, takes its preprocessing inside, and measures what it sees of reference frames.
+"""Makes a version of any ONNX classifier or detector: exposes its embedding, takes its preprocessing inside, and measures what it sees of reference frames.
 
     keepsight import-model MODEL.onnx --name NAME --labels a,b,c --reference FOLDER --repository URL --frame-store URL
 
-FOLDER holds pictures, or a folder of pictures for each label: then their truth gives the benchmark and they are replayed by later retrainings.
+Of a classifier FOLDER holds pictures, or a folder of pictures for each label: then their truth gives the benchmark and they are replayed by later
+retrainings. A graph that answers boxes [N, M, 6] is a detector's: FOLDER holds pictures, and --boxes names the file that says where objects are.
 What cannot be imported is refused with the reason, in one line, with exit status 2.
 """
 
-import argparse
-import errno
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from pathlib import Path
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
+import onnx
 
 from contracts.baseline import MIN_FRAMES
 from contracts.errors import KeepsightError, VersionError
@@ -34,44 +32,25 @@ from retrain.data.recordings import BLOCK, joined
 from retrain.data.split import BOOTSTRAP_SHARES, SETS, deal
 from retrain.models import anatomy, graph
 from retrain.models.adoption import adopt
+from retrain.models.box_adoption import adopt_boxes
+from retrain.models.box_anatomy import detects
 from retrain.models.calibrate import softmax, temperature
 from retrain.models.export import parity_frames
 from retrain.models.session import Session, Views, views
-from retrain.trainer import golden
+from retrain.trainer import box_gallery, golden, import_detector
 from retrain.trainer.gallery import Gallery, read
+from retrain.trainer.import_order import CHANNELS, Order, order_of
 from retrain.trainer.publication import code_version, first_champion
 
 SEED: Final = 1
 _SHOWN: Final = 12
 """Classes that the summary names."""
-_CHANNELS: Final = {"rgb": 3, "bgr": 3, "gray": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to import: see --help."""
-
-    model: Path
-    name: str
-    labels: tuple[str, ...]
-    reference: Path
-    positive: str | None
-    height: int | None
-    width: int | None
-    preprocessing: graph.Preprocessing
-    layout: Literal["nchw", "nhwc"] | None
-    fit: Literal["stretch", "letterbox"]
-    decode: Literal["full", "reduced"] | None
-    repository: str
-    frame_store: str
-    version: str | None
-    threads: int
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit status: 0 published, 2 refused with the reason on standard error."""
     try:
-        order = _order(sys.argv[1:] if argv is None else argv)
+        order = order_of(sys.argv[1:] if argv is None else argv, __doc__ or "")
         sys.stdout.write(run(order, time.time()))
     except (KeepsightError, ValueError) as error:
         sys.stderr.write(f"keepsight: {error}\n")
@@ -90,13 +69,40 @@ def run(order: Order, now: float) -> str:
         raise VersionError(
             f"{order.model} uses operator set {found}, at least {graph.MIN_OPSET} is needed: export again with opset_version=17"
         )
-    gallery = read(order.reference, order.labels)
-    taken = anatomy.picture(model, order.layout, _CHANNELS[order.preprocessing.color])
+    taken = anatomy.picture(model, order.layout, CHANNELS[order.preprocessing.color])
     spec = InputSpec(graph.IMAGE, *anatomy.size(taken, order.height, order.width), order.fit, order.decode or _usual_decode(order))
     how = replace(order.preprocessing, layout=taken.layout)
+    if detects(model):
+        return _detector(order, model, spec, how, now)
+    if order.boxes is not None:
+        raise VersionError("--boxes are for detectors, and the graph has no output of boxes [N, M, 6]: see docs/detection.md")
+    if len(order.labels) < 2:
+        raise VersionError(f"--labels are {', '.join(order.labels)}: a classifier has at least two, in the order of the scores")
+    gallery = read(order.reference, order.labels)
     pixels = [see(gallery.frames[i].read(), spec) for i in parity_frames(len(gallery.frames))]
     adopted = adopt(model, spec, how, len(order.labels), pixels)
     return _publish(order, adopted, spec, gallery, now)
+
+
+def _detector(order: Order, model: onnx.ModelProto, spec: InputSpec, how: graph.Preprocessing, now: float) -> str:
+    if order.positive is not None:
+        raise VersionError("--positive is a classifier's: a detector's classes all have their average precision")
+    gallery = box_gallery.read(order.reference, order.boxes, order.labels)
+    pixels = [see(gallery.frames[i], spec) for i in parity_frames(len(gallery.pictures))]
+    return import_detector.publish(
+        adopt_boxes(model, spec, how, len(order.labels), pixels),
+        spec,
+        gallery,
+        order.labels,
+        name=order.name,
+        version=order.version,
+        source=order.model,
+        threshold=order.threshold,
+        repository=ModelRepository(order.repository),
+        frame_store=order.frame_store,
+        threads=order.threads,
+        now=now,
+    )
 
 
 def _usual_decode(order: Order) -> Literal["full", "reduced"]:
@@ -207,87 +213,6 @@ def _summary(order: Order, manifest: Manifest, rows: int, width: int, gallery: G
     else:
         lines.append(f"The champion is still version {champion}.")
     return "\n".join(lines) + "\n"
-
-
-def _order(argv: Sequence[str]) -> Order:
-    a = _parser().parse_args(argv)
-    channels = _CHANNELS[a.color]
-    labels = tuple(label.strip() for label in _listed(a.labels).split(",") if label.strip())
-    if len(labels) < 2 or len(set(labels)) != len(labels):
-        raise VersionError(f"--labels are {', '.join(labels)}: give at least two, each once, in the order of the scores")
-    if a.positive is not None and a.positive not in labels:
-        raise VersionError(f"--positive {a.positive!r} is none of the labels {', '.join(labels)}")
-    mean, std = _channel_values("--mean", a.mean, channels), _channel_values("--std", a.std, channels)
-    if min(std) <= 0:
-        raise VersionError(f"--std is {a.std}: every value must be above 0")
-    how = graph.Preprocessing(a.color, a.layout or "nchw", _channel_values("--scale", a.scale, 1)[0], mean, std)
-    return Order(
-        a.model, a.name, labels, a.reference, a.positive, a.height, a.width, how, a.layout, a.fit, a.decode, a.repository, a.frame_store, a.version, a.threads
-    )  # fmt: skip
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="keepsight import-model",
-        description=(__doc__ or "").split("\n\n")[0],
-        epilog="With --settings FILE, KEEPSIGHT_SETTINGS or a keepsight.toml in this folder, --name, --repository and --frame-store come from it.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
-    parser.add_argument("--name", required=True, help="the name to publish under")
-    parser.add_argument(
-        "--labels", required=True, help="the classes in the order of the scores: comma-separated, or a file with one a line"
-    )
-    parser.add_argument(
-        "--reference",
-        required=True,
-        type=Path,
-        metavar="FOLDER",
-        help="pictures as the cameras send them, at best FOLDER/<label>/*.jpg",
-    )
-    parser.add_argument("--positive", help="the class whose recall and precision count")
-    parser.add_argument("--height", type=int, help="of the input, where the graph leaves it open")
-    parser.add_argument("--width", type=int)
-    parser.add_argument("--scale", default="1/255", help="pixels are multiplied by this first")
-    parser.add_argument("--mean", default="0", help="then this is taken away: one value, or one a channel, comma-separated")
-    parser.add_argument("--std", default="1", help="then divided by this")
-    parser.add_argument("--color", choices=tuple(_CHANNELS), default="rgb", help="what the model takes")
-    parser.add_argument("--layout", choices=("nchw", "nhwc"), help="found in the graph where it says so")
-    parser.add_argument(
-        "--fit", choices=("stretch", "letterbox"), default="stretch", help="how frames are brought to the input's size"
-    )
-    parser.add_argument(
-        "--decode",
-        choices=("full", "reduced"),
-        help="whether frames are decoded at the smallest size that is no smaller than the input; default: as the champion, reduced for a new model",
-    )
-    parser.add_argument("--repository", required=True, help="the model repository: a folder, s3://… or gs://…")
-    parser.add_argument(
-        "--frame-store", required=True, help="the frame store: labelled references are kept there for later retrainings"
-    )
-    parser.add_argument("--version", help="default: the next number")
-    parser.add_argument("--threads", type=int, default=1)
-    return parser
-
-
-def _listed(labels: str) -> str:
-    """The names given, or those of the file that is given."""
-    try:
-        return Path(labels).read_text().replace("\n", ",")
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):  # names, not a file: many of them make no path
-            return labels
-        raise VersionError(f"--labels {labels} cannot be read: {error.strerror}") from error
-
-
-def _channel_values(option: str, text: str, channels: int) -> tuple[float, ...]:
-    try:
-        values = tuple(float(Fraction(part.strip())) for part in text.split(","))
-    except (ValueError, ZeroDivisionError):
-        raise VersionError(f"{option} is {text!r}: numbers, comma-separated, are needed") from None
-    if len(values) not in (1, channels):
-        raise VersionError(f"{option} has {len(values)} values, the model takes {channels} channels: give one, or one a channel")
-    return values * channels if len(values) == 1 else values
 
 
 if __name__ == "__main__":
