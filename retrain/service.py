@@ -154,7 +154,7 @@ class RetrainService:
         if records:
             self._reader.commit(self._offsets)
         self._export(records, duties, now)
-        self._trouble = None
+        self._trouble = self._training.trouble
 
     def close(self) -> None:
         """Stop the training process in order, publish what is decided, leave the group."""

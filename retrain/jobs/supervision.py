@@ -1,6 +1,7 @@
 """Watches the training process of the job that runs, and reads its steps. Which job may start stands in starting.py, what becomes of its end in conclusion.py.
 
-Called every tick inside the service's transaction. All that must survive is in the jobs table and the job's folder; the process handle is the only
+Called every tick inside the service's transaction. A store or a cluster that does not answer holds the job, and nothing else: a version under way can be
+taken back meanwhile. All that must survive is in the jobs table and the job's folder; the process handle is the only
 thing in memory, and the launcher finds the process again.
 
 Who owns the state supervises. A job that another service had been running is left alone for `lease_s`, so that one that was frozen or cut off ends its
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from contracts.errors import VersionError
+from contracts.errors import StoreError, VersionError
 from contracts.logs import Logger
 from contracts.manifest import Manifest
 from contracts.repository import ModelRepository
@@ -80,6 +81,9 @@ class Training:
         self._requests = Requests(plan.request, plan.folder, jobs, labels)
         self._conclusions = Conclusions(jobs, journal, repository, instruments, self._requests, plan.attempts, plan.retry_delay_s)
         self._starts = Starts(plan.limits, plan.owner, jobs, labels, journal, repository, instruments, self._conclusions)
+        self.trouble: str | None = None
+        """Why the last look got nowhere, for whoever asks whether all is well."""
+        self._waited = ""
         self._run: Run | None = None
         self._staged: Manifest | VersionError | None = None
         """What its process packaged, in the repository but for the manifest; or why that is no version."""
@@ -93,6 +97,18 @@ class Training:
 
     def advance(self, now: float, rollout: str | None) -> tuple[Job, CandidateOutcome] | None:
         """One look at the jobs. Returns the job and its outcome when it published a version, whose rollout is then to begin."""
+        try:
+            with self._journal.database.savepoint():
+                published = self._look(now, rollout)
+        except StoreError as error:
+            self._waits(error)
+            return None
+        if self._waited and self.trouble is None:
+            self._waited = ""
+            self._log.info("training_goes_on")
+        return published
+
+    def _look(self, now: float, rollout: str | None) -> tuple[Job, CandidateOutcome] | None:
         running = self._jobs.running()
         self._instruments.in_progress.set(running is not None)
         if running is not None:
@@ -107,10 +123,14 @@ class Training:
         return self._starts.champion()
 
     def prepare(self, now: float) -> None:
-        """What takes its time, outside of any transaction: end the process of a job that was cancelled, copy what an ended one packaged to the repository.
+        """What takes its time, outside of any transaction: end the process of a job that was cancelled, copy what an ended one packaged to the repository."""
+        self.trouble = None
+        try:
+            self._prepare(now)
+        except StoreError as error:
+            self._waits(error)
 
-        Raises StoreError while a store does not answer.
-        """
+    def _prepare(self, now: float) -> None:
         if self._run is None:
             return
         job = self._jobs.running()
@@ -243,6 +263,12 @@ class Training:
         self._requests.forget_outcome(job)
         self._forget()
         self._stage = None
+
+    def _waits(self, error: StoreError) -> None:
+        self.trouble = f"training waits: {error}"
+        if self.trouble != self._waited:
+            self._waited = self.trouble
+            self._log.warning("training_waits", why=str(error))
 
     def _forget(self) -> None:
         self._run, self._staged, self._counted_s = None, None, None

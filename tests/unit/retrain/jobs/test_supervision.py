@@ -19,7 +19,7 @@ from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.launcher import Death, Progress
 from retrain.metrics import Instruments
-from retrain.request import REQUEST, CandidateOutcome, CandidateRequest
+from retrain.request import PAGE, REQUEST, CandidateOutcome, CandidateRequest
 from retrain.state.database import Database
 from retrain.state.journal import Journal
 from retrain.state.sqlite import SqliteState
@@ -243,8 +243,8 @@ def test_a_repository_that_is_away_at_the_end_costs_no_attempt(desk: Desk, mount
     if mounted:
         place.touch()  # something is there, and cannot be looked into
     for _ in range(4):
-        with pytest.raises(StoreError):
-            desk.look(START)
+        assert desk.look(START).state == "running"
+        assert desk.training.trouble
     place.unlink(missing_ok=True)
     elsewhere.rename(place)
     done = desk.look(START)
@@ -382,11 +382,27 @@ def test_a_repository_that_is_away_when_a_package_waits_costs_nothing(desk: Desk
     place, elsewhere = desk.folder / "repository", desk.folder / "elsewhere"
     place.rename(elsewhere)
     for _ in range(4):
-        with pytest.raises(StoreError, match="is it mounted"):
-            desk.look(START)
+        assert desk.look(START).state == "running"
+        assert "is it mounted" in (desk.training.trouble or "")
     elsewhere.rename(place)
     done = desk.look(START)
-    assert (done.state, done.attempt, published(desk)) == ("succeeded", 1, ["2"])
+    assert (done.state, done.attempt, published(desk), desk.training.trouble) == ("succeeded", 1, ["2"], None)
+
+
+def test_what_a_look_did_before_it_got_stuck_is_undone_and_done_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a death would be counted at every look, until the folder answers."""
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.process.over = True
+
+    def away(folder: Folder, path: str) -> None:
+        raise StoreError("the folder is away")
+
+    monkeypatch.setattr(Folder, "remove", away)
+    for _ in range(3):
+        assert (desk.look(START).attempt, desk.training.trouble) == (1, "training waits: the folder is away")
+    monkeypatch.undo()
+    assert (desk.look(START).attempt, desk.training.trouble) == (2, None)
 
 
 def test_a_version_that_is_not_what_was_said_is_a_failed_attempt(desk: Desk) -> None:
@@ -417,3 +433,13 @@ def test_what_trains_for_a_cancelled_job_is_ended(desk: Desk) -> None:
     for _ in range(2):
         desk.look(START)
     assert desk.process.stopped == [5.0]
+
+
+def test_what_is_said_of_a_verdict_says_where_its_page_lies(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.process.over, desk.process.answer = True, CandidateOutcome(verdict="rejected", reason="", page=PAGE)
+    desk.look(START)
+    _, records = desk.database.outbox()
+    events = [msgspec.json.decode(record.value, type=dict) for record in records]
+    assert events[-1]["page"] == f"{RUNNING.job_id}/{RUNNING.round}/{PAGE}"
