@@ -213,7 +213,7 @@ class JobAdvanced(Event, frozen=True, tag="JobAdvanced"):
     metrics: dict[str, float] = {}
     """Figures of the step, such as its loss."""
     page: str = ""
-    """Where the verdict's page lies: its path in the model repository, or of a file that the service wrote."""
+    """Where the verdict's page lies: its path in the model repository, or in the folder of the service's jobs."""
     gates: tuple[GateResult, ...] = ()
     """The verdict, once there is one."""
     trials: tuple[TrialRow, ...] = ()

@@ -16,6 +16,8 @@ from contracts.predictions import ClassTruth, Task, Truth
 
 REQUEST: Final = "request.json"
 OUTCOME: Final = "outcome.json"
+PAGE: Final = "verdict.html"
+"""What every gate said, for a person: beside them, and among a version's files."""
 PACKAGE: Final = "package"
 """The folder beside them in which a version's files lie until the service publishes them."""
 
@@ -129,7 +131,7 @@ class CandidateOutcome(msgspec.Struct, frozen=True, kw_only=True):
     fence: int = 0
     """That of the request; 0 from an older release."""
     page: str = ""
-    """Where the verdict's page lies."""
+    """The verdict's page, in the job's folder; empty where nothing was judged."""
     table: tuple[TrialRow, ...] = ()
     judged_on: tuple[str, ...] = ()
     """The sealed recordings of the new domain that gave the verdict."""

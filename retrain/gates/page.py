@@ -15,7 +15,6 @@ from retrain.gates.page_style import STYLE
 from retrain.gates.pictures import Album
 from retrain.request import Suspect, TrialRow
 
-PAGE: Final = "verdict.html"
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Nothing may be loaded and nothing run: the page looks the same without a network, and tells nobody that it was opened."""
 SHOWN: Final = 12

@@ -14,7 +14,7 @@ from retrain.jobs.asking import Requests
 from retrain.jobs.table import Jobs
 from retrain.metrics import Instruments
 from retrain.registry.publish import mounted
-from retrain.request import CandidateOutcome
+from retrain.request import PAGE, CandidateOutcome
 from retrain.state.journal import Journal
 
 DISRUPTIONS: Final = 20
@@ -42,9 +42,14 @@ class Conclusions:
         """
         if staged is not None:
             manifest = self.repository.finish(staged)
-            outcome = msgspec.structs.replace(outcome, verdict="published", version=manifest.version, digest=digest(manifest))
+            page = f"models/{manifest.model}/{manifest.version}/{PAGE}" if PAGE in manifest.files else ""
+            outcome = msgspec.structs.replace(
+                outcome, verdict="published", version=manifest.version, digest=digest(manifest), page=page
+            )
         elif outcome.verdict == "published":
             self._check_published(outcome)
+        elif outcome.page:
+            outcome = msgspec.structs.replace(outcome, page=f"{job.job_id}/{job.round}/{outcome.page}")
         self.instruments.runs.labels(job.trigger, outcome.verdict).inc()
         self.jobs.count_verdict(outcome.judged_on)
         for gate in outcome.gates:

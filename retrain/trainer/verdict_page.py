@@ -10,6 +10,7 @@ from retrain.gates.page import Content, render
 from retrain.gates.page_figures import Point
 from retrain.request import CandidateRequest, Suspect, TrialRow
 from retrain.trainer.trial import Evidence
+from retrain.training.curve import Point as Epoch
 
 
 def verdict_page(
@@ -21,7 +22,7 @@ def verdict_page(
     suspects: Sequence[Suspect],
     technique: str,
     table: Sequence[TrialRow] = (),
-    curve: Sequence[Point] = (),
+    curve: Sequence[Epoch] = (),
 ) -> bytes:
     """The page's bytes. Same inputs, same bytes: it says nothing of the time."""
     labels, items = material.dataset.labels, material.dataset.items
@@ -40,7 +41,7 @@ def verdict_page(
         flips=old.worse,
         grid={} if evidence.stressed is None else grid(evidence.stressed, labels),
         table=table,
-        curve=curve,
+        curve=[Point(one.epoch, one.loss, one.score) for one in curve],
         suspects=suspects,
         rows={item.frame_id: row for row, item in enumerate(items) if item.frame_id},
     )
