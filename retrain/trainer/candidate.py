@@ -33,13 +33,14 @@ from retrain.data.material import Material, gather
 from retrain.gates.latency import measured
 from retrain.gates.verdict import settled
 from retrain.models.session import Session
-from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, TrialRow
+from retrain.request import OUTCOME, PAGE, REQUEST, CandidateOutcome, CandidateRequest, TrialRow
 from retrain.steps import Steps
 from retrain.trainer.review import doubted
 from retrain.trainer.rework import Rework
 from retrain.trainer.submission import submit
 from retrain.trainer.techniques import Workshop, candidate, contest, device_of
 from retrain.trainer.trial import judge
+from retrain.trainer.verdict_page import verdict_page
 from retrain.training import distributed
 from retrain.training.bakeoff import Trial
 from retrain.training.curve import picture
@@ -109,13 +110,18 @@ def _make(
     rework, won = candidate(shop, tried), tried.trials[tried.winner()]
     steps("judging", 0.7, f"{rework.technique}: {won.row.harmonic:.3f} on validation")
     evidence = judge(request, parent, material, rework, folder, lambda gate, done: steps("judging", 0.7 + 0.2 * done, gate))
-    outcome = _decide(request, parent, material, rework, evidence.results, folder, steps, _pictured(folder, won, rework))
-    table = _timed(shop, rework, tried.table())
+    suspects, table = doubted(material, tried.heads), _timed(shop, rework, tried.table())
+    verdict = settled(evidence.results, request.ask)
+    page = verdict_page(request, parent, material, evidence, verdict, suspects, rework.technique, table, won.curve)
+    folder.write(PAGE, page)
+    more = {PAGE: page, **_pictured(folder, won, rework)}
+    outcome = _decide(request, parent, material, rework, evidence.results, folder, steps, more)
     return msgspec.structs.replace(
         outcome,
+        page=PAGE,
         judged_on=evidence.judged_on,
         assigned=material.dealt,
-        suspects=doubted(material, tried.heads),
+        suspects=suspects,
         table=table,
         device_s=sum(row.device_s for row in table),
     )
