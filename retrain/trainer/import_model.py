@@ -69,25 +69,30 @@ def run(order: Order, now: float) -> str:
         raise VersionError(
             f"{order.model} uses operator set {found}, at least {graph.MIN_OPSET} is needed: export again with opset_version=17"
         )
-    taken = anatomy.picture(model, order.layout, CHANNELS[order.preprocessing.color])
-    spec = InputSpec(graph.IMAGE, *anatomy.size(taken, order.height, order.width), order.fit, order.decode or _usual_decode(order))
-    how = replace(order.preprocessing, layout=taken.layout)
     if detects(model):
-        return _detector(order, model, spec, how, now)
+        return _detector(order, model, now)
     if order.boxes is not None:
         raise VersionError("--boxes are for detectors, and the graph has no output of boxes [N, M, 6]: see docs/detection.md")
     if len(order.labels) < 2:
         raise VersionError(f"--labels are {', '.join(order.labels)}: a classifier has at least two, in the order of the scores")
     gallery = read(order.reference, order.labels)
+    spec, how = _taken(order, model)
     pixels = [see(gallery.frames[i].read(), spec) for i in parity_frames(len(gallery.frames))]
-    adopted = adopt(model, spec, how, len(order.labels), pixels)
-    return _publish(order, adopted, spec, gallery, now)
+    return _publish(order, adopt(model, spec, how, len(order.labels), pixels), spec, gallery, now)
 
 
-def _detector(order: Order, model: onnx.ModelProto, spec: InputSpec, how: graph.Preprocessing, now: float) -> str:
+def _taken(order: Order, model: onnx.ModelProto) -> tuple[InputSpec, graph.Preprocessing]:
+    """What the version takes, and how that becomes what the graph takes."""
+    taken = anatomy.picture(model, order.layout, CHANNELS[order.preprocessing.color])
+    spec = InputSpec(graph.IMAGE, *anatomy.size(taken, order.height, order.width), order.fit, order.decode or _usual_decode(order))
+    return spec, replace(order.preprocessing, layout=taken.layout)
+
+
+def _detector(order: Order, model: onnx.ModelProto, now: float) -> str:
     if order.positive is not None:
         raise VersionError("--positive is a classifier's: a detector's classes all have their average precision")
     gallery = box_gallery.read(order.reference, order.boxes, order.labels)
+    spec, how = _taken(order, model)
     pixels = [see(gallery.frames[i], spec) for i in parity_frames(len(gallery.pictures))]
     return import_detector.publish(
         adopt_boxes(model, spec, how, len(order.labels), pixels),
