@@ -70,7 +70,7 @@ class ConsoleHouse:
         self._number = 0
         repository = ModelRepository(self.url)
         places = Places(self.url, str(folder / "frames"), folder / "state" / "retrain" / "jobs")
-        catalogue = Catalogue(repository, MODEL, lambda: float(self._tick()))
+        catalogue = Catalogue(repository, MODEL, ("scratch",), lambda: float(self._tick()))
         self.console = Console(
             MODEL, self.bus, self.view, catalogue, places, lambda: self.now, lambda _: key_id, self.refused.append
         )

@@ -33,7 +33,7 @@ def console_of(
     settings: MonitorSettings, bus: Bus, view: View, key_id: Callable[[Request], str] | None, count: Callable[[str], None]
 ) -> "Console":
     """The console of a monitor with these settings; `key_id` is None where there are no keys."""
-    catalogue = Catalogue(ModelRepository(settings.repository), settings.model, time.monotonic)
+    catalogue = Catalogue(ModelRepository(settings.repository), settings.model, settings.new_classes, time.monotonic)
     places = Places(settings.repository, settings.frame_store, settings.state / "retrain" / "jobs")
     return Console(settings.model, bus, view, catalogue, places, time.time, key_id or (lambda _: ""), count)
 
@@ -159,8 +159,8 @@ class Console:
         job = self._view.job(job_id)
         if job is None:
             return jobs.unknown(frame)
-        published = self._view.published(job.last.version)
-        where = job.last.page or (published.page if published else "")
+        judged = job.judged or self._view.published(job.last.version)
+        where = judged.page if judged is not None else ""
         return self._file(frame, where, rest) or jobs.one(frame, self._view, job, self._places.there(where), token, name)
 
     def _version(self, frame: Frame, version: str, rest: list[str], token: str, name: str) -> Answer:

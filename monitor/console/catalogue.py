@@ -16,10 +16,10 @@ MOST: Final = 500
 
 
 class Catalogue:
-    """Any thread may ask. `clock` is monotonic."""
+    """Any thread may ask. `clock` is monotonic, `new_classes` the setting."""
 
-    def __init__(self, repository: ModelRepository, model: str, clock: Callable[[], float]) -> None:
-        self._repository, self._model, self._clock = repository, model, clock
+    def __init__(self, repository: ModelRepository, model: str, new_classes: tuple[str, ...], clock: Callable[[], float]) -> None:
+        self._repository, self._model, self._new_classes, self._clock = repository, model, new_classes, clock
         self._lock = threading.Lock()
         self._manifests: dict[str, Manifest] = {}
         self._looked: tuple[float, Channels | None, tuple[str, ...]] | None = None
@@ -55,7 +55,8 @@ class Catalogue:
         return manifest
 
     def labels(self) -> tuple[str, ...]:
-        """The classes of the versions in service, those of the champion first. Raises StoreError."""
+        """What a label may say: the classes of the versions in service, those of the champion first, and the new ones. Raises StoreError."""
         channels, _ = self.now()
         manifests = (self.manifest(version) for version in (channels.versions() if channels else ()))
-        return tuple(dict.fromkeys(label for manifest in manifests if manifest is not None for label in manifest.labels))
+        known = (label for manifest in manifests if manifest is not None for label in manifest.labels)
+        return tuple(dict.fromkeys([*known, *self._new_classes]))

@@ -5,7 +5,7 @@ from html import escape
 from typing import Final, get_args
 from urllib.parse import quote
 
-from contracts.events import GateResult, JobAdvanced, JobState, RetrainRequested, TrialRow
+from contracts.events import JobAdvanced, JobState, RetrainRequested, TrialRow
 from contracts.health import Answer
 from monitor.console import shell
 from monitor.console.orders import told
@@ -74,8 +74,7 @@ def listed(frame: Frame, view: View, state: str, number: int, token: str, name: 
 def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool], token: str, name: str) -> Answer:
     """A job. `there` says whether its verdict's page and its training curve can be shown."""
     event = job.last
-    published = view.published(event.version) if event.version else None
-    gates: Sequence[GateResult] = event.gates or (published.gates if published else ())
+    judged = job.judged or view.published(event.version)
     where = f"{PREFIX}/jobs/{event.job_id}"
     body = f"""<p class="kind">{badge(event.state)} job <span>{escape(event.job_id)}</span></p>
 <h1>{escape(_title(event))}</h1>
@@ -83,11 +82,11 @@ def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool], token:
 {facts(_facts(job, view.request(event.request_key), frame.now))}
 <div class="acts">{_acts(event, where, token, name)}</div>
 {orders_about(view.orders(), event.job_id, frame.now)}
-<h2>Gates</h2>{shell.gates_table(gates)}
-{_trials(event.trials)}
-{_pictures(where, there, event.page or (published.page if published else ""))}
+<h2>Gates</h2>{shell.gates_table(judged.gates if judged else ())}
+{_trials(job.judged.trials if job.judged else ())}
+{shell.verdict(where, there, judged.page if judged else "")}
 <h2>Steps</h2>{_steps(job, frame.now)}"""
-    return shell.page(frame, "jobs", f"Job {event.state}", body, refresh_s=5 if event.state == "running" else 0)
+    return shell.page(frame, "jobs", f"Job {event.state}", body, refresh_s=5 if event.state == "running" and not any(there) else 0)
 
 
 def unknown(frame: Frame) -> Answer:
@@ -148,7 +147,7 @@ def _row(job: JobView, now: float) -> tuple[str, ...]:
         link,
         badge(event.state),
         escape(event.trigger),
-        escape(event.technique.replace("_", " ")),
+        escape(_technique(job)),
         version,
         ago(job.began_at, now),
         escape(words + _short(event.detail)),
@@ -157,6 +156,10 @@ def _row(job: JobView, now: float) -> tuple[str, ...]:
 
 def _short(text: str, most: int = 160) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def _technique(job: JobView) -> str:
+    return (job.last.technique or (job.judged.technique if job.judged else "")).replace("_", " ")
 
 
 def _filter(state: str, here: str) -> str:
@@ -171,7 +174,7 @@ def _facts(job: JobView, request: RetrainRequested | None, now: float) -> dict[s
         "Began": f"{clock(job.began_at)}, {ago(job.began_at, now)}",
         "Last word": ago(event.occurred_at, now),
         "Attempt": str(event.attempt) if event.attempt > 1 else "",
-        "Technique": escape(event.technique.replace("_", " ")),
+        "Technique": escape(_technique(job)),
         "Version": f'<a href="{PREFIX}/versions/{quote(event.version, safe="")}">{escape(event.version)}</a>'
         if event.version
         else "",
@@ -222,23 +225,6 @@ def _trials(trials: Sequence[TrialRow]) -> str:
     ]
     head = ("technique", "network", "new frames", "old frames", "harmonic mean", "took", "memory", "latency", "in words")
     return f"<h2>Techniques that were tried</h2>{table('trials', head, rows, '')}".replace(">done<", ">chosen<")
-
-
-def _pictures(where: str, there: tuple[bool, bool], place: str) -> str:
-    page, curve = there
-    shown = ""
-    if page:
-        shown += f"""<h2>Verdict</h2><p class="soft"><a href="{where}/verdict">Open it alone</a></p>
-<iframe class="verdict" title="The verdict's page" sandbox src="{where}/verdict"></iframe>"""
-    elif place:
-        shown += (
-            f'<h2>Verdict</h2><p class="soft">Its page lies at <code>{escape(place)}</code>, where this monitor does not read.</p>'
-        )
-    if curve:
-        shown += (
-            f'<h2>Training</h2><img class="curve" src="{where}/curve" alt="Training loss and validation score over the epochs">'
-        )
-    return shown
 
 
 def _steps(job: JobView, now: float) -> str:

@@ -27,7 +27,10 @@ _SHUT_IN: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-s
 
 
 class Places:
-    """`jobs` is the folder of the retrain service's jobs, on this machine or not there."""
+    """`jobs` is the folder of the retrain service's jobs, on this machine or not there.
+
+    A verdict's place is what JobAdvanced and ModelPublished say: a path in the repository, or one in that folder (`JOB/ROUND/verdict.html`).
+    """
 
     def __init__(self, repository: str, frame_store: str, jobs: Path) -> None:
         self._repository, self._store, self._jobs = Folder(repository), FrameStore(frame_store), Folder(str(jobs))

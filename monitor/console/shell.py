@@ -149,6 +149,21 @@ def gates_count(gates: Sequence[GateResult]) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
 
 
+def verdict(where: str, there: tuple[bool, bool], place: str = "") -> str:
+    """A verdict's page in a sandbox, or the training curve where there is no page, or else in words where the page lies."""
+    page, curve = there
+    if page:
+        return f"""<h2>Verdict</h2><p class="soft"><a href="{where}/verdict">Open it alone</a></p>
+<iframe class="verdict" title="The verdict's page" sandbox src="{where}/verdict"></iframe>"""
+    told = (
+        f'<h2>Verdict</h2><p class="soft">Its page lies at <code>{escape(place)}</code>, where this monitor does not read.</p>'
+        if place
+        else ""
+    )
+    picture = f'<h2>Training</h2><img class="curve" src="{where}/curve" alt="Training loss and validation score over the epochs">'
+    return told + picture * curve
+
+
 def progress(share: float, of: str) -> str:
     """A bar, 0 to 1."""
     share = min(1.0, max(0.0, share))

@@ -63,7 +63,7 @@ def one(
 <div class="acts">{_acts(version, channels, where, token, name)}</div>
 {orders_about(view.orders(), version, frame.now)}
 {gates if published else ""}{_quality(manifest)}
-{_verdict(where, there)}
+{shell.verdict(where, there)}
 {_story(story)}
 {_servers([one for one in view.servers() if any(held.version == version for held in one.versions)], frame.now)}"""
     return shell.page(frame, "versions", f"Version {version}", body)
@@ -216,14 +216,6 @@ def _quality(manifest: Manifest) -> str:
         return ""
     cells = [(escape(name), f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}", f"{one.n:,}") for name, one in rows]
     return f"<h2>On its sealed gate set</h2>{table('benchmark', ('figure', 'value', '95 %', 'n'), cells, '')}"
-
-
-def _verdict(where: str, there: tuple[bool, bool]) -> str:
-    page, curve = there
-    shown = f"""<h2>Verdict</h2><p class="soft"><a href="{where}/verdict">Open it alone</a></p>
-<iframe class="verdict" title="The verdict's page" sandbox src="{where}/verdict"></iframe>"""
-    picture = f'<h2>Training</h2><img class="curve" src="{where}/curve" alt="Training loss and validation score over the epochs">'
-    return shown * page + picture * curve
 
 
 def _story(story: Sequence[RolloutAdvanced]) -> str:

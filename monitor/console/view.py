@@ -52,11 +52,12 @@ class Moment(NamedTuple):
 
 
 class JobView(NamedTuple):
-    """A job as it stands. `moments` are its steps and holds, oldest first; () of one that is long over."""
+    """A job as it stands. `moments` are its steps and holds, oldest first; () of one that is long over. `judged` is the newest word with a verdict."""
 
     began_at: float
     last: JobAdvanced
     moments: tuple[Moment, ...] = ()
+    judged: JobAdvanced | None = None
 
 
 class Answered(NamedTuple):
@@ -179,11 +180,13 @@ class View:
     def _job(self, event: JobAdvanced) -> None:
         known = self._jobs.get(event.job_id)
         if known is None:
-            _keep(self._jobs, event.job_id, JobView(event.occurred_at, event, (Moment(event.occurred_at, event),)), MOST_JOBS)
+            begun = JobView(event.occurred_at, event, (Moment(event.occurred_at, event),), _judged(event, None))
+            _keep(self._jobs, event.job_id, begun, MOST_JOBS)
             if len(self._jobs) > MOST_TOLD:
                 self._forget_a_story()
         elif event.occurred_at >= known.last.occurred_at and event.event_id != known.last.event_id:
-            self._jobs[event.job_id] = JobView(known.began_at, event, _moments(known.moments, event))
+            moments = _moments(known.moments, event)
+            self._jobs[event.job_id] = JobView(known.began_at, event, moments, _judged(event, known.judged))
 
     def _forget_a_story(self) -> None:
         """Of the oldest job but MOST_TOLD only the end stays."""
@@ -198,6 +201,10 @@ class View:
         if known is not None and event.verdict == "right":  # the label that was given stands
             said = known
         _keep(self._answered, event.frame_id, said, MOST_SAID)
+
+
+def _judged(event: JobAdvanced, before: JobAdvanced | None) -> JobAdvanced | None:
+    return event if event.gates or event.trials or event.page else before
 
 
 def _moments(known: tuple[Moment, ...], event: JobAdvanced) -> tuple[Moment, ...]:

@@ -167,6 +167,9 @@ def test_a_job_shows_gates_techniques_and_its_verdict(house: ConsoleHouse) -> No
     assert "Cancel" not in page
     answer = house.console.answer(Request("GET", f"/console/jobs/{job.job_id}/verdict", {}, ""))
     assert answer.body == b"<p>better and worse</p>"
+    house.take(house.job(1, "held", hold="cooldown"))
+    for text in ("camera gate-2 loses 12 points", "lp ft", "<iframe"):  # the last verdict stands while it waits again
+        assert text in house.get(f"/console/jobs/{job.job_id}")[1]
     (where / "verdict.html").unlink()
     assert "where this monitor does not read" in house.get(f"/console/jobs/{job.job_id}")[1]
     assert house.get(f"/console/jobs/{job.job_id}/verdict")[0] == 404
@@ -269,6 +272,7 @@ def test_labels_go_to_the_log_and_the_next_frame_comes(house: ConsoleHouse) -> N
     assert f"/console/frames/{cards[1].frame_id}" in page
     assert "You label as <b>ada</b>" in page
     assert "1 of 3 done" in page
+    assert 'value="scratch" data-key="3"' in page  # a class that the settings list as new
     _, undone = house.get(re.findall(r'data-key="z" href="([^"]+)"', page)[0])
     assert "You said <b>flower</b>" in undone
     assert re.search(r'value="flower" data-key="2" aria-pressed="true"', undone)
