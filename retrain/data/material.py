@@ -71,11 +71,12 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
     datasets, deals = Datasets(request.frame_store, request.model), Deals(request.frame_store, request.model)
     digest = manifest.lineage.dataset
     known = datasets.get(digest) if digest else Dataset(model=request.model, labels=manifest.labels, items=())
+    known = msgspec.structs.replace(known, labels=tuple(dict.fromkeys([*known.labels, *request.new_classes])))
     known, others = corrected(known, request.labels, excluded)
     _check_number(others, excluded)
     bucket_s = deals.bucket_s(usual_bucket_s([f"{one.site}/{one.camera}" for one in others], [one.captured_at for one in others]))
     found = _unknown(labelled(others, FrameStore(request.frame_store), bucket_s, excluded), known, excluded)
-    added = usable(found, manifest.labels, excluded)
+    added = usable(found, known.labels, excluded)
     _check_number(added, excluded)
     session = Session(parent.model, manifest.input, manifest.embedding, manifest.scores)
     cache = Folder(f"{folder.url}/{VIEWS}")

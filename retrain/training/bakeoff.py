@@ -90,7 +90,8 @@ def bake_off(
     trials: dict[Technique, Trial] = {}
     for technique in techniques:
         left = budget_s - sum(trial.row.seconds for trial in trials.values())
-        trials[technique] = _tried(bench, technique, left, say(technique))
+        spent = Trial(no_trial(bench.recipe, technique, "not tried: the training budget is spent"))
+        trials[technique] = _tried(bench, technique, left, say(technique)) if left > 0 else spent
     if distributed.place().first:
         bench.folder.remove(RUNS)
         shutil.rmtree(bench.local / PREPARED, ignore_errors=True)

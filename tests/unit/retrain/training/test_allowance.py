@@ -37,7 +37,7 @@ def test_what_will_not_fit_ends_after_the_first_steps() -> None:
 
 
 def test_what_slows_down_later_ends_at_its_allowance() -> None:
-    times = iter([0.0, 1.0, 2.0, 3.0, 2000.0])
+    times = iter([0.0, 1.0, 2.0, 3.0, 2000.0])  # a hundred steps: four looks after the first
     allowed = Allowed(Held(1600, 16), 1, 500.0, lambda: next(times))
     with pytest.raises(TooLongError, match=r"2000 s are spent, 500 s of the training budget were left"):
         taken(allowed, 1)
@@ -47,3 +47,9 @@ def test_a_resumed_run_is_projected_on_what_is_left() -> None:
     times = iter([0.0, 20.0, 40.0])
     allowed = Allowed(Held(1600, 16), 1, 45.0, lambda: next(times))
     assert taken(allowed, 1, skip=60) == 40
+
+
+def test_an_epoch_of_few_long_steps_is_projected_at_its_end() -> None:
+    times = iter([0.0, 900.0])
+    with pytest.raises(TooLongError, match=r"300000 ms a step make 9000 s, 1800 s of the training budget were left"):
+        taken(Allowed(Held(48, 16), 10, 1800.0, lambda: next(times)), 10)

@@ -143,6 +143,7 @@ def test_what_does_not_fit_the_budget_says_so_and_the_others_go_on(tmp_path: Pat
     assert full.weights == b""
     assert re.fullmatch(r"given up: \d+ ms a step make \d+ s, 2000 s of the training budget were left", full.row.why)
     assert (scratch.weights != b"", scratch.row.seconds > 0) == (True, True)
+    assert [trial.row.why for trial in tried(bench(tmp_path / "none"), 0.0)] == ["not tried: the training budget is spent"] * 2
     again = tried(bench(tmp_path, lambda: 0.0), budget_s=2000.0)
     assert told(again) == told([full, scratch]), "a decision stands, however fast the machine is the next time"
 
