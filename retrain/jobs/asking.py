@@ -59,6 +59,8 @@ class Requests:
             parent=job.version,
             since=job.since,
             labels=self.labels.usable(job.excluded),
+            confirmed=self.labels.doubts.called("right"),
+            withdrawn=self.labels.doubts.called("wrong"),
             cause=job.cause,
             drift_type=job.drift_type,
             override=job.override,

@@ -52,6 +52,8 @@ class Conclusions:
             outcome = msgspec.structs.replace(outcome, page=f"{job.job_id}/{job.round}/{outcome.page}")
         self.instruments.runs.labels(job.trigger, outcome.verdict).inc()
         self.jobs.count_verdict(outcome.judged_on)
+        if outcome.gates:
+            self.requests.labels.doubts.found(outcome.suspects)
         for gate in outcome.gates:
             self.instruments.gates.labels(self.instruments.bounded(gate.gate), gate.verdict).inc()
         telling.mended(self.journal, f"job {job.job_id} came through: {outcome.verdict}", now)

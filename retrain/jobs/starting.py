@@ -44,15 +44,19 @@ class Starts:
                 return
 
     def _consider(self, job: Job, situation: Situation) -> bool:
-        """Labels are counted where nothing else holds the job: a hundred thousand take 26 ms, and they would be counted every tick."""
+        """Labels are counted where nothing else holds the job.
+
+        One that waits for more of them may go on when people have looked at all that were doubted, too.
+        """
         now, new = situation.now, job.labels_seen
         if reason := moot(job, situation.champion):
             self.conclusions.put_aside(job, reason, now)
             return False
-        wait = hold(job, self.limits, situation)
+        asking = msgspec.structs.replace(job, lacks="") if job.lacks and self.labels.doubts.settled() else job
+        wait = hold(asking, self.limits, situation)
         if wait is None:
             new = self.labels.count_new(job.since, job.excluded)
-            wait = hold(job, self.limits, replace(situation, new_labels=new))
+            wait = hold(asking, self.limits, replace(situation, new_labels=new))
         if wait is None:
             self._start(job, situation.champion or "", new, now)
             return True
@@ -79,6 +83,7 @@ class Starts:
             owner=self.owner,
             fence=job.fence + 1,
         )
+        self.labels.doubts.found(())  # what is doubted is judged anew
         telling.advanced(self.journal, self.jobs.save(started), now)
 
     def _archived(self, waiting: Sequence[Job], now: float) -> frozenset[str]:

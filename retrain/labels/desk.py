@@ -51,7 +51,7 @@ class LabelDesk:
         self._database: Database = journal.database
         self._pool = Pool(self._database.sql)
         self._looked_at = float("-inf")
-        self._fresh = 0
+        self._fresh = PRUNE_EVERY  # nobody knows how many the service before took since
         """Frames taken since the pool was last brought to its bounds."""
 
     def frame(self, event: FrameScored) -> None:

@@ -25,7 +25,7 @@ class Doubts:
     def found(self, suspects: Sequence[Suspect]) -> None:
         """What a training process doubted replaces what was doubted before; labels that were changed since it began are in no doubt."""
         self._sql.execute("DELETE FROM doubts")
-        self._sql.execute("DELETE FROM reviews WHERE verdict = 'unsure'")
+        self._sql.execute("DELETE FROM reviews WHERE verdict NOT IN ('right', 'wrong')")
         for one in suspects:
             standing = self._standing(one.frame_id)
             if standing is not None and standing.label == one.label:
@@ -49,8 +49,9 @@ class Doubts:
     def labelled_again(self, frame_id: str, otherwise: bool, at: float) -> None:
         """Another label ends doubt and verdict. The same one, said after it was called wrong, is used again."""
         if otherwise:
-            self._sql.execute("DELETE FROM doubts WHERE frame_id = ?", (frame_id,))
             self._sql.execute("DELETE FROM reviews WHERE frame_id = ?", (frame_id,))
+            if self._sql.execute("SELECT 1 FROM doubts WHERE frame_id = ?", (frame_id,)).rows:
+                self._sql.execute("INSERT INTO reviews VALUES (?, 'corrected', ?)", (frame_id, at))
         else:
             self._sql.execute("DELETE FROM reviews WHERE frame_id = ? AND verdict = 'wrong' AND at < ?", (frame_id, at))
 
@@ -58,6 +59,12 @@ class Doubts:
         """The frames of whose label a person said so, by their ids."""
         rows = self._sql.execute("SELECT frame_id FROM reviews WHERE verdict = ? ORDER BY frame_id", (verdict,))
         return tuple(frame_id for (frame_id,) in rows)
+
+    def settled(self) -> bool:
+        """Whether labels were doubted and people have looked at all of them again, so that a job that they held may be tried once more."""
+        query = "SELECT count(*), count(reviews.frame_id) FROM doubts LEFT JOIN reviews ON reviews.frame_id = doubts.frame_id"
+        ((doubted, seen),) = self._sql.execute(query)
+        return bool(doubted) and doubted == seen
 
     def listed(self, most: int) -> list[WantedFrame]:
         """The doubted labels at which nobody has looked again, the least probable first."""

@@ -110,7 +110,7 @@ def _make(
     rework, won = candidate(shop, tried), tried.trials[tried.winner()]
     steps("judging", 0.7, f"{rework.technique}: {won.row.harmonic:.3f} on validation")
     evidence = judge(request, parent, material, rework, folder, lambda gate, done: steps("judging", 0.7 + 0.2 * done, gate))
-    suspects, table = doubted(material, tried.heads), _timed(shop, rework, tried.table())
+    suspects, table = doubted(material, tried.heads, request.confirmed), _timed(shop, rework, tried.table())
     verdict = settled(evidence.results, request.ask)
     page = verdict_page(request, parent, material, evidence, verdict, suspects, rework.technique, table, won.curve)
     folder.write(PAGE, page)

@@ -80,7 +80,7 @@ def judge(
     labels, positive, policy = manifest.labels, manifest.positive, POLICIES[request.policy]
     first: dict[str, Callable[[], GateResult]] = {
         "data": lambda: _data(request, material),
-        "labels": lambda: trusted(_labelled(material, rework, new=True), _labelled(material, rework, new=False)),
+        "labels": lambda: trusted(_labelled(request, material, rework, new=True), _labelled(request, material, rework, new=False)),
         "artefact": lambda: artefact(problems(rework.model, manifest)),
         "export parity": lambda: _parity(parent, material, rework),
     }
@@ -158,9 +158,12 @@ def _data(request: CandidateRequest, material: Material) -> GateResult:
     return data(counts.learning(), counts.sealed(), least, request.min_gate, leaking, len(torn), policy)
 
 
-def _labelled(material: Material, rework: Rework, new: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The labels of a domain with the probabilities of heads that never learned from the frame."""
-    rows = material.new == new
+def _labelled(
+    request: CandidateRequest, material: Material, rework: Rework, new: bool
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The labels of a domain with the probabilities of heads that never learned from the frame; but for those that a person has confirmed."""
+    right = frozenset(request.confirmed)
+    rows = (material.new == new) & np.array([item.frame_id not in right for item in material.dataset.items], dtype=np.bool_)
     return material.truth[rows], rework.probabilities[rows]
 
 

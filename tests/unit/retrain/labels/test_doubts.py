@@ -83,3 +83,19 @@ def test_the_newest_verdict_holds_and_one_of_an_older_label_is_refused(labels: L
     assert review(labels, "b", "wrong", 350.0) == "the frame was labelled again since"
     assert review(labels, "x", "wrong") == "the frame has no label"
     assert labels.doubts.called("wrong") == ()
+
+
+def test_the_list_is_settled_when_all_of_it_was_looked_at_or_corrected(labels: Labels) -> None:
+    assert not labels.doubts.settled()
+    doubt(labels, "a", "b", "c")
+    review(labels, "a", "unsure")
+    label(labels, "b", "dog", 200.0)
+    assert not labels.doubts.settled()
+    review(labels, "c", "wrong")
+    assert labels.doubts.settled()
+    label(labels, "c", "dog", 300.0)
+    assert labels.doubts.settled()
+    labels.doubts.found(())
+    assert not labels.doubts.settled()
+    doubt(labels, "a", "d")
+    assert listed(labels) == "ad"

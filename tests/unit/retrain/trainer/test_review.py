@@ -42,6 +42,15 @@ def test_what_the_heads_doubt_and_what_a_near_repetition_contradicts_is_listed_t
     assert found == (Suspect("f006", "a", "c", 0.02), Suspect("f007", "b", "a", 0.6), Suspect("f001", "a", "b", 0.9))
 
 
+def test_what_a_person_called_right_is_listed_no_more() -> None:
+    labels = "aabbccab"
+    p = [SURE[label] for label in labels]
+    p[6] = [0.02, 0.03, 0.95]
+    phash = [16 * n for n in range(8)]
+    assert [one.frame_id for one in doubted(*made(labels, p, phash))] == ["f006"]
+    assert doubted(*made(labels, p, phash), confirmed=("f006",)) == ()
+
+
 def test_frames_without_an_id_are_not_listed_and_no_more_than_a_person_looks_at() -> None:
     labels = "ab" * 200
     p = [SURE["b" if label == "a" else "a"] if n >= 120 else SURE[label] for n, label in enumerate(labels)]
