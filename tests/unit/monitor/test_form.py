@@ -91,6 +91,14 @@ def test_frames_that_all_move_are_no_mixture(made: Form) -> None:
     assert shape.embedding > 5 * shape.image
 
 
+def test_light_that_clips_only_the_dark_frames_is_no_mixture(made: Form) -> None:
+    """All frames darken; of those that were dark already, half, a part of the pixels ends at black."""
+    values = moved(drawn(), 1.0, NUMERIC.index("luma_mean"), -20.0)
+    shape = read(made, moved(values, 0.5, NUMERIC.index("clipped_dark"), 60.0))
+    assert abs(shape.mixture) < 0.2
+    assert shape.statistic == "clipped_dark"  # it moved, and is told
+
+
 def test_light_moves_the_statistic_that_it_is_named_by(made: Form) -> None:
     shape = read(made, moved(drawn(), 1.0, NUMERIC.index("contrast"), 40.0))
     assert shape.statistic == "contrast"
