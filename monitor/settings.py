@@ -16,7 +16,9 @@ class MonitorSettings(ServiceSettings):
 
     section: ClassVar[str] = "monitor"
 
-    host: str = Field("127.0.0.1", description="Address that /livez, /readyz, /metrics, /v1/state and the reports answer on.")
+    host: str = Field(
+        "127.0.0.1", description="Address that /livez, /readyz, /metrics, /v1/state, the reports and the console answer on."
+    )
     port: int = Field(8081, ge=0, le=65_535, description="Port of them; 0 takes a free one.")
     keys_file: Path | None = Field(
         None,
