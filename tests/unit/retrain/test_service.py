@@ -21,11 +21,13 @@ from contracts.events import (
     TOPICS,
     AnyEvent,
     Approve,
+    CancelJob,
     Dead,
     FrameLabelled,
     IncidentClosed,
     JobAdvanced,
     LabelsWanted,
+    OverrideCounts,
     RequestRetrain,
     RetrainRequested,
     ReviewLabel,
@@ -290,6 +292,37 @@ def test_a_job_that_training_held_is_tried_again_when_more_labels_came(site: Sit
     site.until_idle()
     assert [state for state, _ in site.states()] == ["queued", "running", "held", "running", "rejected"]
     assert len({event.job_id for event in site.jobs()}) == 1
+
+
+def test_a_person_lets_a_held_job_train_at_once(site: Site) -> None:
+    site.label(12)
+    site.publish(site.request())
+    site.until_idle()
+    job = site.jobs()[-1].job_id
+    about = {"occurred_at": site.now, "model": "small", "job_id": job, "by": "ada"}
+    site.publish(OverrideCounts(event_id="o", reason="the line waits", **about))  # type: ignore[arg-type]  # of `about`
+    site.until_idle()
+    assert [state for state, _ in site.states()] == ["queued", "running", "held", "queued", "running", "held"]
+    site.turn(HOUR_S)
+    assert len(site.states()) == 6  # the same labels again would give the same answer
+    site.publish(CancelJob(event_id="c", reason="wrong glass", **about))  # type: ignore[arg-type]  # of `about`
+    site.turn()
+    assert site.states()[-1] == ("rejected", "cancelled by ada: wrong glass")
+
+
+def test_a_clock_that_is_set_by_an_hour_starts_nothing_twice(site: Site) -> None:
+    site.label(20)
+    site.publish(site.request())
+    site.until_idle()
+    site.publish(site.request(key="another"))
+    for set_by_s in (HOUR_S, -HOUR_S, -HOUR_S, HOUR_S):
+        site.turn(set_by_s)
+    assert [state for state, _ in site.states()].count("running") == 1
+    moved = [row.body["why"] for row in Ledger(site.database).rows() if row.kind == "clock_moved"]
+    assert [why.split()[4] for why in moved] == ["+3,600", "-3,600", "-3,600", "+3,600"]
+    site.turn(3 * DAY_S + 60)
+    site.until_idle()
+    assert [state for state, _ in site.states()].count("running") == 2
 
 
 def test_the_service_loads_neither_torch_nor_onnxruntime() -> None:
