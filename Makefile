@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-monitor bench-serving bench-gpu bench-gates bench-retrain check format generate system-packages clean
+.PHONY: help demo test test-slow test-mlflow bench-monitor bench-serving bench-gpu bench-gates bench-retrain check format generate system-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,6 +23,15 @@ test: $(VENV)/.ready system-packages ## all tests but the slow ones
 
 test-slow: $(VENV)/.ready system-packages ## the slow tests
 	@$(BIN)/python -m pytest -q -m slow
+
+MLFLOW := .cache/mlflow
+test-mlflow: $(VENV)/.ready $(MLFLOW)/.ready ## the mirror against a real MLflow, installed beside the repository's packages for it
+	@KEEPSIGHT_TEST_MLFLOW=$(CURDIR)/$(MLFLOW)/bin/mlflow $(BIN)/python -m pytest -q tests/integration/test_mlflow.py
+
+$(MLFLOW)/.ready:
+	@$(PYTHON) -m venv $(MLFLOW)
+	@$(MLFLOW)/bin/python -m pip install -q --disable-pip-version-check 'mlflow==3.17.2'
+	@touch $@
 
 bench-monitor: $(VENV)/.ready ## how good the monitor is, beside its peers: QUICK=1 PARTS="labels cost"
 	@$(BIN)/python -m benchmarks.monitor $(if $(QUICK),--quick) $(PARTS)

@@ -70,6 +70,12 @@ GUARD_RATIO: Final = Spec(
     "Evidence of a rollout guard over its threshold (logarithmic): 1 rolls back.",
     ("guard",),
 )
+MLFLOW: Final = Spec(
+    "keepsight_rollout_mlflow_total",
+    "counter",
+    "Ended rollouts on their way into MLflow: mirrored, failed (a try, another follows), refused by MLflow, dropped because too many waited.",
+    ("outcome",),
+)
 EVENTS_CONSUMED: Final = Spec("keepsight_retrain_events_consumed_total", "counter", "Records read from the log.", ("topic",))
 DEAD_LETTERS: Final = Spec("keepsight_retrain_dead_letters_total", "counter", "Records that could not be parsed or handled.")
 LAG_SECONDS: Final = Spec(
@@ -102,6 +108,7 @@ ALL: tuple[Spec, ...] = (
     ROLLOUT_STATE,
     ROLLOUT_SHARE,
     GUARD_RATIO,
+    MLFLOW,
     EVENTS_CONSUMED,
     DEAD_LETTERS,
     LAG_SECONDS,

@@ -32,8 +32,11 @@ from retrain.labels.desk import LabelDesk
 from retrain.labels.keeping import Keeping
 from retrain.launch.local import CANDIDATE, LocalLauncher
 from retrain.metrics import Instruments
+from retrain.registry.mirroring import Api, Mirroring
+from retrain.registry.mlflow import Mirror
 from retrain.request import CandidateRequest
 from retrain.rollout.drive import Release, ReleasePlan
+from retrain.rollout.telling import finished
 from retrain.service import RetrainService
 from retrain.settings import RetrainSettings
 from retrain.state.connection import State
@@ -78,6 +81,7 @@ def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence
     bus = open_bus(settings.log, source, settings.log_security)
     database: Database | None = None
     ticks: Ticks | None = None
+    mirroring = _mirroring(settings, registry, log)
     try:
         if not wait_for_log(bus, TOPICS, stop=stop):
             return 0
@@ -86,7 +90,7 @@ def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence
             return 0
         database = Database(state, source)
         ticks = Ticks(settings.tick_s, settings.calendar)
-        service = wired(settings, bus, database, ticks, registry, command, log)
+        service = wired(settings, bus, database, ticks, registry, command, log, mirroring=mirroring)
         log.info("started", port=health.port, model=settings.model, log=settings.log, repository=settings.repository)
         service.run(stop)
         return 0
@@ -97,6 +101,8 @@ def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence
             ticks.close()
         if database is not None:
             database.close()
+        if mirroring is not None:
+            mirroring.close()
         bus.close()
         health.close()
         log.info("stopped")
@@ -105,6 +111,15 @@ def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence
 def _state(settings: RetrainSettings) -> State:
     path = settings.state / "retrain" / "state.sqlite3"
     return open_state(settings.state_url, settings.state_password, path, settings.model)
+
+
+def _mirroring(settings: RetrainSettings, registry: CollectorRegistry, log: Logger) -> Mirroring | None:
+    """The mirror of ended rollouts, where the settings name an MLflow."""
+    if not settings.mlflow_url:
+        return None
+    repository, model = ModelRepository(settings.repository), settings.model
+    api = Api(settings.mlflow_url, settings.mlflow_token)
+    return Mirroring(Mirror(api, model, settings.repository, lambda version: repository.manifest(model, version)), registry, log)
 
 
 def wired(
@@ -116,6 +131,7 @@ def wired(
     command: Sequence[str],
     log: Logger,
     clock: Callable[[], float] = time.time,
+    mirroring: Mirroring | None = None,
 ) -> RetrainService:
     """The service's parts on their adapters."""
     instruments = Instruments(registry)
@@ -140,7 +156,8 @@ def wired(
         server_silent_s=settings.server_silent_s,
         server_gone_s=settings.server_gone_s,
     )
-    release = Release(releasing, database, jobs.mark_rolled_back, labels, journal, repository, instruments)
+    mirror = (lambda rollout: mirroring.tell(finished(rollout))) if mirroring is not None else (lambda _: None)
+    release = Release(releasing, database, jobs.mark_rolled_back, labels, journal, repository, instruments, mirror)
     enough = Enough(settings.new_class_labels, settings.new_class_recordings)
     new_classes = NewClasses(
         settings.model, settings.new_classes, enough, database, labels, lambda: champion(repository, settings.model)

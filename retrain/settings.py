@@ -2,6 +2,7 @@
 
 import json
 from typing import Annotated, Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import Field, field_validator, model_validator
@@ -140,6 +141,13 @@ class RetrainSettings(ServiceSettings):
         900.0, gt=20, description="A server that was silent this long without a farewell is taken for gone: nothing waits for it."
     )
 
+    mlflow_url: str = Field(
+        "",
+        description="Tracking server that every ended rollout is mirrored to, such as http://mlflow:5000; nothing is read from it. Empty: none. See "
+        "docs/model-versions.md.",
+    )
+    mlflow_token: str = Field("", repr=False, description="Bearer token for it. Better as a secret file: see docs/settings.md.")
+
     guard_alpha: float = Field(
         0.01, gt=0, lt=1, description="Share of good versions that the sequential guards may roll back, at most."
     )
@@ -178,6 +186,13 @@ class RetrainSettings(ServiceSettings):
     def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if not value or list(value) != sorted(set(value)) or not 0 < value[0] <= value[-1] <= 1:
             raise ValueError("canary shares must rise, above 0 and up to 1")
+        return value
+
+    @field_validator("mlflow_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("give an address as http://host:5000")
         return value
 
     @field_validator("calendar")

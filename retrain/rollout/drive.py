@@ -46,7 +46,8 @@ class ReleasePlan:
 class Release:
     """The newest rollout of the model. `load` and `save` bracket each transaction; between them it lives in memory.
 
-    `mark_rolled_back` tells the jobs whose version was taken back.
+    `mark_rolled_back` tells the jobs whose version was taken back; `finished` is told, outside of any transaction, each rollout that became stable or was taken
+    back: the newest once more at a start.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Release:
         journal: Journal,
         repository: ModelRepository,
         instruments: Instruments,
+        finished: Callable[[Rollout], None] = lambda _: None,
     ) -> None:
         self._plan = plan
         self._database = database
@@ -68,6 +70,8 @@ class Release:
         self._journal = journal
         self._repository = repository
         self._instruments = instruments
+        self._finished = finished
+        self._told_end: tuple[str, str, float] | None = None
         self._rollout: Rollout | None = None
         self._loaded = b""
         self.orders = Orders(plan.model, repository, journal, lambda: self._rollout, self._rollouts.of, self._clear, self._move)
@@ -160,6 +164,7 @@ class Release:
         rollout = self._rollouts.newest()
         if rollout is not None:
             channels = self._apply(rollout, channels, now)
+            self._tell_end(rollout)
         with self._database.transaction():
             if channels.sequence > self._journal.ledger.channels_sequence():
                 self._journal.channel_history(self._repository.history(self._plan.model), now, self._about)
@@ -189,6 +194,12 @@ class Release:
             self._rollout = msgspec.structs.replace(rollout, applied=True, entered_at=now, sequence=channels.sequence)
             self._rollouts.save(self._rollout)
         return channels
+
+    def _tell_end(self, rollout: Rollout) -> None:
+        end = (rollout.version, rollout.state, rollout.entered_at)
+        if rollout.applied and rollout.state in ("stable", "rolled_back") and end != self._told_end:
+            self._told_end = end
+            self._finished(rollout)
 
     def _begin(self, version: str, parent: str, gates: Sequence[GateResult], job_id: str, now: float) -> None:
         self._clear(version)

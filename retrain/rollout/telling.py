@@ -1,9 +1,18 @@
-"""A rollout in words: what the other services, the ledger and the log learn of each of its steps."""
+"""A rollout in words: what the other services, the ledger, the log and a mirror learn of each of its steps."""
+
+from typing import Literal
 
 from contracts.events import RolloutAdvanced
 from contracts.ids import new_id
+from retrain.registry.mlflow import Finished
 from retrain.rollout.states import Rollout
 from retrain.state.journal import Journal
+
+
+def finished(rollout: Rollout) -> Finished:
+    """A rollout that became stable or was taken back, as the mirror takes it."""
+    state: Literal["stable", "rolled_back"] = "stable" if rollout.state == "stable" else "rolled_back"
+    return Finished(rollout.version, rollout.parent, state, rollout.reason, rollout.by, rollout.entered_at)
 
 
 def advanced(journal: Journal, rollout: Rollout, now: float) -> None:

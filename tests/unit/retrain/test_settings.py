@@ -55,6 +55,13 @@ def test_nothing_is_weighed_until_an_error_costs_something() -> None:
     assert read("--cost-error", "0.5", "--frames-per-day", "900").limits().costs == Costs(0.5, 0.0, 0.0, 900.0, 30.0)
 
 
+@pytest.mark.parametrize("value", ["mlflow:5000", "file:///tmp/x", "http://", "databricks"])
+def test_an_mlflow_that_is_no_address_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="give an address as http://host:5000"):
+        read("--mlflow-url", value)
+    assert read("--mlflow-url", "https://mlflow.example/path").mlflow_url == "https://mlflow.example/path"
+
+
 def test_metrics_are_declared_once() -> None:
     names = [spec.name for spec in metrics_retrain.ALL]
     assert len(names) == len(set(names))
