@@ -203,8 +203,8 @@ def _figure(source: str, alternative: str, caption: str) -> str:
 
 
 def _footer(album: Album) -> str:
-    missing = f" {album.unreadable} pictures could not be read." if album.unreadable else ""
-    left = f" {album.left_out} pictures were left out to keep the page small." if album.left_out else ""
+    missing = f" Pictures that could not be read: {album.unreadable}." if album.unreadable else ""
+    left = f" Pictures left out to keep the page small: {album.left_out}." if album.left_out else ""
     return f"Made by Keepsight for reading: the verdict was given before this page.{missing}{left}"
 
 

@@ -193,6 +193,11 @@ def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) 
     assert outcome.verdict == "packaged", outcome.reason
     assert {gate.verdict for gate in outcome.gates} == {"pass"}
     assert len(outcome.gates) == 15
+    page = (job / outcome.page).read_text()
+    assert all(f'id="gate-{gate.gate.replace(" ", "-")}"' in page for gate in outcome.gates)
+    assert page.count("<img") >= 12
+    assert outcome.package[outcome.page] == sha256(page.encode())
+    assert outcome.judged_on
     candidate = place.publish(job, outcome)
     assert candidate.digest == outcome.digest
     drifted, mended = (accuracy(version, digits.scans()[PROOF]) for version in (champion, candidate))
@@ -299,6 +304,7 @@ def test_wrong_labels_are_listed_for_review_and_every_recording_with_its_set(pla
     verdicts = {gate.gate: gate.verdict for gate in outcome.gates}
     assert (outcome.verdict, verdicts["labels"], outcome.package) == ("held", "inconclusive", {})
     assert "look at the suspects again" in outcome.reason
+    assert "Labels to look at again" in (job / outcome.page).read_text()
     turned = {one.frame_id for one in read_request(job).labels[::5]}
     listed = {one.frame_id for one in outcome.suspects}
     assert len(listed & turned) > 0.6 * len(turned), (len(listed), len(listed & turned))

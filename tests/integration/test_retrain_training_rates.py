@@ -1,8 +1,10 @@
 """Both error rates of the gates, and what a retraining restores, over many deals of real photographs: solar cells, mono to poly. Minutes long."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,12 +14,14 @@ from numpy.typing import NDArray
 from contracts.events import GateResult
 from contracts.manifest import InputSpec
 from contracts.quality import quality
+from contracts.repository import ModelRepository
 from retrain.data.split import BOOTSTRAP_SHARES, CANDIDATE_SHARES, deal
 from retrain.gates.calibration import calibration
 from retrain.gates.evidence import Judged
 from retrain.gates.flips import flips
 from retrain.gates.forgetting import forgetting
 from retrain.gates.gain import gain
+from retrain.gates.labels import trusted
 from retrain.gates.overall import overall
 from retrain.gates.policy import POLICIES, Policy
 from retrain.gates.recall import recall
@@ -26,7 +30,9 @@ from retrain.gates.verdict import decide
 from retrain.models import backbones, graph
 from retrain.models.calibrate import softmax
 from retrain.models.session import Session, views
+from retrain.trainer import import_model
 from retrain.training.crossfit import Development, Fitted, cross_fit
+from tests import digits
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 SEEDS = range(100, 130)
@@ -72,9 +78,9 @@ class Deal:
     proof_poly: Rows
 
 
-def dealt(seed: int) -> Deal:
+def dealt(seed: int, c: Cells | None = None) -> Deal:
     """Of every four blocks of ten mono cells three are the old ones; of every two blocks of poly one is live, and 240 of its cells are labelled."""
-    c, random = cells(), np.random.default_rng(seed)
+    c, random = c or cells(), np.random.default_rng(seed)
 
     def held_out(rows: Rows, every: int) -> NDArray[np.bool_]:
         block = np.arange(len(rows)) // 10
@@ -183,3 +189,90 @@ def test_good_candidates_pass_bad_ones_do_not_and_accuracy_returns(capsys: pytes
     assert rows[:, 2].min() >= 0.75
     assert rows[:, 3].min() >= 0.66
     assert rows[:, 4].mean() > -0.015
+
+
+FLIPPED = (0.0, 0.1, 0.2)
+
+
+def doubted(development: Development, sealed: NDArray[np.bool_], classes: int, share: float, seed: int) -> bool:
+    """Whether the gate doubts the new labels when `share` of them, sealed ones too, say the next class."""
+    new, truth = np.flatnonzero(development.new), development.truth.copy()
+    turned = np.random.default_rng(seed).permutation(new)[: int(share * len(new))]
+    truth[turned] = (truth[turned] + 1) % classes
+    learning = ~sealed
+    groups = tuple(g for g, inside in zip(development.group, learning, strict=True) if inside)
+    fitted = cross_fit(
+        Development(development.embedding[learning], truth[learning], groups, development.new[learning]), classes, seed
+    )
+    logits = fitted.head.logits(development.embedding)
+    logits[learning] = fitted.out_of_fold
+    p, old = softmax(logits / fitted.temperature), ~development.new
+    return trusted((truth[development.new], p[development.new]), (truth[old], p[old])).verdict != "pass"
+
+
+def digits_dealt(folder: Path) -> Callable[[int], tuple[Development, NDArray[np.bool_]]]:
+    """Of a seed: 900 MNIST digits that the champion knows, and 260 of the scans."""
+    model, references = digits.train(folder / "digits.onnx"), folder / "references"
+    known, scans = digits.mnist()[digits.TRAINED : digits.TRAINED + 900], digits.scans()
+    for number, one in enumerate(known):
+        (references / one.label).mkdir(parents=True, exist_ok=True)
+        (references / one.label / f"{number:04d}.png").write_bytes(one.content)
+    stores = ["--repository", str(folder / "repository"), "--frame-store", str(folder / "frames")]
+    arguments = [
+        str(model),
+        "--name",
+        "digits",
+        "--labels",
+        ",".join(digits.LABELS),
+        "--reference",
+        str(references),
+        "--color",
+        "gray",
+    ]
+    assert import_model.main([*arguments, *stores]) == 0
+    version = ModelRepository(str(folder / "repository")).read("digits", "1")
+    manifest = version.manifest
+    session = Session(version.model, manifest.input, manifest.embedding, manifest.scores)
+    embedding = views(session, [one.content for one in (*known, *scans)]).embedding
+    truth = np.array([int(one.label) for one in (*known, *scans)])
+
+    def of(seed: int) -> tuple[Development, NDArray[np.bool_]]:
+        taken = 900 + np.random.default_rng(seed).permutation(len(scans))[:260]
+        rows = np.concatenate([np.arange(900), taken])
+        groups = tuple(f"{'new' if i >= 900 else 'old'} {i % 900 // 10}" for i in range(len(rows)))
+        new = np.arange(len(rows)) >= 900
+        sealed = np.concatenate(
+            [
+                np.array(deal(groups[part], truth[rows[part]], shares, seed)) == "gate"
+                for part, shares in ((slice(0, 900), BOOTSTRAP_SHARES), (slice(900, None), CANDIDATE_SHARES))
+            ]
+        )
+        return Development(embedding[rows], truth[rows], groups, new), sealed
+
+    return of
+
+
+def cells_dealt(seed: int, onto: str) -> tuple[Development, NDArray[np.bool_]]:
+    """A champion of the other kind of cells, and 240 labelled ones of the kind `onto`."""
+    c = cells()
+    d = dealt(seed, c if onto == "poly" else replace(c, mono=c.poly, poly=c.mono))
+    rows, new = np.concatenate([d.old, d.new]), np.repeat([False, True], [len(d.old), len(d.new)])
+    return Development(c.embedding[rows], c.truth[rows], d.old_groups + d.new_groups, new), np.concatenate(
+        [d.old_sealed, d.new_sealed]
+    )
+
+
+def test_flipped_labels_are_doubted_and_clean_ones_are_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The figures stand in docs/gates.md."""
+    said: dict[str, list[int]] = {}
+    scans = digits_dealt(tmp_path)
+    for world, make, seeds in (
+        ("mono to poly", lambda seed: (*cells_dealt(seed, "poly"), 2), range(100, 120)),
+        ("poly to mono", lambda seed: (*cells_dealt(seed, "mono"), 2), range(100, 120)),
+        ("digits to scans", lambda seed: (*scans(seed), 10), range(20)),
+    ):
+        found = np.array([[doubted(*make(seed)[:2], make(seed)[2], share, seed) for share in FLIPPED] for seed in seeds])
+        said[world] = found.sum(axis=0).tolist()
+    with capsys.disabled():
+        print("\ndoubted of 20 deals, by the share of labels flipped", FLIPPED, said)
+    assert all(clean <= 1 and a_fifth >= 18 for clean, _, a_fifth in said.values())

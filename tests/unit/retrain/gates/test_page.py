@@ -114,7 +114,7 @@ def test_frames_that_are_gone_cost_their_pictures_and_the_page_says_so() -> None
     page = render(content(), gone)
     assert "<img" not in page
     assert page.count("no picture") == 9
-    assert "3 pictures could not be read" in page
+    assert "Pictures that could not be read: 3." in page
 
 
 def test_a_candidate_that_met_no_gate_has_a_page_too() -> None:
