@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.detections import Way
-from contracts.predictions import BoxesTruth
+from contracts.predictions import BoxesTruth, ClassTruth, Truth
 
 EMPTY: Final = "(nothing)"
 """The stratum of a frame without objects."""
@@ -25,8 +25,10 @@ def fitted(truth: BoxesTruth, labels: Sequence[str], way: Way) -> Boxes:
     return (corners * way.scale + way.offset).astype(np.float32), np.array([place[box.label] for box in truth.boxes], np.int64)
 
 
-def stratum(truth: BoxesTruth) -> str:
-    """The class that a frame has most objects of, of several the first by name; EMPTY without any: sets are dealt alike in it."""
+def stratum(truth: Truth) -> str:
+    """What a frame counts as when sets are dealt: its class; of boxes the class of most objects, of several the first by name, EMPTY without any."""
+    if isinstance(truth, ClassTruth):
+        return truth.label
     counts: dict[str, int] = {}
     for box in truth.boxes:
         counts[box.label] = counts.get(box.label, 0) + 1

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from contracts.baseline import MIN_FRAMES
 from contracts.errors import KeepsightError
+from contracts.predictions import ClassTruth
 from retrain.data.dataset import Dataset
 from retrain.data.split import CANDIDATE_SHARES, SETS
 from retrain.request import CandidateRequest, Set
@@ -51,9 +52,9 @@ class Counts:
 
 
 def counts_of(dataset: Dataset, new: NDArray[np.bool_]) -> Counts:
-    """The counts of a dataset of classes; `new` [N] marks the new domain."""
+    """The counts of a dataset, of a detector's by stratum; `new` [N] marks the new domain."""
     found: dict[bool, dict[Set, ByClass]] = {
-        domain: {name: dict.fromkeys(dataset.labels, 0) for name in SETS} for domain in (True, False)
+        domain: {name: dict.fromkeys(dataset.strata, 0) for name in SETS} for domain in (True, False)
     }
     for item, is_new in zip(dataset.items, new.tolist(), strict=True):
         found[is_new][item.set][item.label] += 1
@@ -65,10 +66,21 @@ def least_per_class(request: CandidateRequest) -> int:
     return 1 if request.override else request.min_train_per_class
 
 
-def lacking(counts: Counts, request: CandidateRequest) -> str:
-    """What there is too little of, and how much is needed; "" when there is enough."""
+def showing(dataset: Dataset) -> ByClass:
+    """Frames to learn from that show each class: of a detector one frame may show several."""
+    found = dict.fromkeys(dataset.labels, 0)
+    for item in dataset.items:
+        if item.set != "gate":
+            shown = {item.truth.label} if isinstance(item.truth, ClassTruth) else {box.label for box in item.truth.boxes}
+            for label in shown & found.keys():
+                found[label] += 1
+    return found
+
+
+def lacking(counts: Counts, request: CandidateRequest, shown: ByClass | None = None) -> str:
+    """What there is too little of, and how much is needed; "" when there is enough. `shown`: of a detector, the frames that show each class."""
     least = least_per_class(request)
-    short = [f"{label} {n}" for label, n in counts.learning().items() if n < least]
+    short = [f"{label} {n}" for label, n in (shown or counts.learning()).items() if n < least]
     if short:
         return (
             f"too few frames to train on: {', '.join(short)}; {least} of each class are needed (min_train_per_class), "

@@ -19,7 +19,8 @@ from contracts.files import Folder, sha256
 from contracts.frame_store import FrameStore, kept_path
 from contracts.ids import checked_name
 from contracts.manifest import InputSpec
-from contracts.predictions import ClassTruth, Truth
+from contracts.predictions import BoxesTruth, ClassTruth, Truth
+from retrain.data.box_truth import EMPTY, stratum
 from retrain.models.session import Views, pack, unpack
 from retrain.request import Set
 
@@ -44,11 +45,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     label_version: int = 1
     width: int = 0
     height: int = 0
+    source: str = ""
+    """Where it is from, if no camera of the house sent it: it never judges."""
 
     @property
     def label(self) -> str:
-        """Its class; "" for one with boxes."""
-        return self.truth.label if isinstance(self.truth, ClassTruth) else ""
+        """Its class; of one with boxes its stratum (see box_truth.py)."""
+        return stratum(self.truth)
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,9 +62,14 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     items: tuple[Item, ...]
     schema: int = SCHEMA
 
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """What items are counted by: the labels, and of a detector's also that nothing is there."""
+        return (*self.labels, EMPTY) if any(isinstance(item.truth, BoxesTruth) for item in self.items) else self.labels
+
     def truth(self) -> NDArray[np.int64]:
-        """The index of each item's label."""
-        place = {label: k for k, label in enumerate(self.labels)}
+        """The index of each item's label among `strata`."""
+        place = {label: k for k, label in enumerate(self.strata)}
         return np.array([place[item.label] for item in self.items], dtype=np.int64)
 
     def where(self, *sets: Set) -> NDArray[np.bool_]:

@@ -10,6 +10,8 @@ from contracts.errors import StoreError
 from contracts.files import Folder, sha256
 from contracts.manifest import InputSpec
 from contracts.predictions import Box, BoxesTruth, ClassTruth
+from retrain.data.box_truth import EMPTY
+from retrain.data.counts import counts_of, showing
 from retrain.data.dataset import Dataset, Datasets, Item
 from retrain.models.session import Views
 
@@ -103,8 +105,13 @@ def test_a_dataset_of_the_first_schema_is_read_as_today_s(tmp_path: Path) -> Non
     assert again.get(again.put(found)) == found
 
 
-def test_an_item_with_boxes_has_no_class() -> None:
-    boxes = BoxesTruth((Box("a", 1.0, 2.0, 3.0, 4.0),))
-    boxed = msgspec.structs.replace(item("1"), truth=boxes)
-    assert boxed.label == ""
+def test_an_item_with_boxes_counts_as_what_it_shows_most_of() -> None:
+    boxes = BoxesTruth((Box("b", 1.0, 2.0, 3.0, 4.0),))
+    boxed, empty = (msgspec.structs.replace(item(name), truth=truth) for name, truth in (("1", boxes), ("2", BoxesTruth(()))))
     assert msgspec.json.decode(msgspec.json.encode(boxed), type=Item).truth == boxes
+    dataset = Dataset(model="m", labels=("a", "b"), items=(boxed, empty))
+    assert dataset.strata == ("a", "b", EMPTY)
+    assert dataset.truth().tolist() == [1, 2]
+    counts = counts_of(dataset, np.ones(2, np.bool_))
+    assert sum(counts.new["train"].values()) == 2
+    assert showing(dataset) == {"a": 0, "b": 1}  # what is empty shows no class, and is asked of none
