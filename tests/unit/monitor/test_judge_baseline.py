@@ -37,6 +37,13 @@ def test_its_own_frames_are_quiet_and_shifted_ones_open_one_incident(version: tu
     assert judged(manifest, known, known, POLICY) == quiet
 
 
+def test_too_few_frames_for_the_blocks_of_an_incident_are_not_judged(version: tuple[Manifest, Baseline]) -> None:
+    manifest, known = version
+    assert judged(manifest, known, known, Policy(confirm_blocks=7)).unjudged == (
+        "96 frames, 112 are needed: an incident takes 7 blocks in a row"
+    )
+
+
 def test_blocks_are_as_large_as_the_policy_s_where_there_are_frames_enough(version: tuple[Manifest, Baseline]) -> None:
     manifest, known = version
     assert judged(manifest, known, known, Policy(block_frames=16)).blocks == 6

@@ -59,12 +59,6 @@ def test_without_the_monitor_there_is_no_judgement_and_the_sentence_says_what_to
     assert closure(found, SMALL_SETS).detail.startswith("not judged: ")
 
 
-def test_too_few_frames_for_the_blocks_of_an_incident_are_not_judged() -> None:
-    assert by_monitor(MANIFEST, frames(200, 1), frames(63, 2)).unjudged == (
-        "63 frames, 64 are needed: an incident takes 4 blocks in a row"
-    )
-
-
 def test_what_we_read_is_what_the_monitor_writes() -> None:
     from monitor.judge_baseline import Judgement as Theirs
 
