@@ -78,7 +78,7 @@ class Console:
 
     def _get(self, path: tuple[str, ...], request: Request) -> Answer:
         asked = {name: values[-1] for name, values in parse_qs(request.path.partition("?")[2], max_num_fields=8).items()}
-        frame, token, name = self._frame(asked.get("done", "")), self._token.value, name_in(request)
+        frame = self._frame(name_in(request), asked.get("done", ""))
         match path:
             case ("",):
                 return shell.see_other(f"{PREFIX}/jobs")
@@ -86,15 +86,15 @@ class Console:
                 content, kind = STATIC[file]
                 return Answer(200, content, f"{kind}; charset=utf-8", (("Cache-Control", "private, max-age=86400"), *SHUT[1:]))
             case ("jobs",):
-                return jobs.listed(frame, self._view, asked.get("state", ""), _number(asked.get("page", "")), token, name)
+                return jobs.listed(frame, self._view, asked.get("state", ""), _number(asked.get("page", "")))
             case ("jobs", job_id, *rest):
-                return self._job(frame, job_id, rest, token, name)
+                return self._job(frame, job_id, rest)
             case ("versions",):
-                return versions.listed(frame, self._view, self._catalogue, _number(asked.get("page", "")), token, name)
+                return versions.listed(frame, self._view, self._catalogue, _number(asked.get("page", "")))
             case ("versions", version, *rest):
-                return self._version(frame, version, rest, token, name)
+                return self._version(frame, version, rest)
             case ("labels",):
-                return self._label_page(frame, asked.get("frame", ""), asked.get("after", ""), asked.get("undo", ""), name)
+                return self._label_page(frame, asked.get("frame", ""), asked.get("after", ""), asked.get("undo", ""))
             case ("frames", frame_id):
                 return self._places.picture(self._model, frame_id) or self._missing(frame)
         return self._missing(frame)
@@ -125,6 +125,8 @@ class Console:
         raise FormError(f"{what!r} is nothing that can be done with a version", 404)
 
     def _ordered(self, event: AnyEvent, where: str, fields: dict[str, str]) -> Answer:
+        if any(one.event_id == event.event_id for one in self._view.orders()):  # sent twice
+            return shell.see_other(f"{where}?done={event.event_id}")
         self._bus.publish([encode(event, _SOURCE)])
         self._view.take(event)
         _LOG.info("console_ordered", order=type(event).__name__, id=event.event_id, by=getattr(event, "by", ""))
@@ -146,31 +148,31 @@ class Console:
                 self._view.take(event)
         return shell.see_other(f"{PREFIX}/labels?after={frame_id}&undo={frame_id}", cookie_of(fields["by"].strip()))
 
-    def _label_page(self, frame: Frame, frame_id: str, after: str, undo: str, name: str) -> Answer:
+    def _label_page(self, frame: Frame, frame_id: str, after: str, undo: str) -> Answer:
         turn = self._queue.turn(frame.now, frame_id, after)
         undo = undo if is_id(undo) else ""
         if turn is None:
             wanted = self._view.wanted()
             return labels.empty(frame, len(wanted.frames) if wanted else 0, undo)
         said = self._view.said_of(turn.card.frame_id)
-        return labels.one(frame, turn, self._catalogue.labels(), self._token.value, name, said, undo)
+        return labels.one(frame, turn, self._catalogue.labels(), said, undo)
 
-    def _job(self, frame: Frame, job_id: str, rest: list[str], token: str, name: str) -> Answer:
+    def _job(self, frame: Frame, job_id: str, rest: list[str]) -> Answer:
         job = self._view.job(job_id)
         if job is None:
             return jobs.unknown(frame)
         judged = job.judged or self._view.published(job.last.version)
         where = judged.page if judged is not None else ""
-        return self._file(frame, where, rest) or jobs.one(frame, self._view, job, self._places.there(where), token, name)
+        return self._file(frame, where, rest) or jobs.one(frame, self._view, job, self._places.there(where))
 
-    def _version(self, frame: Frame, version: str, rest: list[str], token: str, name: str) -> Answer:
+    def _version(self, frame: Frame, version: str, rest: list[str]) -> Answer:
         manifest = self._catalogue.manifest(version) if NAME.fullmatch(version) else None
         if manifest is None:
             return versions.unknown(frame)
         published = self._view.published(version)
         where = (published.page if published else "") or f"models/{self._model}/{version}/verdict.html"
         there = self._places.there(where)
-        return self._file(frame, where, rest) or versions.one(frame, self._view, self._catalogue, manifest, there, token, name)
+        return self._file(frame, where, rest) or versions.one(frame, self._view, self._catalogue, manifest, there)
 
     def _file(self, frame: Frame, where: str, rest: list[str]) -> Answer | None:
         """A file of a job or a version; None where its page is asked for."""
@@ -183,11 +185,11 @@ class Console:
                 return self._places.curve(where) or self._missing(frame)
         return self._missing(frame)
 
-    def _frame(self, done: str = "") -> Frame:
+    def _frame(self, name: str = "", done: str = "") -> Frame:
         now = self._clock()
         order = next((one for one in self._view.orders() if one.event_id == done), None) if done else None
         said = f"On the log: {order.by} {told(order)}. What comes of it shows here." if order is not None else ""
-        return Frame(self._model, now, self._queue.left(now), self._view.trouble, said)
+        return Frame(self._model, now, self._token.value, name, self._queue.left(now), self._view.trouble, said)
 
     def _missing(self, frame: Frame) -> Answer:
         return shell.page(

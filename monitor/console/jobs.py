@@ -41,7 +41,7 @@ TITLES: Final[Mapping[str, str]] = {
 }
 
 
-def listed(frame: Frame, view: View, state: str, number: int, token: str, name: str) -> Answer:
+def listed(frame: Frame, view: View, state: str, number: int) -> Answer:
     """All jobs, in pages; those that are not over first, in full."""
     active = sorted(view.jobs(ACTIVE), key=lambda job: ACTIVE.index(job.last.state))
     chosen = tuple(one for one in STATES if one == state)
@@ -53,11 +53,10 @@ def listed(frame: Frame, view: View, state: str, number: int, token: str, name: 
     if not now and number == 1 and not chosen:
         now = '<p class="soft">No job trains or waits.</p>'
     ask = act(
+        frame,
         "Ask for a retraining",
         "On the labels that are there. It does not wait for the cooldown and passes the budget.",
         f"{PREFIX}/jobs/ask",
-        token,
-        name,
     )
     filters = "".join(_filter(one, state) for one in ("", *STATES))
     rows = [_row(job, frame.now) for job in shown]
@@ -68,10 +67,10 @@ def listed(frame: Frame, view: View, state: str, number: int, token: str, name: 
         f'<h1>Jobs</h1><section aria-label="Now" id="now">{now}</section><div class="acts">{ask}</div>'
         f'<h2>All jobs</h2><nav class="filters" aria-label="State">{filters}</nav>{count}{whole}{shell.pages(where, number, last)}'
     )
-    return shell.page(frame, "jobs", "Jobs", body, refresh_s=5 if active else 0)
+    return shell.page(frame, "jobs", "Jobs", body, refresh_s=_refresh_s(active))
 
 
-def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool], token: str, name: str) -> Answer:
+def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool]) -> Answer:
     """A job. `there` says whether its verdict's page and its training curve can be shown."""
     event = job.last
     judged = job.judged or view.published(event.version)
@@ -80,7 +79,7 @@ def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool], token:
 <h1>{escape(_title(event))}</h1>
 {_why(event)}{progress(event.progress, "how far the attempt is") if event.state == "running" else ""}
 {facts(_facts(job, view.request(event.request_key), frame.now))}
-<div class="acts">{_acts(event, where, token, name)}</div>
+<div class="acts">{_acts(frame, event, where)}</div>
 {orders_about(view.orders(), event.job_id, frame.now)}
 <h2>Gates</h2>{shell.gates_table(judged.gates if judged else ())}
 {_trials(job.judged.trials if job.judged else ())}
@@ -162,6 +161,12 @@ def _technique(job: JobView) -> str:
     return (job.last.technique or (job.judged.technique if job.judged else "")).replace("_", " ")
 
 
+def _refresh_s(active: Sequence[JobView]) -> int:
+    if not active:
+        return 0
+    return 5 if any(job.last.state == "running" for job in active) else 30
+
+
 def _filter(state: str, here: str) -> str:
     current = ' aria-current="true"' if state == here else ""
     return f'<a href="{PREFIX}/jobs{f"?state={state}" if state else ""}"{current}>{state or "all"}</a>'
@@ -195,14 +200,14 @@ def _facts(job: JobView, request: RetrainRequested | None, now: float) -> dict[s
     return said
 
 
-def _acts(event: JobAdvanced, where: str, token: str, name: str) -> str:
+def _acts(frame: Frame, event: JobAdvanced, where: str) -> str:
     found = ""
     if event.state == "held" and event.hold == "data":
         explained = "The job trains although a class has fewer labelled frames than the rule asks for. The version's manifest will name you."
-        found += act("Train with too few labels", explained, f"{where}/override", token, name)
+        found += act(frame, "Train with too few labels", explained, f"{where}/override")
     if event.state in ACTIVE:
         explained = "The job ends without a version, and what it trained is lost. The champion goes on."
-        found += act("Cancel the job", explained, f"{where}/cancel", token, name, danger=True)
+        found += act(frame, "Cancel the job", explained, f"{where}/cancel", danger=True)
     return found
 
 

@@ -25,7 +25,7 @@ WHERE: Final = f"{PREFIX}/labels"
 KEYS: Final = 9
 
 
-def one(frame: Frame, turn: Turn, labels: tuple[str, ...], token: str, name: str, said: Answered | None, undo: str) -> Answer:
+def one(frame: Frame, turn: Turn, labels: tuple[str, ...], said: Answered | None, undo: str) -> Answer:
     """A frame to label; `said` is what was said of it before, `undo` the frame that was answered last ("" for none)."""
     size, detects = turn.size, isinstance(turn.card.predictions[0].prediction, Detections)
     picture = (
@@ -33,13 +33,15 @@ def one(frame: Frame, turn: Turn, labels: tuple[str, ...], token: str, name: str
         f'height="{size.height}" alt="Frame of camera {escape(turn.card.camera, quote=True)}"></div>'
     )
     back = f'<a data-key="z" href="{WHERE}?frame={quote(undo)}">Undo <kbd>Z</kbd></a>' if undo else ""
+    before = f'<a data-key="ArrowLeft" href="{WHERE}?frame={quote(turn.before)}">Back <kbd>←</kbd></a>' if turn.before else ""
+    ahead = f'<link rel="prefetch" href="{PREFIX}/frames/{quote(turn.after)}">' if turn.after else ""
     form = f"""<form method="post" action="{WHERE}" id="label" data-kind="{"boxes" if detects else "class"}">
-<input type="hidden" name="token" value="{escape(token)}"><input type="hidden" name="frame" value="{turn.card.frame_id}">
-{_who(name)}
+<input type="hidden" name="token" value="{escape(frame.token)}"><input type="hidden" name="frame" value="{turn.card.frame_id}">
+{_who(frame.name)}
 {_boxes(labels, said) if detects else _classes(labels, said)}
 <div class="others"><button name="unsure" value="yes" data-key="u">Unsure <kbd>U</kbd></button>
 <a data-key="s ArrowRight" href="{WHERE}?after={turn.card.frame_id}">Skip <kbd>S</kbd></a>{back}
-<a data-key="ArrowLeft" href="{WHERE}?frame={quote(turn.before)}">Back <kbd>←</kbd></a></div></form>"""
+{before}</div></form>"""
     told = (
         f'<p class="notice soft" role="status">You said <b>{escape(_words(said))}</b>. That stands until you say otherwise.</p>'
         if said
@@ -51,7 +53,7 @@ def one(frame: Frame, turn: Turn, labels: tuple[str, ...], token: str, name: str
 <p><b>{escape(turn.card.camera)}</b> · {escape(turn.card.site)}<br><span class="soft">{clock(turn.card.captured_at)}</span></p>
 {told}{form}{_model(turn)}
 <p class="soft queue">{_bar(turn)}</p></aside></div>
-<link rel="prefetch" href="{PREFIX}/frames/{quote(turn.after)}">"""
+{ahead}"""
     return shell.page(frame, "labels", "Label frames", body, script="boxes.js" if detects else "")
 
 

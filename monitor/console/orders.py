@@ -16,7 +16,7 @@ from contracts.events import (
     Rollback,
     RolloutAdvanced,
 )
-from contracts.ids import new_id
+from contracts.ids import is_id, new_id
 from monitor.console.forms import FormError, named, reasoned
 from monitor.console.view import ACTIVE, Order
 
@@ -32,15 +32,15 @@ class Desk:
 
     def retrain(self, fields: Mapping[str, str], key_id: str) -> RequestRetrain:
         """Ask for a retraining."""
-        return RequestRetrain(**self._about(), by=named(fields, key_id), reason=reasoned(fields))  # type: ignore[arg-type]  # of `about`
+        return RequestRetrain(**self._about(fields), by=named(fields, key_id), reason=reasoned(fields))  # type: ignore[arg-type]  # of `about`
 
     def of_job(self, job: JobAdvanced, what: str, fields: Mapping[str, str], key_id: str) -> AnyEvent:
         """Cancel a job, or let it train with too few labels."""
         by, reason = named(fields, key_id), reasoned(fields)
         if what == "cancel" and job.state in ACTIVE:
-            return CancelJob(**self._about(), job_id=job.job_id, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+            return CancelJob(**self._about(fields), job_id=job.job_id, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
         if what == "override" and job.state == "held":
-            return OverrideCounts(**self._about(), job_id=job.job_id, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+            return OverrideCounts(**self._about(fields), job_id=job.job_id, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
         raise FormError(f"the job is {job.state} by now: {what} would change nothing", 409)
 
     def decide(self, rollout: RolloutAdvanced | None, version: str, what: str, fields: Mapping[str, str], key_id: str) -> AnyEvent:
@@ -55,7 +55,7 @@ class Desk:
             )
             raise FormError(f"version {version} waits for no {what} by now: {now}", 409)
         kind = Approve if what == "approve" else Reject
-        return kind(**self._about(), version=version, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+        return kind(**self._about(fields), version=version, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
 
     def roll_back(self, channels: Channels | None, fields: Mapping[str, str], key_id: str) -> Rollback:
         """Put the previous version back."""
@@ -63,7 +63,7 @@ class Desk:
         if channels is None or channels.previous is None:
             raise FormError("there is no previous version to go back to", 409)
         _confirmed(fields, channels.previous)
-        return Rollback(**self._about(), by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+        return Rollback(**self._about(fields), by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
 
     def promote(
         self, channels: Channels | None, rollout: RolloutAdvanced | None, version: str, fields: Mapping[str, str], key_id: str
@@ -75,11 +75,11 @@ class Desk:
         if rollout is not None and rollout.state not in OVER and not (force and rollout.version == version):
             raise FormError(f"version {rollout.version} is on its way ({rollout.state.replace('_', ' ')}): reject it, or wait", 409)
         _confirmed(fields, version)
-        return Promote(**self._about(), version=version, by=by, reason=reason, force=force)  # type: ignore[arg-type]  # of `about`
+        return Promote(**self._about(fields), version=version, by=by, reason=reason, force=force)  # type: ignore[arg-type]  # of `about`
 
-    def _about(self) -> dict[str, str | float]:
-        now = self._clock()
-        return {"event_id": new_id(now), "occurred_at": now, "model": self._model}
+    def _about(self, fields: Mapping[str, str]) -> dict[str, str | float]:
+        now, number = self._clock(), fields.get("id", "")
+        return {"event_id": number if is_id(number) else new_id(now), "occurred_at": now, "model": self._model}
 
 
 def _confirmed(fields: Mapping[str, str], version: str) -> None:

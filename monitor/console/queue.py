@@ -1,6 +1,7 @@
 """Which frame a person labels next: those that retrain wants, in its order, without those that were answered here."""
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
 
 from contracts.events import WantedFrame
 from contracts.frame_header import Header
@@ -15,7 +16,7 @@ LOOKS: Final = 20
 
 
 class Turn(NamedTuple):
-    """A frame to label, and how many of the list are done; `before` and `after` are the frames beside it."""
+    """A frame to label, and how many of the list are done; `before` and `after` are the frames beside it ("" for one that is not in the list)."""
 
     wanted: WantedFrame
     card: StoredFrame
@@ -38,23 +39,35 @@ class Queue:
         return sum(not self._done(frame.frame_id, now) for frame in wanted.frames) if wanted is not None else 0
 
     def turn(self, now: float, frame_id: str = "", after: str = "") -> Turn | None:
-        """The frame `frame_id`, done or not; else the next that is not done, from the one behind `after` on and around. Raises StoreError."""
+        """The frame `frame_id`, whatever was said of it; else the next of the list that is not done, from the one behind `after` on and around.
+
+        Raises StoreError.
+        """
         listed = self._view.wanted()
         frames = listed.frames if listed is not None else ()
-        places = {frame.frame_id: number for number, frame in enumerate(frames)}
-        if frame_id in places:
-            order = [places[frame_id]]
-        else:
-            begin = places.get(after, -1) + 1
-            order = [number % len(frames) for number in range(begin, begin + len(frames))] if frames else []
-            order = [number for number in order if not self._done(frames[number].frame_id, now)]
-        for number in order[:LOOKS]:
-            if (seen := self._places.seen(self._model, frames[number].frame_id)) is not None:
-                done = sum(self._done(frame.frame_id, now) for frame in frames)
-                beside = (frames[number - 1].frame_id, frames[(number + 1) % len(frames)].frame_id)
-                return Turn(frames[number], *seen, done, len(frames), *beside)
+        if frame_id and (seen := self._places.seen(self._model, frame_id)) is not None:
+            return self._of(frames, seen, now)
+        begin = next((number for number, frame in enumerate(frames) if frame.frame_id == after), -1) + 1
+        order = [*frames[begin:], *frames[:begin]]
+        for frame in [frame for frame in order if not self._done(frame.frame_id, now)][:LOOKS]:
+            if (seen := self._places.seen(self._model, frame.frame_id)) is not None:
+                return self._of(frames, seen, now)
         return None
+
+    def _of(self, frames: Sequence[WantedFrame], seen: tuple[StoredFrame, Header], now: float) -> Turn:
+        card, size = seen
+        ids = [frame.frame_id for frame in frames]
+        done = sum(self._done(one, now) for one in ids)
+        if card.frame_id not in ids:
+            return Turn(WantedFrame(card.frame_id, card.camera, card.path, _why(card)), card, size, done, len(ids), "", "")
+        at = ids.index(card.frame_id)
+        return Turn(frames[at], card, size, done, len(ids), ids[at - 1], ids[(at + 1) % len(ids)])
 
     def _done(self, frame_id: str, now: float) -> bool:
         said = self._view.said_of(frame_id)
         return said is not None and now - said.at < DONE_S
+
+
+def _why(card: StoredFrame) -> Literal["uniform", "uncertain"]:
+    """Of a frame that no list names any more: what it was stored for says whether it measures."""
+    return "uniform" if card.sample == "uniform" else "uncertain"

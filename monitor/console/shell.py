@@ -14,6 +14,7 @@ from typing import Final
 
 from contracts.events import GateResult
 from contracts.health import Answer
+from contracts.ids import new_id
 
 PREFIX: Final = "/console"
 POLICY: Final = (
@@ -49,12 +50,18 @@ _TONES: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around a page: the `model`, the time (Unix seconds), how many frames wait for a label, and why the newest may be missing."""
+    """What every page knows. `now` in Unix seconds."""
 
     model: str
     now: float
+    token: str
+    """Of its forms."""
+    name: str
+    """Of who looks, where the browser remembers it."""
     wanted: int = 0
+    """Frames that wait for a label."""
     trouble: str | None = None
+    """Why the newest may be missing."""
     said: str = ""
     """What came of the order before."""
 
@@ -202,12 +209,10 @@ def pages(path: str, number: int, last: int) -> str:
     return f'<nav class="pages" aria-label="Pages">{before}<span>page {number} of {last}</span>{after}</nav>'
 
 
-def act(
-    title: str, explained: str, where: str, token: str, name: str, fields: str = "", button: str = "", danger: bool = False
-) -> str:
-    """A folded form for an order with name and reason; `fields` is more HTML inside it."""
+def act(frame: Frame, title: str, explained: str, where: str, fields: str = "", danger: bool = False) -> str:
+    """A folded form for an order with name and reason; `fields` is more HTML inside it. It bears the id of the event that it becomes: sent twice, it is one."""
     return f"""<details class="act{" danger" if danger else ""}"><summary>{escape(title)}</summary><form method="post" action="{escape(where)}">
-<p>{escape(explained)}</p><input type="hidden" name="token" value="{escape(token)}">{fields}
-<label>Your name <input name="by" required maxlength="100" autocomplete="name" value="{escape(name)}"></label>
+<p>{escape(explained)}</p><input type="hidden" name="token" value="{escape(frame.token)}"><input type="hidden" name="id" value="{new_id(frame.now)}">{fields}
+<label>Your name <input name="by" required maxlength="100" autocomplete="name" value="{escape(frame.name)}"></label>
 <label>Reason <textarea name="reason" required maxlength="500" rows="2"></textarea></label>
-<button>{escape(button or title)}</button></form></details>"""
+<button>{escape(title)}</button></form></details>"""

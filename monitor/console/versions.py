@@ -24,7 +24,7 @@ SILENT_S: Final = 60.0
 """Four reports that did not come."""
 
 
-def listed(frame: Frame, view: View, catalogue: Catalogue, number: int, token: str, name: str) -> Answer:
+def listed(frame: Frame, view: View, catalogue: Catalogue, number: int) -> Answer:
     """All versions, in pages; before them who answers now and what is on its way. Raises StoreError."""
     channels, versions = catalogue.now()
     last = max(1, -(-len(versions) // A_PAGE))
@@ -34,8 +34,8 @@ def listed(frame: Frame, view: View, catalogue: Catalogue, number: int, token: s
     head = ("version", "is", "rollout", "made", "from", "by", "accuracy", "gates")
     body = f"""<h1>Versions</h1>
 {_now(channels, frame.now) if number == 1 else ""}
-{_rollout(rollout, frame.now, token, name) if rollout is not None and rollout.state not in OVER and number == 1 else ""}
-<div class="acts">{_roll_back(channels, token, name)}</div>
+{_rollout(frame, rollout) if rollout is not None and rollout.state not in OVER and number == 1 else ""}
+<div class="acts">{_roll_back(frame, channels)}</div>
 <h2>All versions</h2>
 {table("versions", head, rows, "No version yet: bring one with keepsight import-model.")}
 {shell.pages(f"{PREFIX}/versions?page=", number, last)}
@@ -44,9 +44,7 @@ def listed(frame: Frame, view: View, catalogue: Catalogue, number: int, token: s
     return shell.page(frame, "versions", "Versions", body, refresh_s=10 if under_way else 0)
 
 
-def one(
-    frame: Frame, view: View, catalogue: Catalogue, manifest: Manifest, there: tuple[bool, bool], token: str, name: str
-) -> Answer:
+def one(frame: Frame, view: View, catalogue: Catalogue, manifest: Manifest, there: tuple[bool, bool]) -> Answer:
     """A version. `there` says whether its verdict's page and its training curve can be shown. Raises StoreError."""
     version = manifest.version
     channels, _ = catalogue.now()
@@ -58,9 +56,9 @@ def one(
     gates = f"<h2>Gates</h2>{shell.gates_table(published.gates if published else ())}"
     body = f"""<p class="kind">{_roles(version, channels)}{badge(current.state) if current else ""}</p>
 <h1>Version {escape(version)}</h1>
-{_rollout(current, frame.now, token, name) if current is not None and under_way else ""}
+{_rollout(frame, current) if current is not None and under_way else ""}
 {facts(_facts(manifest, view, catalogue))}
-<div class="acts">{_acts(version, channels, where, token, name)}</div>
+<div class="acts">{_acts(frame, version, channels, where)}</div>
 {orders_about(view.orders(), version, frame.now)}
 {gates if published else ""}{_quality(manifest)}
 {shell.verdict(where, there)}
@@ -88,21 +86,21 @@ def _now(channels: Channels | None, now: float) -> str:
     return f'<section class="card" id="channels" aria-label="Who answers">{facts(said)}</section>'
 
 
-def _rollout(rollout: RolloutAdvanced, now: float, token: str, name: str) -> str:
+def _rollout(frame: Frame, rollout: RolloutAdvanced) -> str:
     """What is on its way, and what may be decided of it."""
     where = f"{PREFIX}/versions/{quote(rollout.version, safe='')}"
     acts = ""
     if rollout.state == "awaiting_approval":
         acts = act(
-            "Approve", "Its rollout begins: shadow first, then more and more cameras, on evidence.", f"{where}/approve", token, name
+            frame, "Approve", "Its rollout begins: shadow first, then more and more cameras, on evidence.", f"{where}/approve"
         )
     if rollout.state in STOPPABLE:
         before = rollout.state == "awaiting_approval"
         explained = "It is refused for good." if before else f"The cameras go back to version {rollout.parent} at once."
-        acts += act("Reject", explained, f"{where}/reject", token, name, danger=True)
+        acts += act(frame, "Reject", explained, f"{where}/reject", danger=True)
     share = f"<p>{progress(rollout.share, 'share of the cameras')} of the cameras</p>" if rollout.state == "canary" else ""
     return (
-        f'<article class="card now {shell.tone(rollout.state)}" id="rollout"><p class="kind">{badge(rollout.state)} {ago(rollout.occurred_at, now)}</p>'
+        f'<article class="card now {shell.tone(rollout.state)}" id="rollout"><p class="kind">{badge(rollout.state)} {ago(rollout.occurred_at, frame.now)}</p>'
         f'<h2>Version {_link(rollout.version)} after {_link(rollout.parent)}</h2><p class="lead">{escape(rollout.reason)}</p>{share}'
         f'<div class="acts">{acts}</div></article>'
     )
@@ -171,25 +169,21 @@ def _link(version: str) -> str:
     return f'<a href="{PREFIX}/versions/{quote(version, safe="")}">{escape(version)}</a>'
 
 
-def _roll_back(channels: Channels | None, token: str, name: str) -> str:
+def _roll_back(frame: Frame, channels: Channels | None) -> str:
     if channels is None or channels.previous is None:
         return ""
     explained = f"Version {channels.previous} answers all cameras at once; what is on its way is stopped."
     fields = _confirm(channels.previous)
-    return act(
-        f"Roll back to version {channels.previous}", explained, f"{PREFIX}/versions/rollback", token, name, fields, danger=True
-    )
+    return act(frame, f"Roll back to version {channels.previous}", explained, f"{PREFIX}/versions/rollback", fields, danger=True)
 
 
-def _acts(version: str, channels: Channels | None, where: str, token: str, name: str) -> str:
+def _acts(frame: Frame, version: str, channels: Channels | None, where: str) -> str:
     if channels is not None and channels.champion == version:
-        return _roll_back(channels, token, name)
+        return _roll_back(frame, channels)
     fields = _confirm(version) + (
         '<label class="check"><input type="checkbox" name="force" value="yes"> At once: without shadow and canary, still watched</label>'
     )
-    return act(
-        "Promote", "It comes to all cameras by the steps of a rollout, on evidence.", f"{where}/promote", token, name, fields
-    )
+    return act(frame, "Promote", "It comes to all cameras by the steps of a rollout, on evidence.", f"{where}/promote", fields)
 
 
 def _confirm(version: str) -> str:

@@ -35,6 +35,8 @@ MOST_TOLD: Final = 500
 MOST_MOMENTS: Final = 60
 MOST_ORDERS: Final = 500
 MOST_SERVERS: Final = 1000
+MOST_IDS: Final = 10_000
+"""Events that are known again when they are repeated: who publishes is at times not sure, and says some hundred again."""
 MOST_SAID: Final = 5000
 """Frames that were labelled or looked at here."""
 WAITING: Final[tuple[JobState, ...]] = ("queued", "held")
@@ -75,6 +77,7 @@ class View:
     def __init__(self, model: str) -> None:
         self._model = model
         self._lock = threading.Lock()
+        self._seen: dict[str, None] = {}
         self._jobs: dict[str, JobView] = {}
         self._requests: dict[str, RetrainRequested] = {}
         self._published: dict[str, ModelPublished] = {}
@@ -91,6 +94,9 @@ class View:
         if event.model != self._model:
             return
         with self._lock:
+            if event.event_id in self._seen:
+                return
+            _keep(self._seen, event.event_id, None, MOST_IDS)
             match event:
                 case JobAdvanced():
                     self._job(event)
@@ -100,9 +106,7 @@ class View:
                     _keep(self._published, event.version, event, MOST_TOLD)
                 case RolloutAdvanced():
                     story = self._rollouts.pop(event.version, ())
-                    if event.event_id not in (one.event_id for one in story):
-                        story = _shortened((*story, event))
-                    _keep(self._rollouts, event.version, story, MOST_TOLD)
+                    _keep(self._rollouts, event.version, _shortened((*story, event)), MOST_TOLD)
                 case LabelsWanted():
                     self._wanted = event
                 case ServingReported():
@@ -184,7 +188,7 @@ class View:
             _keep(self._jobs, event.job_id, begun, MOST_JOBS)
             if len(self._jobs) > MOST_TOLD:
                 self._forget_a_story()
-        elif event.occurred_at >= known.last.occurred_at and event.event_id != known.last.event_id:
+        else:
             moments = _moments(known.moments, event)
             self._jobs[event.job_id] = JobView(known.began_at, event, moments, _judged(event, known.judged))
 

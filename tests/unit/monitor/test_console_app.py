@@ -254,6 +254,15 @@ def test_a_rollout_under_way_bars_another(house: ConsoleHouse) -> None:
     assert post(house, "/console/versions/3/promote", {**fields, "confirm": "3"}).status == 303
 
 
+def test_a_form_that_is_sent_twice_is_one_order(house: ConsoleHouse) -> None:
+    (number,) = re.findall(r'name="id" value="([^"]+)"', house.get("/console/jobs")[1])
+    places = {dict(post(house, "/console/jobs/ask", {**REASON, "id": number}).headers)["Location"] for _ in range(3)}
+    assert places == {f"/console/jobs?done={number}"}
+    assert [order.event_id for order in ordered(house)] == [number]
+    assert post(house, "/console/jobs/ask", {**REASON, "id": "../x"}).status == 303
+    assert len(ordered(house)) == 2
+
+
 def test_another_sites_page_can_order_nothing(house: ConsoleHouse) -> None:
     assert post(house, "/console/jobs/ask", REASON, token="guessed").status == 403
     assert post(house, "/console/jobs/ask", REASON, origin="http://evil.example").status == 403

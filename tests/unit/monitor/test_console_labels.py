@@ -40,6 +40,7 @@ def test_frames_come_in_order_and_around_without_those_that_are_done(house: Cons
     house.take(review(ids[1]))
     assert shown(line.turn(NOW, after=ids[0])) == ids[2]
     assert shown(line.turn(NOW, frame_id=ids[1])) == ids[1]  # asked for by name: an undo
+    assert shown(line.turn(NOW, frame_id="unknown")) == ids[0]
     turn = line.turn(NOW)
     assert turn is not None
     assert (turn.done, turn.total, turn.before, turn.after, line.left(NOW)) == (1, 4, ids[3], ids[1], 3)
@@ -51,6 +52,14 @@ def test_frames_that_are_gone_or_damaged_are_passed_over(house: ConsoleHouse) ->
     house.take(house.want(cards))
     (house.folder / "frames" / cards[0].path).unlink()
     assert shown(queue(house).turn(NOW)) == cards[2].frame_id
+
+
+def test_an_undo_finds_its_frame_when_the_list_has_moved_on(house: ConsoleHouse) -> None:
+    cards = [house.frame(one) for one in CONTENT[:2]]
+    house.take(house.want(cards[:1], ("suspect",)), house.want(cards[1:]))
+    turn = queue(house).turn(NOW, frame_id=cards[0].frame_id)
+    assert turn is not None
+    assert (turn.card.frame_id, turn.wanted.why, turn.before, turn.after) == (cards[0].frame_id, "uniform", "", "")
 
 
 def test_nothing_wanted_is_no_turn(house: ConsoleHouse) -> None:

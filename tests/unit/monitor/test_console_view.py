@@ -42,7 +42,7 @@ def test_a_jobs_story_is_its_steps_with_the_newest_word_of_each(house: ConsoleHo
     assert house.view.jobs(ACTIVE) == []
 
 
-def test_repeated_and_belated_words_change_nothing(house: ConsoleHouse) -> None:
+def test_repeated_words_change_nothing(house: ConsoleHouse) -> None:
     early, late = house.job(1, "running", 90, step="a"), house.job(1, "held", 10, hold="labels")
     first, second = house.rollout("2", "shadow", ago_s=50), house.rollout("2", "canary", 0.05, ago_s=40)
     house.take(early, late, first, second)
@@ -107,7 +107,14 @@ def test_the_newest_list_of_frames_counts() -> None:
 
 def server(name: str, leaving: bool = False) -> ServingReported:
     return ServingReported(
-        event_id=name, occurred_at=NOW, model=MODEL, replica=name, sequence=1, versions=(), started_at=NOW, leaving=leaving
+        event_id=f"{name} {leaving}",
+        occurred_at=NOW,
+        model=MODEL,
+        replica=name,
+        sequence=1,
+        versions=(),
+        started_at=NOW,
+        leaving=leaving,
     )
 
 
