@@ -265,7 +265,8 @@ class House:
 
     def metrics(self) -> str:
         """What /metrics answers."""
-        port = next(json.loads(line)["port"] for line in reversed(self.said().splitlines()) if '"started"' in line)
+        lines = (self.folder / "service.log").read_text().splitlines()
+        port = next(json.loads(line)["port"] for line in reversed(lines) if '"started"' in line)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             return str(answer.read().decode())
 

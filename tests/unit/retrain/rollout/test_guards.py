@@ -1,5 +1,6 @@
 """The guards: false rollbacks stay under alpha however often one looks, real harm is found soon, and each guard compares like with like."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -283,6 +284,52 @@ def test_a_version_that_is_wrong_more_often_is_back_within_the_labels_that_the_g
         labels.append(seen)
     assert np.median(labels) <= median
     assert np.quantile(labels, 0.95) <= most
+
+
+def until_back(guards: Guards, next_frame: Callable[[int], FrameScored], role: Variant, cameras: Sequence[CameraShare]) -> int:
+    """How many frames it takes until the alarm."""
+    seen = 0
+    while guards.alarm(LIMITS) is None:
+        guards.frame(next_frame(seen), role, cameras[seen % len(cameras)], LABELS, LIMITS)
+        seen += 1
+        assert seen < 5000, "never found"
+    return seen
+
+
+@pytest.mark.parametrize(("unsure", "median", "most"), [(1.0, 10, 10), (0.6, 25, 60), (0.4, 120, 300)])
+def test_a_version_that_becomes_unsure_is_back_within_the_frames_that_the_guide_states(
+    unsure: float, median: int, most: int
+) -> None:
+    """Ten cameras, 500 frames in the shadow of which 5 % were unsure: frames in the canary until the alarm, of 100 versions the median and 95 % quantile."""
+    rng, frames = np.random.default_rng(31), []
+    for _ in range(100):
+        guards, cameras = Guards(), [CameraShare() for _ in range(10)]
+        for i in range(500):
+            guards.frame(frame(0.55 if rng.random() < 0.05 else 0.9), "shadow", cameras[i % 10], LABELS, LIMITS)
+        frames.append(until_back(guards, lambda _: frame(0.55 if rng.random() < unsure else 0.9), "candidate", cameras))
+    assert np.median(frames) <= median
+    assert np.quantile(frames, 0.95) <= most
+
+
+@pytest.mark.parametrize(("bad", "median", "most"), [(1.0, 2, 2), (0.3, 10, 40), (0.1, 50, 200)])
+def test_a_version_whose_answers_cannot_be_meant_is_back_within_the_frames_that_the_guide_states(
+    bad: float, median: int, most: int
+) -> None:
+    rng, frames = np.random.default_rng(37), []
+    for _ in range(200):
+        camera = [CameraShare()]
+        frames.append(until_back(Guards(), lambda _: frame(2.0 if rng.random() < bad else 0.9), "shadow", camera))
+    assert np.median(frames) <= median
+    assert np.quantile(frames, 0.99) <= most
+
+
+def test_a_version_that_contradicts_its_parent_on_every_frame_is_back_with_the_fiftieth() -> None:
+    guards = Guards()
+    for _ in range(49):
+        guards.pair(same=False)
+    assert guards.alarm(LIMITS) is None
+    guards.pair(same=False)
+    assert "contradicted its parent on 50 of 50" in str(guards.alarm(LIMITS))
 
 
 def test_a_version_that_is_wrong_as_often_as_its_parent_stays() -> None:
