@@ -79,7 +79,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed, found '$(PYTHON)'. Name it: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@echo "setting up $(VENV) (once, about two minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,train,report,postgres,tracing,demo,dev]' --config-settings editable_mode=compat
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,train,report,postgres,kubernetes,tracing,demo,dev]' --config-settings editable_mode=compat
 	@touch $@
 
 clean: ## remove the environment and everything generated outside git

@@ -30,6 +30,9 @@ from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.labels.desk import LabelDesk
 from retrain.labels.keeping import Keeping
+from retrain.launch.kubernetes import CANDIDATE as IN_IMAGE
+from retrain.launch.kubernetes import KubernetesLauncher
+from retrain.launch.launcher import Launcher
 from retrain.launch.local import CANDIDATE, LocalLauncher
 from retrain.metrics import Instruments
 from retrain.registry.mirroring import Api, Mirroring
@@ -144,9 +147,7 @@ def wired(
             "ledger_broken", row=broken, why="this row or one before it was altered or removed; the rows before it still hold"
         )
     plan = training_plan(settings)
-    training = Training(
-        plan, jobs, labels, journal, repository, LocalLauncher(command, settings.threads, settings.devices), instruments, log
-    )
+    training = Training(plan, jobs, labels, journal, repository, launcher(settings, command), instruments, log)
     releasing = ReleasePlan(
         model=settings.model,
         steps=settings.plan(),
@@ -190,7 +191,7 @@ def training_plan(settings: RetrainSettings) -> TrainingPlan:
     """What jobs/supervision.py needs of the settings. A service's name in leases is new with each start: a dead one's lease must run out."""
     return TrainingPlan(
         model=settings.model,
-        folder=str((settings.state / "retrain" / "jobs").absolute()),
+        folder=str(settings.jobs_folder),
         owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         request=training_request(settings),
         limits=settings.limits(),
@@ -200,6 +201,14 @@ def training_plan(settings: RetrainSettings) -> TrainingPlan:
         lease_s=settings.lease_s,
         stop_grace_s=settings.stop_grace_s,
     )
+
+
+def launcher(settings: RetrainSettings, command: Sequence[str]) -> Launcher:
+    """Where training processes run: `command` on this host, or as Jobs of a cluster, in whose image it goes by a name of its own."""
+    if settings.launcher == "local":
+        return LocalLauncher(command, settings.threads, settings.devices)
+    cluster = settings.cluster(settings.job_timeout_s, settings.threads, settings.devices)
+    return KubernetesLauncher(cluster, IN_IMAGE if command is CANDIDATE else command)
 
 
 def training_request(settings: RetrainSettings) -> CandidateRequest:

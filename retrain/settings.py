@@ -8,7 +8,7 @@ from apscheduler.triggers.cron import CronTrigger
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from contracts.settings import ServiceSettings
+from retrain.launch.settings import LaunchSettings
 from retrain.request import GatePolicy
 from retrain.rollout.guards import GuardLimits
 from retrain.rollout.states import Approval, Plan
@@ -19,7 +19,7 @@ _DAY_S = 86_400.0
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class RetrainSettings(ServiceSettings):
+class RetrainSettings(LaunchSettings):
     """When a model is retrained, on what, and how a new version reaches the cameras."""
 
     section: ClassVar[str] = "retrain"

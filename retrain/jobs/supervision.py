@@ -177,6 +177,9 @@ class Training:
         ended = self._run.ended()
         job = self._read_steps(job, now)
         if not ended:
+            if (waits := self._run.waits()) and waits != job.detail:
+                job = self._jobs.save(msgspec.structs.replace(job, detail=waits))
+                telling.progressed(self._journal, job, waits, now, Step("waiting", 0.0, waits))
             if self._monotonic() - self._opened_s > self._plan.job_timeout_s:
                 self._run.stop(0.0)
                 self._died(job, f"it took longer than {self._plan.job_timeout_s:g} s (setting job_timeout_s) and was killed", now)

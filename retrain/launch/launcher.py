@@ -25,6 +25,9 @@ class Run(Protocol):
     def ended(self) -> bool:
         """Whether the process is gone."""
 
+    def waits(self) -> str:
+        """Why it has not begun yet, where that is known; else empty."""
+
     def progress(self, read: int) -> Progress:
         """The steps after place `read`."""
 

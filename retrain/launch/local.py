@@ -54,6 +54,10 @@ class LocalRun:
             self.gone = self.process.poll() is not None if self.process else not _locked(self.trail.folder)
         return self.gone
 
+    def waits(self) -> str:
+        """It begins when it is started."""
+        return ""
+
     def progress(self, read: int) -> Progress:
         """The steps after `read` bytes."""
         return self.trail.progress(read)

@@ -17,12 +17,12 @@ _PR_SET_PDEATHSIG: Final = 1
 """Of prctl(2); kept over an exec."""
 
 
-def spread(command: Sequence[str], devices: int) -> list[str]:
-    """The command that runs `command` once for each device; itself for one."""
+def spread(command: Sequence[str], devices: int, python: str = sys.executable) -> list[str]:
+    """The command that runs `command` once for each device; itself for one. `python` is the interpreter where it runs."""
     if devices == 1:
         return list(command)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(devices)]
-    return [*torchrun, "--no-python", sys.executable, "-m", __name__, *command]
+    torchrun = [python, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(devices)]
+    return [*torchrun, "--no-python", python, "-m", "retrain.launch.torchrun", *command]
 
 
 def main() -> None:

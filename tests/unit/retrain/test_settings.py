@@ -66,3 +66,34 @@ def test_metrics_are_declared_once() -> None:
     names = [spec.name for spec in metrics_retrain.ALL]
     assert len(names) == len(set(names))
     assert all(name.startswith("keepsight_") for name in names)
+
+
+IN_A_CLUSTER = (
+    *("--launcher", "kubernetes", "--kubernetes-image", "keepsight:1", "--kubernetes-volume", "shared"),
+    *("--kubernetes-mount", "/shared", "--jobs", "/shared/jobs", "--frame-store", "/shared/frames", "--repository", "s3://models"),
+)
+
+
+def test_training_in_a_cluster_is_given_what_it_needs() -> None:
+    settings = read(*IN_A_CLUSTER, "--kubernetes-resources", '{"nvidia.com/gpu": "1"}', "--devices", "2")
+    cluster = settings.cluster(60.0, 1, settings.devices)
+    assert (cluster.mount, cluster.devices, cluster.resources) == ("/shared", 2, {"nvidia.com/gpu": "1"})
+    assert str(settings.jobs_folder) == "/shared/jobs"
+    assert read("--state", "/var/state").jobs_folder == Path("/var/state/retrain/jobs")
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (("--kubernetes-image", ""), "kubernetes_image must be set with it"),
+        (
+            ("--frame-store", "/var/frames"),
+            "frame_store is /var/frames, which training pods do not see: give a URL, or a folder under",
+        ),
+        (("--jobs", "/var/jobs"), "jobs is /var/jobs, which training pods do not see: give a folder under kubernetes_mount"),
+        (("--kubernetes-namespace", "Keep Sight"), "kubernetes_namespace"),
+    ],
+)
+def test_what_training_pods_would_not_see_is_refused(more: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        read(*IN_A_CLUSTER, *more)

@@ -55,10 +55,14 @@ class Process:
         self.read: list[int] = []
         self.stopped: list[float] = []
         self.abandoned: list[float] = []
+        self.queued = ""
         self.end: Death = Death("killed", "killed")
 
     def ended(self) -> bool:
         return self.over
+
+    def waits(self) -> str:
+        return self.queued
 
     def progress(self, read: int) -> Progress:
         self.read.append(read)
@@ -279,6 +283,16 @@ def test_a_job_that_was_cancelled_ends_its_process_before_another_begins(desk: D
         running = desk.jobs.running()
     assert running is not None
     assert running.job_id == "k"
+
+
+def test_why_a_process_has_not_begun_is_told_once(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.process.queued = "its pod has not begun: ImagePullBackOff"
+    for _ in range(3):
+        job = desk.look(START)
+    assert (job.state, job.detail) == ("running", "its pod has not begun: ImagePullBackOff")
+    _, records = desk.database.outbox()
+    assert sum(b"ImagePullBackOff" in record.value for record in records) == 1
 
 
 def test_device_time_is_counted_over_attempts_and_services(desk: Desk) -> None:

@@ -1,0 +1,116 @@
+"""Starts training processes as Kubernetes Jobs, through the official client. Creating one twice is harmless: its name follows from job, round and attempt.
+
+The job's folder lies on a volume that service and pods mount at the same path; what the process says is read there, as on one host (trail.py). The API is
+asked whether it lives, every few seconds. Rights: `jobs` create, get and delete, `pods` list, in one namespace (docs/kubernetes-jobs.md).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from contracts.errors import StoreError
+from retrain.launch import kubernetes_status as status
+from retrain.launch.kubernetes_api import Api
+from retrain.launch.kubernetes_job import FOLDER, NAME, Cluster, job_name, manifest
+from retrain.launch.launcher import Death, Progress
+from retrain.launch.trail import Trail
+from retrain.request import OUTCOME, CandidateOutcome
+
+CANDIDATE: Final = ("python", "-m", "retrain.trainer.candidate")
+_LOOK_S: Final = 5.0
+"""Between two looks at a Job."""
+
+
+@dataclass(slots=True)
+class KubernetesRun:
+    """A Job, ours or found. `gone`: it ended before we asked for it."""
+
+    api: Api
+    name: str
+    trail: Trail
+    clock: Callable[[], float]
+    gone: bool = False
+    _job: dict[str, Any] | None = None
+    _looked_s: float = float("-inf")
+    _pods: list[dict[str, Any]] = field(default_factory=list)
+
+    def ended(self) -> bool:
+        """Whether the Job came to an end, or is no more."""
+        if not self.gone and self.clock() - self._looked_s >= _LOOK_S:
+            self._job = self.api.job(self.name)
+            self._pods = self.api.pods(self.name)
+            self._looked_s = self.clock()
+            self.gone = self._job is None or status.condition(self._job) is not None
+        return self.gone
+
+    def waits(self) -> str:
+        """Why its pod has not begun."""
+        return "" if self.gone or not self._pods else status.waiting(self._pods[-1])
+
+    def progress(self, read: int) -> Progress:
+        """The steps after `read` bytes."""
+        return self.trail.progress(read)
+
+    def outcome(self) -> CandidateOutcome | None:
+        """What it answered, once it ended; None when it died before."""
+        return self.trail.outcome()
+
+    def death(self) -> Death:
+        """How a Job that left no outcome ended."""
+        if self._job is None:
+            return Death("vanished", f"its Job {self.name} was deleted, or ended while the service was away")
+        return status.death(self.name, self._job, self._pods)
+
+    def last_words(self) -> str:
+        """The end of its standard error; of a container that never came so far, what the cluster kept of it."""
+        said = self.trail.last_words()
+        return said or (str(status.terminated(self._pods[-1]).get("message") or "").strip() if self._pods else "")
+
+    def stop(self, grace_s: float) -> None:
+        """Delete the Job. Its pods end in their own time; the next one goes by another name."""
+        self.api.delete(self.name, max(0, round(grace_s)))
+        self.gone = True
+
+    def abandon(self, grace_s: float) -> None:
+        """It goes on: whoever owns the state next finds it by its name."""
+
+
+class KubernetesLauncher:
+    """Starts training processes in a cluster: `command` with the job's folder as its last argument."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        command: Sequence[str] = CANDIDATE,
+        clock: Callable[[], float] = time.monotonic,
+        connect: Callable[[Cluster], Api] = Api,
+    ) -> None:
+        """Raises SettingsError where there is no way to a cluster."""
+        self._cluster = cluster
+        self._command = command
+        self._clock = clock
+        self._api = connect(cluster)
+
+    def open(self, folder: str, name: str) -> KubernetesRun:
+        """As in launcher.py; `folder` is a path on the shared volume."""
+        run = KubernetesRun(self._api, job_name(name), Trail(Path(folder)), self._clock)
+        if (Path(folder) / OUTCOME).exists():
+            run.gone = True
+            return run
+        if not self._api.create(manifest(self._cluster, name, folder, self._command)):
+            self._adopt(run.name, name, folder)
+        return run
+
+    def _adopt(self, job: str, name: str, folder: str) -> None:
+        """The Job of this name is the one that another life of the service created. Raises StoreError when it is somebody else's."""
+        found = self._api.job(job)
+        if found is None:
+            raise StoreError(f"Job {job} was there and is gone: it is created anew with the next look")
+        notes = found["metadata"].get("annotations") or {}
+        if (notes.get(NAME), notes.get(FOLDER)) != (name, folder):
+            raise StoreError(
+                f"Job {job} in namespace {self._api.namespace} is not ours (its annotations name {notes.get(NAME)!r} in "
+                f"{notes.get(FOLDER)!r}): delete it, or set another kubernetes_namespace"
+            )
