@@ -65,7 +65,7 @@ def import_(parsed: argparse.Namespace, house: HouseSettings, bar: Bar) -> int:
     if parsed.pictures:
         nameless = dict.fromkeys(one.picture for one in contents.labelled if one.picture not in frame_ids)
         frame_ids |= by_content(nameless, Pictures(parsed.pictures), store, house.model, bar.named("comparing pictures"))
-    known = tuple(dict.fromkeys(label for manifest in _in_service(house) for label in manifest.labels))
+    known = _known(house)
     tally, tick = Tally(), bar.named("labels")
     for one in contents.left_out:
         tally.leave_out(one)
@@ -103,7 +103,7 @@ def export(parsed: argparse.Namespace, house: HouseSettings, bar: Bar) -> int:
     finally:
         bus.close()
     labels, left_out = exporting.exported(events, parsed.format, store.read, bar.named("sizes of frames"))
-    known = tuple(dict.fromkeys(label for manifest in _in_service(house) for label in manifest.labels))
+    known = _known(house)
     several = parsed.format == "yolo"
     written = exporting.files(labels, parsed.format, known, parsed.out.name)
     folder = Folder(str(parsed.out if several else parsed.out.parent))
@@ -159,6 +159,12 @@ def _pictures(events: Sequence[FrameLabelled], wanted: set[str], store: FrameSto
         except FileNotFoundError:
             gone.append(LeftOut(picture, event.frame_id, "its picture is gone by retention; its label is written"))
     return gone
+
+
+def _known(house: HouseSettings) -> tuple[str, ...]:
+    """The classes of the versions in service, and those that a new one shall learn."""
+    served = [label for manifest in _in_service(house) for label in manifest.labels]
+    return tuple(dict.fromkeys([*served, *house.new_classes]))
 
 
 def _in_service(house: HouseSettings) -> list[Manifest]:

@@ -142,6 +142,13 @@ def test_classes_that_no_version_knows_are_not_taken(house: House, capsys: pytes
     assert house.labels() == []
 
 
+def test_a_class_of_the_setting_is_taken_before_any_version_knows_it(house: House) -> None:
+    house.settings.write_text(f'{house.settings.read_text()}new_classes = ["scratch"]\n')
+    card = house.frame(0, PICTURES[0])
+    assert house.run("import", write(house.folder / "a.csv", f"picture,label\n{card.frame_id},scratch\n")) == 0
+    assert [event.truth for event in house.labels()] == [ClassTruth("scratch")]
+
+
 def test_pictures_without_a_frames_id_are_found_by_their_content(house: House, capsys: pytest.CaptureFixture[str]) -> None:
     cards = [house.frame(number, content) for number, content in enumerate([*PICTURES[:3], PICTURES[0]])]
     pictures = house.folder / "pictures"
