@@ -193,6 +193,7 @@ def test_drift_is_mended_by_labels_and_what_was_known_stays_known(place: Place) 
     assert outcome.verdict == "packaged", outcome.reason
     assert {gate.verdict for gate in outcome.gates} == {"pass"}
     assert len(outcome.gates) == 15
+    assert "80 sealed new frames" in next(gate.detail for gate in outcome.gates if gate.gate == "drift closure")
     page = (job / outcome.page).read_text()
     assert all(f'id="gate-{gate.gate.replace(" ", "-")}"' in page for gate in outcome.gates)
     assert page.count("<img") >= 12
