@@ -97,6 +97,8 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The augmentation pipeline as TOML; empty: the default one."""
     confirmed: tuple[str, ...] = ()
     """Ids of frames whose label a person looked at again and called right: they are doubted no more."""
+    inbox: tuple[str, ...] = ()
+    """Digests of the batches of pictures that no camera of the house sent (foreign.py): to learn from, never to judge on."""
     withdrawn: tuple[str, ...] = ()
     """Ids of frames whose label a person called wrong, and that have no other yet: nothing learns from them, nor is judged on them."""
     new_classes: tuple[str, ...] = ()

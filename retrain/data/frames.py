@@ -17,6 +17,8 @@ from retrain.request import LabelledFrame
 
 _NAMED: Final = 3
 """Excluded frames that are named for each reason; the others are counted."""
+_UNREADABLE: Final = 0.05
+"""Share of the labelled frames that may be unreadable; where it is more, the store is at fault and not the frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Frame:
     captured_at: float = 0.0
     frame_id: str = ""
     labelled_by: str = ""
+    source: str = ""
+    """Where a picture is from that no camera of the house sent."""
 
 
 class Frames(Sequence[bytes]):
@@ -79,16 +83,27 @@ class Excluded:
 
 
 def labelled(frames: Sequence[LabelledFrame], store: FrameStore, bucket_s: float, excluded: Excluded) -> list[Frame]:
-    """The frames of a request that the store has, in order of time; those that retention took are excluded."""
-    found = []
+    """The frames of a request that the store has, in order of time; those that retention took are excluded, and single ones that cannot be read.
+
+    Raises StoreError when many cannot be read.
+    """
+    found: list[Frame] = []
+    unreadable: list[StoreError] = []
     for one in sorted(frames, key=lambda one: (one.captured_at, one.frame_id)):
         if not isinstance(one.truth, ClassTruth):
             excluded.add("labelled with boxes, and the model names classes", one.frame_id)
             continue
         try:
             name = sha256(store.read(one.path))
-        except (FileNotFoundError, StoreError):
+        except FileNotFoundError:
             excluded.add("no longer in the frame store", one.frame_id)
+            continue
+        except StoreError as error:
+            excluded.add("not readable in the frame store", one.frame_id)
+            unreadable.append(error)
+            continue
+        if not one.path.startswith("frames/") and one.path.rpartition("/")[2] != name:
+            excluded.add("altered since it was kept in the frame store", one.frame_id)
             continue
         found.append(
             Frame(
@@ -103,6 +118,8 @@ def labelled(frames: Sequence[LabelledFrame], store: FrameStore, bucket_s: float
                 one.labelled_by,
             )
         )
+    if len(unreadable) > _UNREADABLE * len(frames):
+        raise StoreError(f"{len(unreadable)} of {len(frames)} labelled frames cannot be read: {unreadable[0]}") from unreadable[0]
     return found
 
 

@@ -19,6 +19,7 @@ from contracts.frame_header import inspect
 from contracts.frame_store import FrameStore
 from contracts.predictions import ClassTruth
 from contracts.repository import Version
+from retrain.data.brought import brought, learned_only
 from retrain.data.counts import Counts, TooLittleError, counts_of, lacking
 from retrain.data.dataset import Dataset, Datasets, Item
 from retrain.data.deals import Deals
@@ -72,7 +73,9 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
     digest = manifest.lineage.dataset
     known = datasets.get(digest) if digest else Dataset(model=request.model, labels=manifest.labels, items=())
     known = msgspec.structs.replace(known, labels=tuple(dict.fromkeys([*known.labels, *request.new_classes])))
-    known, others = corrected(known, request.labels, excluded)
+    whole, others = corrected(known, request.labels, excluded)
+    stays = _held(whole, request.withdrawn, excluded)
+    known = msgspec.structs.replace(whole, items=tuple(item for item, kept in zip(whole.items, stays, strict=True) if kept))
     _check_number(others, excluded)
     bucket_s = deals.bucket_s(usual_bucket_s([f"{one.site}/{one.camera}" for one in others], [one.captured_at for one in others]))
     found = _unknown(labelled(others, FrameStore(request.frame_store), bucket_s, excluded), known, excluded)
@@ -80,10 +83,19 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
     _check_number(added, excluded)
     session = Session(parent.model, manifest.input, manifest.embedding, manifest.scores)
     cache = Folder(f"{folder.url}/{VIEWS}")
-    old = _old_views(datasets, known, session, parent, cache, request.threads)
+    old = _old_views(datasets, whole, session, parent, cache, request.threads)
+    old = old if old is None else old.rows(stays)
     fresh = views(session, Frames([frame.read for frame in added]), cache, request.threads, report)
     added, fresh = _without_repeats(added, fresh, old, excluded)
     items, fresh, dealt = _dealt(request, known, deals, datasets, added, fresh, excluded)
+    strange = usable(brought(request, known, datasets, excluded), known.labels, excluded)
+    if strange:
+        seen = views(session, Frames([frame.read for frame in strange]), cache, request.threads)
+        strange, seen = _without_repeats(strange, seen, fresh, excluded)
+        strange, seen = _without_repeats(strange, seen, old, excluded)
+        scenes, sets, dealt = learned_only(request, deals, strange, seen)
+        items += tuple(_item(request, datasets, *one) for one in zip(strange, scenes, sets, strict=True))
+        fresh = concatenate([fresh, seen])
     dataset = msgspec.structs.replace(known, items=known.items + items)
     new = np.array([_is_new(item, request, index >= len(known.items)) for index, item in enumerate(dataset.items)], dtype=np.bool_)
     material = Material(
@@ -132,8 +144,12 @@ def _unknown(frames: list[Frame], known: Dataset, excluded: Excluded) -> list[Fr
     """The frames whose picture the dataset does not hold under another name."""
     labels = {item.sha256: item.label for item in known.items}
     for frame in frames:
-        if labels.get(frame.sha256, frame.label) != frame.label:
-            excluded.add("labelled otherwise than the same picture in the dataset", frame.name)
+        if frame.sha256 in labels:
+            same = labels[frame.sha256] == frame.label
+            excluded.add(
+                "the same picture as one of the dataset" if same else "labelled otherwise than the same picture in the dataset",
+                frame.name,
+            )
     return [frame for frame in frames if frame.sha256 not in labels]
 
 
@@ -149,7 +165,7 @@ def _old_views(datasets: Datasets, known: Dataset, session: Session, parent: Ver
 
 def _without_repeats(added: list[Frame], fresh: Views, old: Views | None, excluded: Excluded) -> tuple[list[Frame], Views]:
     """Leave out frames that nearly repeat one of the dataset: in another set than it they would leak, in its own they teach nothing."""
-    if old is None:
+    if old is None or not added:
         return added, fresh
     repeats = {int(i) for block in near_pairs(fresh, old) for i in np.unique(block[:, 0])}
     for index in sorted(repeats):
@@ -205,6 +221,15 @@ def _apart(added: list[Frame], fresh: Views, sets: list[Set], excluded: Excluded
     return kept, joined([frame.recording for frame in added], together)
 
 
+def _held(known: Dataset, withdrawn: Sequence[str], excluded: Excluded) -> NDArray[np.bool_]:
+    """Which items of the dataset nobody has called wrong since."""
+    wrong = frozenset(withdrawn)
+    for item in known.items:
+        if item.frame_id and item.frame_id in wrong:
+            excluded.add("labelled wrong, as a person said, and not labelled again yet", item.frame_id)
+    return np.array([not item.frame_id or item.frame_id not in wrong for item in known.items], dtype=np.bool_)
+
+
 def _item(request: CandidateRequest, datasets: Datasets, frame: Frame, recording: str, dealt: Set) -> Item:
     content = frame.read()
     header = inspect(content)
@@ -220,9 +245,10 @@ def _item(request: CandidateRequest, datasets: Datasets, frame: Frame, recording
         labelled_by=frame.labelled_by,
         width=header.width,
         height=header.height,
+        source=frame.source,
     )
 
 
 def _is_new(item: Item, request: CandidateRequest, just_added: bool) -> bool:
     """Of the new domain: captured since the change began. Without a known beginning, what was labelled since the champion was made."""
-    return item.captured_at >= request.since and (just_added or request.since > 0)
+    return not item.source and item.captured_at >= request.since and (just_added or request.since > 0)

@@ -15,6 +15,8 @@ SETS: Final[tuple[Set, ...]] = ("train", "validation", "gate")
 BOOTSTRAP_SHARES: Final[Mapping[Set, float]] = {"train": 0.6, "validation": 0.2, "gate": 0.2}
 CANDIDATE_SHARES: Final[Mapping[Set, float]] = {"train": 0.5, "validation": 0.2, "gate": 0.3}
 """New labels are few, and the gate must be able to refuse: it takes more of them than at bootstrap."""
+FOREIGN_SHARES: Final[Mapping[Set, float]] = {"train": 5 / 7, "validation": 2 / 7, "gate": 0.0}
+"""Pictures that no camera of the house sent may teach, and judge nothing."""
 Counts = NDArray[np.float64]
 """Frames of each class [K]."""
 

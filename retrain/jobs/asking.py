@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from contracts.files import Folder
+from retrain.foreign import Inbox
 from retrain.job import Job
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
@@ -59,6 +60,7 @@ class Requests:
             parent=job.version,
             since=job.since,
             labels=self.labels.usable(job.excluded),
+            inbox=Inbox(self.like.frame_store, self.like.model).names(),
             confirmed=self.labels.doubts.called("right"),
             withdrawn=self.labels.doubts.called("wrong"),
             cause=job.cause,

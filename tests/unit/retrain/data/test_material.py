@@ -167,13 +167,16 @@ def test_a_corrected_label_of_the_dataset_enters_as_its_next_version_and_moves_n
 def test_the_same_picture_under_another_name_never_comes_twice(line: Line) -> None:
     frames = line.take_many(0, 80, 0.0)
     line.publish(line.attempt())
-    line.take(line.content[frames[0].frame_id], 900.0, LABELS[0])
+    again = line.take(line.content[frames[0].frame_id], 900.0, LABELS[0])
     other = line.take(line.content[frames[2].frame_id], 901.0, LABELS[1])
     line.take_many(100, 70, 1000.0)
     excluded = Excluded()
     material = line.attempt(excluded)
     assert len({item.sha256 for item in material.dataset.items}) == len(material.dataset.items) == 150
-    assert excluded.reasons == {"labelled otherwise than the same picture in the dataset": [other.frame_id]}
+    assert excluded.reasons == {
+        "the same picture as one of the dataset": [again.frame_id],
+        "labelled otherwise than the same picture in the dataset": [other.frame_id],
+    }
 
 
 def test_near_duplicates_share_a_scene_and_where_their_recordings_are_apart_the_one_that_learns_is_left_out(line: Line) -> None:
