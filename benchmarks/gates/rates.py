@@ -47,7 +47,8 @@ SAID: Final[tuple[Verdict, ...]] = ("pass", "inconclusive", "fail")
 CAVEATS: Final = (
     f"rates: frames are drawn, not photographed: {RECORDING} frames a recording whose hidden normal variable is correlated by {CORRELATION:g}, three cameras, "
     "two classes (30 % the rarer); the champion is right on 90 % of old, 60 % of new and 75 % of stressed frames",
-    "rates: gates that do not judge by right and wrong (data, artefact, export parity, recall, calibration, latency) are not drawn; all six that do are asked",
+    "rates: gates that do not judge by right and wrong (data, labels, artefact, export parity, recall, calibration, latency, "
+    "drift closure, memory) are not drawn; all six that do are asked",
     "rates: the peers of a figure are the single gates' shares of the same verdict, on the same candidates",
     "rates: intervals are exact 95 % intervals of the draws (Clopper and Pearson)",
 )
