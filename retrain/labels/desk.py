@@ -64,8 +64,9 @@ class LabelDesk:
         return self._labels.add(event)
 
     def review(self, event: ReviewLabel, now: float) -> None:
-        """Take a person's verdict on a doubted label."""
-        why = self._labels.doubts.reviewed(event)
+        """Take a person's verdict on a doubted label, or that he is unsure of a frame that has none."""
+        asked_no_more = event.verdict == "unsure" and self._pool.passed(event.frame_id)
+        why = "" if asked_no_more else self._labels.doubts.reviewed(event)
         facts = {"frame": event.frame_id, "by": event.by, "verdict": event.verdict, "cause": event.event_id}
         self._journal.note("review_refused" if why else "label_reviewed", now, **facts, **({"why": why} if why else {}))
 

@@ -56,6 +56,13 @@ class Pool:
         """A frame has its truth: it is asked for no more, also where it comes only now."""
         self._put(event.frame_id, event.camera, event.captured_at, event.sample or "", b"", "UPDATE SET body = excluded.body")
 
+    def passed(self, frame_id: str) -> bool:
+        """A person could not tell what a frame shows: it is asked for no more. False where it is not known, or labelled."""
+        row = self._sql.execute(
+            "UPDATE pool SET body = ? WHERE frame_id = ? AND body <> ? RETURNING frame_id", (b"", frame_id, b"")
+        )
+        return row.fetchone() is not None
+
     def prune(self, kept: int = KEPT, kept_a_day: int = KEPT_A_DAY) -> None:
         """Forget what is beyond the bounds."""
         dealt = "SELECT frame_id, row_number() OVER (PARTITION BY camera, day, sample ORDER BY dealt) AS place FROM pool"

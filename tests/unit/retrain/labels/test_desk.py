@@ -185,6 +185,20 @@ def test_doubted_labels_stand_in_front_and_leave_half_for_frames_without_a_label
     assert rows == [("label_reviewed", "d000", None), ("review_refused", "nobody", "the frame has no label")]
 
 
+def test_a_frame_of_which_a_person_is_unsure_is_asked_for_no_more(house: House) -> None:
+    house.frames(3)
+    (said,) = house.lists()
+    unsure = said.frames[0].frame_id
+    house.desk.review(
+        ReviewLabel(event_id="r", occurred_at=house.now, model="m", frame_id=unsure, by="ada", verdict="unsure"), house.now
+    )
+    house.frames(3)  # told again by a log that was not sure
+    (said,) = house.lists()
+    assert unsure not in {frame.frame_id for frame in said.frames}
+    (row,) = Journal(house.database, "m", Logger("test")).ledger.rows()
+    assert (row.kind, row.body["frame"]) == ("label_reviewed", unsure)
+
+
 def test_frames_of_a_faulty_camera_and_of_times_of_a_fault_are_not_asked_for(house: House) -> None:
     house.frames(10)
     house.frames(10, camera="b")
