@@ -20,6 +20,7 @@ from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.ids import new_id
 from contracts.manifest import Manifest
 from contracts.repository import ModelRepository, Version
+from retrain.models.recipe import EFFICIENTNET
 from retrain.models.session import Session, Views, views
 from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, LabelledFrame, Technique
 
@@ -76,7 +77,7 @@ class House:
         request = CandidateRequest(
             job_id=name, request_key=name, model=MODEL, parent="1", repository=self.repository, frame_store=self.frame_store, since=SINCE,
             labels=self._labels(), seed=seed, min_train_per_class=MIN_TRAIN, cause=self.world.cause, techniques=techniques,
-            budget_s=BUDGET_S, device="cpu", ask=True,
+            budget_s=BUDGET_S, device="cpu", ask=True, recipe=EFFICIENTNET, new_classes=self.world.known()[len(self.world.labels) :],
         )  # fmt: skip
         folder = self.folder / name
         Folder(str(folder)).write(REQUEST, msgspec.json.encode(request))
