@@ -1,6 +1,7 @@
 """Requests become jobs: the monitor's, a person's, the calendar's and a new class's. Repeats of one episode join its job, and one that nothing mended goes on
 with another; whether a job may start is decided in trigger/policy.py."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from contracts.errors import StoreError
 from contracts.events import IncidentClosed, RequestRetrain, RetrainRequested
 from contracts.ids import new_id
 from retrain.job import WAITING, Job, Trigger
@@ -73,19 +75,12 @@ class Intake:
     def look(self, now: float, rollout: str | None) -> None:
         """What asks by itself: episodes that nothing mended, and labels of a new class. A clock that was set is kept in the ledger.
 
-        Raises StoreError when the champion cannot be read.
+        While the repository does not say who the champion is, nothing is asked; training says that it is away.
         """
         if moved_s := self.watch.moved_s(now, self.monotonic()):
             self.journal.note("clock_moved", now, why=f"the clock moved by {moved_s:+,.0f} s since the last look")
-        jobs = self.jobs.recent(_LOOKED_AT)
-        for last in unsettled(jobs) if rollout is None else ():
-            if last.version == self.champion():
-                self._new(successor(last, new_id(now), now), now)
-            else:
-                self.jobs.save(msgspec.structs.replace(last, settled=True))
-        wanted = self.new_classes.wanted(now)
-        if wanted is not None and not any(job.cancelled and job.request_key == wanted.request_key for job in jobs):
-            self._joined_or_new(msgspec.structs.replace(wanted, job_id=new_id(now)), now)
+        with contextlib.suppress(StoreError):
+            self._ask(now, rollout)
 
     def closed(self, event: IncidentClosed, now: float) -> None:
         """An incident is over: a job that waits because of it has nothing to mend any more, and none follows one that is over."""
@@ -97,6 +92,17 @@ class Intake:
             why = f"its incident closed before it started: {event.resolution}"
             done = msgspec.structs.replace(settled, state="rejected", hold="", detail=why, finished_at=now, cancelled=True)
             telling.advanced(self.journal, self.jobs.save(done), now)
+
+    def _ask(self, now: float, rollout: str | None) -> None:
+        jobs = self.jobs.recent(_LOOKED_AT)
+        for last in unsettled(jobs) if rollout is None else ():
+            if last.version == self.champion():
+                self._new(successor(last, new_id(now), now), now)
+            else:
+                self.jobs.save(msgspec.structs.replace(last, settled=True))
+        wanted = self.new_classes.wanted(now)
+        if wanted is not None and not any(job.cancelled and job.request_key == wanted.request_key for job in jobs):
+            self._joined_or_new(msgspec.structs.replace(wanted, job_id=new_id(now)), now)
 
     def _without_episode(self, trigger: Trigger, key: str, reason: str, now: float) -> None:
         recent = now - self.window_s

@@ -90,12 +90,12 @@ class NewClasses:
         self._due = self._due or not self._listed.isdisjoint(_classes(event.truth))
 
     def wanted(self, now: float) -> Job | None:
-        """The job that the labels of an open incident ask for now, without an id; None while they ask for none."""
+        """The job that the labels of an open incident ask for now, without an id; None while they ask for none. Raises StoreError."""
         since_s = abs(now - self._counted_at)
         if not self._listed or since_s < _EVERY_S or not (self._due or since_s >= _ANYWAY_S):
             return None
-        self._due, self._counted_at = False, now
         sightings, champion = self._sightings(), self._champion()
+        self._due, self._counted_at = False, now
         unknown = self._listed - set(champion.labels) if champion else frozenset[str]()
         if not sightings or not unknown or champion is None:
             return None

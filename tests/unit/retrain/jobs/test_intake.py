@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from contracts.errors import StoreError
 from contracts.events import FrameLabelled, IncidentClosed, IncidentOpened, IncidentUpdated, RetrainRequested
 from contracts.ids import new_id
 from contracts.incidents import Cause, Incident
@@ -34,11 +35,17 @@ class Desk:
         self.answers = Champion("1", ("china", "flower"))
         self.monotonic_s = 0.0
         journal = Journal(database, "small", Logger("test"))
-        new = NewClasses("small", ("scratch", "dent"), Enough(6, 3), database, self.labels, lambda: self.answers)
+        self.away = False
+        new = NewClasses("small", ("scratch", "dent"), Enough(6, 3), database, self.labels, self.champion)
         self.intake = Intake(
-            "small", self.jobs, self.labels, journal, 1e6, 10, new, lambda: self.answers.version, lambda: self.monotonic_s
+            "small", self.jobs, self.labels, journal, 1e6, 10, new, lambda: self.champion().version, lambda: self.monotonic_s
         )
         self.ledger = journal.ledger
+
+    def champion(self) -> Champion:
+        if self.away:
+            raise StoreError("the repository is away")
+        return self.answers
 
     def look(self, now: float, rollout: str | None = None) -> list[Job]:
         self.intake.look(now, rollout)
@@ -187,6 +194,17 @@ def test_labels_alone_start_nothing(desk: Desk, how: str) -> None:
         desk.label("scratch", START)
         found = desk.look(START + 3 * HOUR)[1:]
     assert found == []
+
+
+def test_while_the_repository_is_away_nothing_is_asked_and_nothing_forgotten(desk: Desk) -> None:
+    refused(desk)
+    desk.intake.new_classes.incident(opened(incident("another")))
+    for minute in range(3):
+        desk.label("scratch", START + minute * MINUTE, 2)
+    desk.away = True
+    assert len(desk.look(START + HOUR)) == 1
+    desk.away = False
+    assert [job.trigger for job in desk.look(START + HOUR + 1)] == ["monitor", "monitor", "new_class"]
 
 
 def test_a_clock_that_was_set_is_kept(desk: Desk) -> None:
