@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -227,6 +228,12 @@ def training_request(settings: RetrainSettings) -> CandidateRequest:
         min_train_per_class=settings.min_train_per_class,
         min_gate=settings.min_gate,
         replay_share=settings.replay_share,
+        techniques=settings.techniques,
+        recipe=settings.recipe,
+        recipe_weights=settings.recipe_weights and str(Path(settings.recipe_weights).absolute()),
+        device=settings.device,
+        budget_s=settings.training_budget_s,
+        augment=settings.augmentation(),
         devices=settings.devices,
         ask=settings.approval != "auto",
         policy=settings.gates,

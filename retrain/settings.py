@@ -1,6 +1,7 @@
 """The settings of the retrain service: section `[retrain]` of the settings file. Each default says where it comes from where that is not plain."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -8,8 +9,10 @@ from apscheduler.triggers.cron import CronTrigger
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from contracts.errors import SettingsError
+from retrain.augment.spec import parse
 from retrain.launch.settings import LaunchSettings
-from retrain.request import GatePolicy
+from retrain.request import Device, GatePolicy, Technique
 from retrain.rollout.guards import GuardLimits
 from retrain.rollout.states import Approval, Plan
 from retrain.trigger.cost import Costs
@@ -93,6 +96,27 @@ class RetrainSettings(LaunchSettings):
         description="What the gates allow: `strict` passes what is shown and is inconclusive where frames are too few to show it, `small_sets` has "
         "allowances for some 200 labels. docs/gates.md has the limits and the error rates of both.",
     )
+    techniques: Annotated[tuple[Technique, ...], NoDecode] = Field(
+        (),
+        description="What is tried beside a new head alone, as `lp_ft,full,scratch`; `head_only` tries nothing else. Empty: the rule of docs/training.md "
+        "decides.",
+    )
+    recipe: str = Field(
+        "",
+        description="The network that the champion is, where its lineage does not say: an imported graph can be fine-tuned only with its network "
+        "named. See docs/training.md.",
+    )
+    recipe_weights: str = Field("", description="A safetensors file that the recipe begins from, where it needs one.")
+    device: Device = Field("auto", description="Where networks train: `cuda`, `cpu`, or `auto`, a GPU where there is one.")
+    training_budget_s: float = Field(
+        3600.0,
+        ge=0,
+        description="Seconds that all techniques of a run may take together. What will not fit is given up after its first steps; 0: the head alone.",
+    )
+    augment: str = Field(
+        "",
+        description="A file with the augmentation of fine-tuning, as docs/augmentation.md describes; empty: the default pipeline.",
+    )
     replay_share: Share = Field(0.25, description="Least share of replayed old frames in the training set, against forgetting.")
     threads: int = Field(1, ge=1, description="Threads of the training process.")
     devices: int = Field(
@@ -174,6 +198,13 @@ class RetrainSettings(LaunchSettings):
         description="Rise of the unsure share over what the same camera showed in the shadow (its upper 99 % bound) that is tolerated.",
     )
 
+    @field_validator("techniques", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.strip().startswith("[") else [part.strip() for part in value.split(",") if part.strip()]
+
     @field_validator("canary_shares", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
@@ -207,6 +238,17 @@ class RetrainSettings(LaunchSettings):
         if self.cost_error and not self.frames_per_day:
             raise ValueError(f"cost_error is {self.cost_error:g}, and frames_per_day is 0: the cost rule needs both")
         return self
+
+    def augmentation(self) -> str:
+        """The text of the file `augment`, checked. Raises SettingsError where it cannot be read, or declares no pipeline that can be used."""
+        if not self.augment:
+            return ""
+        try:
+            text = Path(self.augment).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"augment: {self.augment} cannot be read: {error}") from error
+        parse(text)
+        return text
 
     def limits(self) -> Limits:
         """What trigger/policy.py decides with."""

@@ -103,6 +103,7 @@ RETRAIN: Final[dict[str, Value]] = {
     "cooldown_s": 0.0,
     "labels_wanted": 400,  # half of them train, a fifth tunes, three tenths judge
     "min_train_per_class": 120,  # a third of 640 cells is defective, and three fifths of those train
+    "techniques": "head_only",  # seconds; fine-tuning on two cores that the server needs too takes many minutes
     "threads": 1,  # two cores are shared with the server
     "shadow_frames": 60,
     "shadow_s": 4.0,

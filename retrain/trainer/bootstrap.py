@@ -256,6 +256,7 @@ def _publish(order: Order, trained: Trained, frames: list[Frame], spec: InputSpe
         technique=f"linear head (l2 {fitted.l2:g}) on {backbones.NAME}, ImageNet weights; benchmark from sealed and out-of-fold frames",
         code=code_version(),
         seed=order.seed,
+        recipe=backbones.NAME,
     )
     logits = fitted.head.logits(trained.seen.embedding).astype(np.float32)
     seen = Views(trained.seen.statistics, trained.seen.phash, trained.seen.embedding, logits)

@@ -7,6 +7,7 @@ import pytest
 from contracts import metrics_retrain
 from contracts.errors import SettingsError
 from contracts.settings import ServiceSettings, load
+from retrain.__main__ import training_request
 from retrain.settings import RetrainSettings
 from retrain.trigger.cost import Costs
 
@@ -97,3 +98,31 @@ def test_training_in_a_cluster_is_given_what_it_needs() -> None:
 def test_what_training_pods_would_not_see_is_refused(more: tuple[str, ...], reason: str) -> None:
     with pytest.raises(SettingsError, match=reason):
         read(*IN_A_CLUSTER, *more)
+
+
+def test_techniques_are_named_in_a_list(tmp_path: Path) -> None:
+    assert (
+        read("--techniques", "full, lp_ft").techniques
+        == ("full", "lp_ft")
+        == training_request(read("--techniques", "full,lp_ft")).techniques
+    )
+    assert read().techniques == ()
+    with pytest.raises(SettingsError, match="'head_only', 'lp_ft', 'full' or 'scratch'"):
+        read("--techniques", "fine")
+
+
+def test_the_augmentation_s_file_is_read_and_checked_by_the_service(tmp_path: Path) -> None:
+    declared, wrong = tmp_path / "augment.toml", tmp_path / "wrong.toml"
+    declared.write_text('[[operations]]\nname = "flip"\n')
+    wrong.write_text('[[operations]]\nname = "flop"\n')
+    assert training_request(read("--augment", str(declared))).augment == declared.read_text()
+    assert training_request(read()).augment == ""
+    with pytest.raises(SettingsError, match="no operation 'flop'; there are crop"):
+        training_request(read("--augment", str(wrong)))
+    with pytest.raises(SettingsError, match=r"augment: .*nowhere\.toml cannot be read"):
+        training_request(read("--augment", str(tmp_path / "nowhere.toml")))
+
+
+def test_weights_are_found_from_wherever_the_trainer_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert training_request(read("--recipe-weights", "w.safetensors")).recipe_weights == str(tmp_path / "w.safetensors")
