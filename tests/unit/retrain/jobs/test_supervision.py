@@ -457,3 +457,14 @@ def test_what_is_said_of_a_verdict_says_where_its_page_lies(desk: Desk) -> None:
     _, records = desk.database.outbox()
     events = [msgspec.json.decode(record.value, type=dict) for record in records]
     assert events[-1]["page"] == f"{RUNNING.job_id}/{RUNNING.round}/{PAGE}"
+
+
+def test_the_next_trial_is_told_how_often_each_recording_has_judged(desk: Desk) -> None:
+    with desk.database.transaction():
+        desk.jobs.count_verdict(("r1", "r2"))
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    assert desk.request().verdicts == {"r1": 1, "r2": 1}
+    desk.process.over, desk.process.answer = True, CandidateOutcome(verdict="held", reason="", judged_on=("r2", "r3"))
+    desk.look(START)
+    assert desk.jobs.gate_uses() == {"r1": 1, "r2": 2, "r3": 1}
