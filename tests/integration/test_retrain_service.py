@@ -123,7 +123,7 @@ def test_three_deaths_open_an_incident_and_leave_the_champion(make_house: MakeHo
     house.until(lambda: any(isinstance(event, IncidentOpened) for event in house.events), "the incident")
     incident = next(event for event in house.events if isinstance(event, IncidentOpened)).incident
     assert incident.cause == "job_failed"
-    assert "RequestRetrain" in incident.action
+    assert "keepsight retrain" in incident.action
     assert "killed by signal 9" in details(house, "failed")[0]
     assert "no more memory" in details(house, "failed")[0]
     assert (house.gates / "starts").read_text().count("\n") == 3
