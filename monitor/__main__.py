@@ -81,7 +81,7 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         guard = _guard(settings, exports, open_things)
         view = View(settings.model)
         console = console_of(settings, bus, view, guard.key_id if isinstance(guard, Guard) else None, exports.refused)
-        pages, folders, apps = {"/v1/state": panel.page}, {PREFIX: reports.answer}, {CONSOLE: console.answer}
+        pages, folders, apps = {"/v1/state": panel.page}, {PREFIX: reports.answer}, {CONSOLE: console.answer, "/": console.answer}
         server = HealthServer(listener, registry, ready, pages, folders, guard, apps)
         open_things.callback(server.close)
         if probed is not None:

@@ -55,7 +55,7 @@ def _versions() -> dict[Path, bytes]:
 class ConsoleHouse:
     """A console on a free port of this machine; `now` is its clock."""
 
-    def __init__(self, folder: Path, key_id: str = "") -> None:
+    def __init__(self, folder: Path, key_id: str = "", new_classes: tuple[str, ...] = ("scratch",)) -> None:
         self.folder, self.now = folder, NOW
         self.url = str(folder / "repository")
         for path, content in _versions().items():
@@ -70,7 +70,7 @@ class ConsoleHouse:
         self._number = 0
         repository = ModelRepository(self.url)
         places = Places(self.url, str(folder / "frames"), folder / "state" / "retrain" / "jobs")
-        catalogue = Catalogue(repository, MODEL, ("scratch",), lambda: float(self._tick()))
+        catalogue = Catalogue(repository, MODEL, new_classes, lambda: float(self._tick()))
         self.console = Console(
             MODEL, self.bus, self.view, catalogue, places, lambda: self.now, lambda _: key_id, self.refused.append
         )

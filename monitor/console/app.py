@@ -149,7 +149,7 @@ class Console:
         return shell.see_other(f"{PREFIX}/labels?after={frame_id}&undo={frame_id}", cookie_of(fields["by"].strip()))
 
     def _label_page(self, frame: Frame, frame_id: str, after: str, undo: str) -> Answer:
-        turn = self._queue.turn(frame.now, frame_id, after)
+        turn = self._queue.turn(frame.now, frame_id, after, frame.name)
         undo = undo if is_id(undo) else ""
         if turn is None:
             wanted = self._view.wanted()

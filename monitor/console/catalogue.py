@@ -11,6 +11,8 @@ from contracts.manifest import Manifest
 from contracts.repository import ModelRepository
 
 EVERY_S: Final = 2.0
+LIST_S: Final = 30.0
+"""Between two listings of the versions, where the channels stand still: on an object store that is a request a version."""
 MOST: Final = 500
 """Manifests kept in memory, some 5 kB each."""
 
@@ -22,23 +24,28 @@ class Catalogue:
         self._repository, self._model, self._new_classes, self._clock = repository, model, new_classes, clock
         self._lock = threading.Lock()
         self._manifests: dict[str, Manifest] = {}
-        self._looked: tuple[float, Channels | None, tuple[str, ...]] | None = None
+        self._looked: tuple[float, Channels | None] | None = None
+        self._listed: tuple[float, Channels | None, tuple[str, ...]] | None = None
 
     def now(self) -> tuple[Channels | None, tuple[str, ...]]:
         """The channels (None without any), and the finished versions, the newest first. Raises StoreError."""
         with self._lock:
-            if self._looked is None or not 0 <= self._clock() - self._looked[0] < EVERY_S:
+            now = self._clock()
+            if self._looked is None or now - self._looked[0] >= EVERY_S:
                 try:
                     channels = self._repository.channels(self._model)
                 except VersionError:
                     channels = None
-                self._looked = (self._clock(), channels, tuple(reversed(self._repository.versions(self._model))))
-            return self._looked[1:]
+                self._looked = (now, channels)
+            channels = self._looked[1]
+            if self._listed is None or now - self._listed[0] >= LIST_S or self._listed[1] != channels:
+                self._listed = (now, channels, tuple(reversed(self._repository.versions(self._model))))
+            return channels, self._listed[2]
 
     def forget(self) -> None:
         """Look again at the next question."""
         with self._lock:
-            self._looked = None
+            self._looked = self._listed = None
 
     def manifest(self, version: str) -> Manifest | None:
         """A version's manifest; None when it is not there or cannot be read. Raises StoreError."""

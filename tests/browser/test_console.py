@@ -108,6 +108,23 @@ def test_a_session_by_keys_alone_ends_on_the_log(house: ConsoleHouse, visit: Ope
     assert reviews == [(cards[3].frame_id, "right", "ada 1"), (cards[4].frame_id, "unsure", "ada 1")]
 
 
+def test_more_classes_than_keys_take_turns(browser: Browser, tmp_path: Path) -> None:
+    house = ConsoleHouse(tmp_path, new_classes=tuple(f"class {number}" for number in range(3, 15)))
+    house.take(house.want([house.frame(one) for one in photographs(2)[0]]))
+    page = browser.new_page()
+    page.goto(f"{house.serve()}/console/labels")
+    page.get_by_label("Your name").fill("ada")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="class 9", exact=False)).to_contain_text("9")
+    page.keyboard.press("0")
+    page.keyboard.press("2")
+    expect(page.get_by_text("1 of 2 done")).to_be_visible()
+    page.close()
+    (label,) = labels(house.said(events.LABELS))
+    assert label.truth == ClassTruth("class 11")
+    house.close()
+
+
 def test_boxes_are_drawn_moved_and_sent(house: ConsoleHouse, visit: Open) -> None:
     content, said = boxes_picture()
     cards = [house.frame(content, prediction=said) for _ in range(2)]

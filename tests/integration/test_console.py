@@ -38,7 +38,8 @@ def house(tmp_path: Path) -> Iterator[House]:
 def ask(house: House, path: str, key: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
     """Status and body, with or without a form; a redirect is followed, as browsers do."""
     data = urllib.parse.urlencode(fields).encode() if fields is not None else None
-    request = urllib.request.Request(f"http://127.0.0.1:{house.port}/console/{path}", data, {"Authorization": f"Bearer {key}"})
+    where = f"console/{path}" if path != ".." else ""
+    request = urllib.request.Request(f"http://127.0.0.1:{house.port}/{where}", data, {"Authorization": f"Bearer {key}"})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read().decode("utf-8", "replace")
@@ -65,6 +66,7 @@ def test_it_shows_the_log_and_writes_to_it_for_those_who_may(house: House, tmp_p
     house.start()
     page = eventually(lambda: ask(house, "jobs", READS), lambda seen: "12 of 200" in seen[1])[1]
     assert ask(house, "jobs", "wrong")[0] == 401
+    assert "<h1>Jobs</h1>" in ask(house, "..", READS)[1]  # the bare address
     (token,) = set(re.findall(r'name="token" value="([^"]+)"', page))
     form = {"token": token, "by": "Ada", "reason": "new lamps"}
     status, refused = ask(house, "jobs/ask", READS, form)

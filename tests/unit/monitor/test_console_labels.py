@@ -54,6 +54,19 @@ def test_frames_that_are_gone_or_damaged_are_passed_over(house: ConsoleHouse) ->
     assert shown(queue(house).turn(NOW)) == cards[2].frame_id
 
 
+def test_two_people_are_shown_different_frames(house: ConsoleHouse) -> None:
+    cards = [house.frame(one) for one in CONTENT[:2]]
+    house.take(house.want(cards))
+    ids = [card.frame_id for card in cards]
+    line = queue(house)
+    assert shown(line.turn(NOW, name="ada")) == ids[0]
+    assert shown(line.turn(NOW + 1, name="bob")) == ids[1]
+    assert shown(line.turn(NOW + 2, name="ada")) == ids[0]  # loaded again
+    assert shown(line.turn(NOW + 3, name="eve")) == ids[0]  # better twice than none
+    assert shown(line.turn(NOW + 62, name="bob")) == ids[1]
+    assert shown(line.turn(NOW + 130, name="bob")) == ids[0]
+
+
 def test_an_undo_finds_its_frame_when_the_list_has_moved_on(house: ConsoleHouse) -> None:
     cards = [house.frame(one) for one in CONTENT[:2]]
     house.take(house.want(cards[:1], ("suspect",)), house.want(cards[1:]))
