@@ -27,10 +27,10 @@ _LONGEST: Final = 2000
 """Characters of a sentence."""
 _MARKS: Final = {"pass": "✓ pass", "fail": "✗ fail", "inconclusive": "? inconclusive"}
 _SETTLED: Final = {
-    "packaged": ("pass", "no gate refuses it"),
-    "published": ("pass", "no gate refuses it"),
-    "rejected": ("fail", "refused"),
-    "held": ("inconclusive", "held: more or better labels are needed"),
+    "packaged": ("pass", "No gate refuses the candidate to follow version {}"),
+    "published": ("pass", "No gate refuses the candidate to follow version {}"),
+    "rejected": ("fail", "The candidate to follow version {} is refused"),
+    "held": ("inconclusive", "The candidate to follow version {} is held: more or better labels are needed"),
 }
 
 
@@ -60,10 +60,10 @@ class Content:
 def render(content: Content, read: Callable[[int], bytes]) -> str:
     """The whole page as HTML. `read` gives the encoded frame of a row of the dataset; it may raise StoreError, which costs the picture."""
     album = Album(read)
-    tone, settled = _SETTLED.get(content.verdict, ("inconclusive", content.verdict))
+    tone, settled = _SETTLED.get(content.verdict, ("inconclusive", "The candidate to follow version {}"))
     body = f"""<header>
 <p class="kind"><b class="{tone}">{escape(content.verdict)}</b> · {escape(content.model)} · job <span>{escape(content.job)}</span></p>
-<h1>Candidate to follow version {escape(content.parent)}: {escape(settled)}</h1>
+<h1>{escape(settled.format(content.parent))}</h1>
 <p>{_summary(content.results)}</p>
 <dl class="card" id="facts">{"".join(f"<dt>{escape(name)}</dt><dd>{_text(fact)}</dd>" for name, fact in content.facts.items() if fact)}</dl>
 </header>
@@ -95,12 +95,12 @@ def render(content: Content, read: Callable[[int], bytes]) -> str:
 
 
 def _summary(results: Sequence[GateResult]) -> str:
-    said = [result.verdict for result in results]
-    parts = [f"{said.count('pass')} of {len(said)} gates passed"]
-    if failed := said.count("fail"):
-        parts.append(f"{failed} failed")
-    if unsure := said.count("inconclusive"):
-        parts.append(f"{unsure} could not tell")
+    named = {verdict: [escape(one.gate) for one in results if one.verdict == verdict] for verdict in _MARKS}
+    parts = [f"{len(named['pass'])} of {len(results)} gates passed"]
+    if failed := named["fail"]:
+        parts.append(f"{len(failed)} failed ({', '.join(failed)})")
+    if unsure := named["inconclusive"]:
+        parts.append(f"{len(unsure)} could not tell ({', '.join(unsure)})")
     return ", ".join(parts) + "."
 
 

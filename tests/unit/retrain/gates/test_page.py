@@ -83,9 +83,9 @@ def test_every_gate_has_a_row_with_its_verdict_figure_limit_and_sentence() -> No
         row = re.search(rf'<tr id="gate-{one.gate.replace(" ", "-")}">(.*?)</tr>', page)
         assert row is not None
         assert all(part in row[1] for part in (one.verdict, f"{one.value:.4g}", f"{one.limit:.4g}", one.detail))
-    assert "1 of 4 gates passed, 2 failed, 1 could not tell." in page
+    assert "1 of 4 gates passed, 2 failed (gain, cam), 1 could not tell (negative flips)." in page
     found = seen(page)
-    assert "Candidate to follow version 1: refused" in found.text
+    assert "The candidate to follow version 1 is refused" in found.text
     assert "epoch 1: 0.700" in found.text
 
 
@@ -119,5 +119,5 @@ def test_frames_that_are_gone_cost_their_pictures_and_the_page_says_so() -> None
 
 def test_a_candidate_that_met_no_gate_has_a_page_too() -> None:
     bare = Content(model="m", parent="1", job="j", verdict="held", results=(), facts={})
-    assert "held: more or better labels are needed" in render(bare, frame)
+    assert "is held: more or better labels are needed" in render(bare, frame)
     assert render(bare, frame) == render(bare, frame)
