@@ -35,9 +35,10 @@ LEAST_SIGNAL: Final = 0.5
 SUM_WEIGHT: Final = 100.0
 """Of the condition that the mix sums to one."""
 REPLICATES: Final = 100
-_UNEVEN: Final = np.array([name.startswith("clipped") for name in NUMERIC])
-"""Statistics that say nothing of a mixture: shares of clipped pixels stay at zero for frames with room to spare while others, in the same light, fill up. On
-composed frames of two scenes at a third of the light they alone made 0.4 to 1.3 of a mixture that is -0.2 to 0 without them."""
+HARDLY: Final = 0.01
+"""Of a frame's pixels: a clipped share that at least half of the reference's frames stay below says nothing of a mixture. In one and the same light it stays
+at zero for frames with room to spare while others fill up: on composed frames of two scenes at a third of the light it alone made 0.4 to 1.3 of a mixture
+that is -0.2 to 0 without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Form:
     """[K, F]: each group's mean squared values"""
     shares: Floats
     """[K], of the reference"""
+    even: Floats
+    """[F]: 1 for the values that tell a mixture from a shift, 0 for clipped shares that are usually none (see HARDLY)."""
     usual: Floats
     """[2 F]: the reference's means and mean squares, what an average begins with"""
     course_spread: float
@@ -99,7 +102,7 @@ class Form:
         excess = average[width:] - average[:width] ** 2 - expected
         signal = max(LEAST_SIGNAL, 1 - self.noise / max(float(left @ left), 1e-12))
         statistics = np.abs(residual[: len(NUMERIC)])
-        even = np.concatenate([np.where(_UNEVEN, 0.0, residual[: len(NUMERIC)]), residual[len(NUMERIC) :]])
+        even = residual * self.even
         return Shape(
             mean=average[:width],
             moved=float(moved @ moved),
@@ -133,6 +136,7 @@ def calibrate(
     floor = np.array([SMALLEST_CHANGE[name] for name in NUMERIC] + [1e-3] * layout.axes)
     centre, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), floor)
     values = _standardised(values, centre, deviation)
+    usually = np.median(statistics, axis=0)
     answer = np.where(truth >= 0, truth, layout.answers.group(said))
     counts = np.bincount(answer, minlength=len(layout.answers.groups))
     kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
@@ -151,6 +155,11 @@ def calibrate(
         classes=np.stack([seen[answer == k].mean(axis=0) for k in kept]),
         squares=np.stack([np.square(values[answer == k]).mean(axis=0) for k in kept]),
         shares=counts[kept] / counts[kept].sum(),
+        even=np.array(
+            [not name.startswith("clipped") or usual >= HARDLY for name, usual in zip(NUMERIC, usually, strict=True)]
+            + [True] * layout.axes,
+            np.float64,
+        ),
         usual=np.concatenate([values.mean(axis=0), np.square(values).mean(axis=0)]),
         course_spread=max(float((values @ directions).var(axis=0).mean()), 1e-6),
         noise=0.0,
