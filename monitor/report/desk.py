@@ -76,11 +76,14 @@ class Desk:
             incident = self._open.get(number) or self._known.get(number)
             if incident is None:
                 return notices.unknown()
-            if not again and number not in self._wanted:
-                if reason := self._reasons.get(number):
-                    return notices.failed(number, reason)
-                if (page := self._shelf.page(number)) is not None:
-                    return notices.found(page)
+            made = not again and number not in self._wanted
+            if made and (reason := self._reasons.get(number)):
+                return notices.failed(number, reason)
+        if (
+            made and (page := self._shelf.page(number)) is not None
+        ):  # some 6 MB: the loop, which asks for the lock in each round, waits for no disk
+            return notices.found(page)
+        with self._changed:
             if not self._want(self._wanted.get(number, incident)):
                 return notices.crowded()
             return notices.being_made(number, list(self._wanted).index(number))
@@ -128,6 +131,9 @@ class Desk:
             self._shelf.trim()
         except (StoreError, OSError) as error:
             reason = str(error)
+        except Exception as error:  # one report's failure must not end the thread that makes the others
+            reason = f"{type(error).__name__}: {error}"
+            _LOG.error("report_not_handled", trace=True, incident=number)
         self._count("failed" if reason else "made")
         if reason:
             _LOG.warning("report_failed", incident=number, reason=reason)

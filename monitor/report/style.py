@@ -4,6 +4,8 @@ from typing import Final
 
 STYLE: Final = """
 :root { --ink: #1f2933; --soft: #52606d; --line: #e1e6eb; --paper: #ffffff; --ground: #f5f7f9; --good: #0b7285; --bad: #b7410e; }
+@media (prefers-color-scheme: dark) { :root { color-scheme: dark; --ink: #e7ecf1; --soft: #a3b2c0; --line: #2c3743; --paper: #1a222b; --ground: #11171d;
+  --good: #62c6d6; --bad: #f29d74; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.55
   system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }

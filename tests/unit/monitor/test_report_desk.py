@@ -185,3 +185,21 @@ def test_a_full_disk_is_a_reason(opened: Open, maker: Maker, monkeypatch: pytest
     status, body = settled(desk, one)
     assert status == 500
     assert b"No space left" in body
+
+
+def test_a_bug_in_one_report_does_not_end_the_others(
+    opened: Open, maker: Maker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a bug")
+
+    desk, one, other = opened(), incident(1), incident(2)
+    with monkeypatch.context() as patched:
+        patched.setattr(Shelf, "ask", broken)
+        desk.keep_up([one])
+        status, body = settled(desk, one)
+    assert (status, b"ValueError: a bug" in body) == (500, True)
+    assert "report_not_handled" in [record.getMessage() for record in caplog.records]
+    desk.keep_up([one, other])
+    maker.let.release()
+    assert settled(desk, other)[0] == 200
