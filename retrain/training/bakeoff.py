@@ -89,7 +89,8 @@ def bake_off(
     """Each technique's trial, in turn, within `budget_s` together; `say(technique)` is where its progress is said. Raises StoreError."""
     trials: dict[Technique, Trial] = {}
     for technique in techniques:
-        left = budget_s - sum(trial.row.seconds for trial in trials.values())
+        # The first process's seconds: each has its own, and all must come to the same decision.
+        left = distributed.said(budget_s - sum(trial.row.seconds for trial in trials.values()), distributed.place())
         spent = Trial(no_trial(bench.recipe, technique, "not tried: the training budget is spent"))
         trials[technique] = _tried(bench, technique, left, say(technique)) if left > 0 else spent
     if distributed.place().first:

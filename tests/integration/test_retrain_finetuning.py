@@ -1,11 +1,15 @@
 """Networks trained whole, end to end: a champion that a recipe made, drifted, fine-tuned, judged, packaged, killed at every write, and trained again."""
 
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -26,7 +30,7 @@ from retrain.models.graph import EMBEDDING, IMAGE, SCORES
 from retrain.models.network import Network
 from retrain.models.recipe import SMALL_CONV, find
 from retrain.models.session import Session, views
-from retrain.request import REQUEST, CandidateOutcome, TrialRow
+from retrain.request import OUTCOME, REQUEST, CandidateOutcome, Step, TrialRow
 from retrain.trainer.candidate import run
 from retrain.training import bakeoff
 from retrain.training.course import Course
@@ -39,6 +43,7 @@ from tests.digit_jobs import Place
 from tests.digits import Digit
 
 SCANS = 300
+ROOT = Path(__file__).parents[2]
 QUICK = {
     "lp_ft": Course(epochs=4, batch=32, rate=2e-3, seed=0, patience=2),
     "full": Course(epochs=6, batch=32, rate=5e-3, seed=0, patience=3),
@@ -204,6 +209,28 @@ def test_killed_after_any_write_it_ends_with_the_same_outcome(place: Place, monk
         deaths += 1
         assert told(outcome_of(killed)) == whole
     assert deaths > 10
+
+
+@pytest.mark.slow
+def test_two_processes_train_together_and_one_speaks(place: Place) -> None:
+    """As torchrun starts them: the same outcome as of one, within what a batch's two halves round otherwise."""
+    asked = {"techniques": ("full",), "budget_s": 600.0}
+    alone, together = (tuned(place, name, job_id="both", **asked) for name in ("alone", "together"))
+    (together / REQUEST).write_bytes((alone / REQUEST).read_bytes())
+    for job, launch in ((alone, []), (together, ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"])):
+        done = subprocess.run(
+            [sys.executable, *launch, "-m", "retrain.trainer.candidate", str(job)],
+            cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=170, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        steps = [msgspec.json.decode(line, type=Step) for line in done.stdout.splitlines()]
+        assert [step.progress for step in steps] == sorted(step.progress for step in steps), "one process speaks"
+    one, two = (msgspec.json.decode((job / OUTCOME).read_bytes(), type=CandidateOutcome) for job in (alone, together))
+    assert two.device_s == pytest.approx(sum(row.device_s for row in two.table))
+    assert rows(two)["full"].device_s > 1.9 * rows(two)["full"].seconds
+    assert rows(two)["full"].harmonic == pytest.approx(rows(one)["full"].harmonic, abs=0.1)
+    assert rows(two)["head_only"].harmonic == rows(one)["head_only"].harmonic
+    assert not (together / "training").exists()
 
 
 def told(outcome: CandidateOutcome) -> dict[str, object]:
