@@ -112,7 +112,7 @@ def _report(parsed: argparse.Namespace) -> int:
 
 def _order(parsed: argparse.Namespace) -> int:
     target, force = getattr(parsed, "target", ""), getattr(parsed, "force", False)
-    return orders.order(parsed.settings, parsed.order, target, parsed.by, parsed.reason, _say, force)
+    return orders.order(parsed.settings, parsed.order, target, parsed.by, parsed.reason, _say, force, parsed.wait)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -158,6 +158,11 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--force", action="store_true", help="at once, without shadow and canary; it is still watched")
         one.add_argument("--by", default="", metavar="NAME", help="who orders it (default: the user's name)")
         one.add_argument("--reason", default="", metavar="TEXT", help="why; kept in the record")
+        one.set_defaults(wait=0.0)
+        if name in ("approve", "reject", "rollback", "promote"):
+            one.add_argument(
+                "--wait", type=float, default=5.0, metavar="S", help="seconds that an answer is waited for (default 5; 0: not)"
+            )
         _takes_settings(one)
         one.set_defaults(run=_order, order=name)
     commands.add_parser(

@@ -1,6 +1,7 @@
 """What a person orders of a running house: commands that stand on the log as events.
 
-An order is refused here when nothing waits for it, so that a typo is told at once and not in a service's log.
+An order is refused here when nothing waits for it, so that a typo is told at once and not in a service's log. What retrain makes of one about a version is
+waited for a moment, and told.
 """
 
 import getpass
@@ -8,22 +9,27 @@ import time
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from contracts.errors import SettingsError
 from contracts.events import (
     Acknowledge,
     AnyEvent,
     Approve,
+    Decided,
     MarkFalseAlarm,
     Promote,
     Reject,
     RequestRetrain,
     Rollback,
+    RolloutAdvanced,
     encode,
 )
 from contracts.ids import new_id
 from contracts.log import open_bus
 from contracts.repository import ModelRepository
-from standalone.status import Say, State, house_of, read
+from standalone.log_so_far import LogSoFar
+from standalone.status import Say, State, house_of, opened, read
 
 ORDERS: Final = {
     "approve": "let a version that waits for approval begin its rollout",
@@ -34,6 +40,7 @@ ORDERS: Final = {
     "acknowledge": "say that you have seen an incident",
     "false-alarm": "say that an incident was none: it closes if it is open, and its like is not reported again",
 }
+ABOUT_A_VERSION: Final = (Approve, Reject, Rollback, Promote)
 TARGETS: Final = {
     "approve": "VERSION",
     "reject": "VERSION",
@@ -44,17 +51,51 @@ TARGETS: Final = {
 """What an order is about; the others are about the model."""
 
 
-def order(settings: Path, name: str, target: str, by: str, reason: str, say: Say, force: bool = False) -> int:
-    """Put a command on the log. Returns 0. Raises SettingsError when nothing waits for it, saying what does."""
+def order(settings: Path, name: str, target: str, by: str, reason: str, say: Say, force: bool = False, wait_s: float = 0.0) -> int:
+    """Put a command on the log, and wait for retrain's answer where it gives one. Returns 0, or 1 when it refused.
+
+    Raises SettingsError when nothing waits for the command, saying what does.
+    """
     house = house_of(settings)
     bus = open_bus(house.log, "keepsight-operator", house.log_security)
     try:
-        state = read(bus, ModelRepository(house.repository), house.model)
-        event = command(house.model, state, name, target, by or getpass.getuser(), reason, time.time(), force)
-        bus.publish([encode(event, "keepsight/operator")])
+        log = opened(bus, house.model)
+        try:
+            state = read(log, ModelRepository(house.repository), house.model)
+            event = command(house.model, state, name, target, by or getpass.getuser(), reason, time.time(), force)
+            bus.publish([encode(event, "keepsight/operator")])
+            say(f"{name} is on the log as {type(event).__name__} {event.event_id}; `keepsight status` shows what comes of it")
+            if wait_s > 0 and isinstance(event, ABOUT_A_VERSION):
+                return _told(event, log, time.monotonic() + wait_s, say)
+        finally:
+            log.close()
     finally:
         bus.close()
-    say(f"{name} is on the log as {type(event).__name__} {event.event_id}; `keepsight status` shows what comes of it")
+    return 0
+
+
+def answer(order: AnyEvent, event: AnyEvent) -> tuple[bool, str] | None:
+    """What retrain says to an order about a version, if the event is that: whether it did something, and what or why not."""
+    if not isinstance(order, ABOUT_A_VERSION) or not isinstance(event, Decided):
+        return None
+    said = msgspec.json.decode(event.body)
+    if event.kind == "command_refused" and said.get("order") == order.event_id:
+        return False, str(said["why"])
+    version = said.get("version")
+    if event.kind == "rollout_advanced" and said["by"] == order.by and (isinstance(order, Rollback) or order.version == version):
+        return True, f"version {version} is in state {said['state'].replace('_', ' ')}: {said['why']}"
+    return None
+
+
+def _told(order: AnyEvent, log: LogSoFar, until: float, say: Say) -> int:
+    """Say what comes of an order. `until` is monotonic seconds."""
+    while time.monotonic() < until:
+        for event in log.events():
+            if (found := answer(order, event)) is not None:
+                done, what = found
+                say(what if done else f"refused: {what}")
+                return 0 if done else 1
+    say("nobody has answered yet: is the retrain service running, and its repository there?")
     return 0
 
 
@@ -66,8 +107,8 @@ def command(model: str, state: State, name: str, target: str, by: str, reason: s
             kind = Approve if name == "approve" else Reject
             return kind(**about, version=_waiting(state, name, target), reason=reason)  # type: ignore[arg-type]  # of `about`
         case "rollback":
-            if state.channels is None or state.channels.previous is None:
-                raise SettingsError(f"model {model!r} has no previous version to go back to")
+            if not _on_its_way(state) and (state.channels is None or state.channels.previous is None):
+                raise SettingsError(f"model {model!r} has no version on its way and no previous one to go back to")
             return Rollback(**about, reason=reason)  # type: ignore[arg-type]  # of `about`
         case "promote":
             if not reason:
@@ -98,12 +139,12 @@ def _waiting(state: State, name: str, version: str) -> str:
 
 def _promotable(model: str, state: State, version: str, force: bool) -> str:
     """The version, if it is there, is not the champion, and no other is on its way."""
-    rollout, champion = state.rollout, state.channels.champion if state.channels else None
+    champion = state.channels.champion if state.channels else None
     if version not in state.versions:
         raise SettingsError(f"model {model!r} has no version {version!r}; finished: {', '.join(state.versions) or 'none'}")
     if version == champion:
         raise SettingsError(f"version {version!r} answers already: it is the champion")
-    if rollout is not None and rollout.state not in ("stable", "rolled_back", "rejected"):
+    if (rollout := _on_its_way(state)) is not None:
         if rollout.version != version:
             raise SettingsError(
                 f"version {rollout.version!r} is on its way ({rollout.state.replace('_', ' ')}): reject it, or wait"
@@ -111,6 +152,12 @@ def _promotable(model: str, state: State, version: str, force: bool) -> str:
         if not force:
             raise SettingsError(f"version {version!r} is on its way ({rollout.state.replace('_', ' ')}): only --force changes that")
     return version
+
+
+def _on_its_way(state: State) -> RolloutAdvanced | None:
+    """The rollout that has not come to its end."""
+    ended = state.rollout is None or state.rollout.state in ("stable", "rolled_back", "rejected")
+    return None if ended else state.rollout
 
 
 def _open(state: State, incident: str) -> str:

@@ -67,7 +67,11 @@ def status(settings: Path, say: Say) -> int:
     house = house_of(settings)
     bus = open_bus(house.log, "keepsight-status", house.log_security)
     try:
-        state = read(bus, ModelRepository(house.repository), house.model)
+        log = opened(bus, house.model)
+        try:
+            state = read(log, ModelRepository(house.repository), house.model)
+        finally:
+            log.close()
     finally:
         bus.close()
     for line in told(house.model, state):
@@ -80,20 +84,21 @@ def house_of(settings: Path) -> HouseSettings:
     return load(HouseSettings, ["--settings", str(settings)], "keepsight", "")
 
 
-def read(bus: Bus, repository: ModelRepository, model: str) -> State:
-    """The state now: the incidents, the retrain topic and the servers' reports from their beginning to their end."""
+def opened(bus: Bus, model: str) -> LogSoFar:
+    """What of the log tells of the state: the incidents, the retrain topic and the servers' reports."""
+    return LogSoFar(bus, [INCIDENTS, RETRAIN, SERVING], model)
+
+
+def read(log: LogSoFar, repository: ModelRepository, model: str) -> State:
+    """The state now."""
     state = State(read_at=time.time())
     try:
         state.channels = repository.channels(model)
         state.versions = tuple(repository.versions(model))
     except VersionError:
         state.channels = None
-    log = LogSoFar(bus, [INCIDENTS, RETRAIN, SERVING], model)
-    try:
-        for event in log.events():
-            _take(state, event)
-    finally:
-        log.close()
+    for event in log.events():
+        _take(state, event)
     return state
 
 

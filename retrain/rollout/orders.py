@@ -47,7 +47,9 @@ class Orders:
         if isinstance(after, Rollout):
             self._move(after, now)
         else:
-            self._journal.note("command_refused", now, command=type(order).__name__.lower(), by=order.by, why=after)
+            self._journal.note(
+                "command_refused", now, command=type(order).__name__.lower(), order=order.event_id, by=order.by, why=after
+            )
 
     def _after(self, order: Order, now: float) -> Rollout | str:
         """The rollout as the order leaves it, or why it leaves nothing."""

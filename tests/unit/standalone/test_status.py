@@ -10,7 +10,7 @@ from contracts.events import ServingReported, VersionServed
 from contracts.ids import new_id
 from contracts.ports import Bus
 from contracts.repository import ModelRepository
-from standalone.status import State, read, told
+from standalone.status import State, opened, read, told
 from tests.unit.standalone.parts import AT, INCIDENT, run, tell
 
 
@@ -66,7 +66,9 @@ def report(server: str, at: float, version: str = "1", leaving: bool = False) ->
 
 def test_servers_are_told_with_what_they_answer_with_and_the_silent_ones_apart(house: Path, bus: Bus) -> None:
     tell(bus, report("c", AT), report("b", AT), report("a", AT, "2"), report("d", AT), report("d", AT, leaving=True))
-    state = read(bus, ModelRepository(f"{house.parent}/repository"), "model")
+    log = opened(bus, "model")
+    state = read(log, ModelRepository(f"{house.parent}/repository"), "model")
+    log.close()
     assert sorted(state.servers) == ["a", "b", "c"]
     now = {name: msgspec.structs.replace(one, occurred_at=AT + (60 if name != "c" else 0)) for name, one in state.servers.items()}
     lines = told("model", State(servers=now, read_at=AT + 61))
