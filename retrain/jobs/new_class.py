@@ -1,8 +1,8 @@
 """A new class from the first incident to its job: an open incident says that something unknown is seen, labels say what it is, and enough of them ask for a
 candidate that knows it.
 
-The incidents are remembered with the service's state. Labels are counted anew when one of a listed class came, at most every 10 seconds: of 100,000 kept
-ones that takes half a second.
+The incidents are remembered with the service's state. Labels are counted anew when one of a listed class came, at most once a minute: of 100,000 since the
+incident began that takes half a second.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from retrain.trigger.policy import request_key
 
 _FACT: Final = "new_class_incidents"
 _MOST: Final = 32
-_EVERY_S: Final = 10.0
+_EVERY_S: Final = 60.0
 _ANYWAY_S: Final = 3600.0
 """A job may have become moot meanwhile, or a turn that was undone."""
 
