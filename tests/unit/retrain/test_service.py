@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -25,6 +26,7 @@ from contracts.events import (
     Dead,
     FrameLabelled,
     IncidentClosed,
+    IncidentOpened,
     JobAdvanced,
     LabelsWanted,
     OverrideCounts,
@@ -323,6 +325,39 @@ def test_a_clock_that_is_set_by_an_hour_starts_nothing_twice(site: Site) -> None
     site.turn(3 * DAY_S + 60)
     site.until_idle()
     assert [state for state, _ in site.states()].count("running") == 2
+
+
+def test_an_archived_version_is_offered_before_a_new_one_is_trained(site: Site) -> None:
+    publish_small_version(site.settings.repository, "small", "2", seed=1)
+    site.label(20)
+    asked = site.request(version="2")
+    site.publish(msgspec.structs.replace(asked, recurs="1"))
+    for _ in range(3):
+        site.turn(HOUR_S)
+    assert [(event.state, event.hold) for event in site.jobs()] == [("queued", ""), ("held", "recurring")]
+    set_channels(site.settings.repository, "small", champion="1", previous="2")
+    site.turn()
+    assert site.states()[-1] == ("rejected", "the request speaks of version 2; the champion is 1 by now")
+
+
+def test_labels_of_a_listed_class_and_its_incident_make_a_job(site: Site) -> None:
+    site.service.close()
+    site.settings = site.settings.model_copy(update={"new_classes": ("scratch",), "new_class_labels": 5, "labels_wanted": 99})
+    site.service = site.wire(site.database)
+    one = Incident(
+        incident_id="i1", cause="new_class", severity="page", headline="", action="", site="hall", cameras=(), version="1",
+        since=site.now, opened_at=site.now,
+    )  # fmt: skip
+    site.publish(IncidentOpened(event_id="o1", occurred_at=site.now, model="small", incident=one))
+    for _ in range(5):
+        site.publish(msgspec.structs.replace(site._label(), truth=ClassTruth("scratch")))
+        site.turn(90.0)
+    site.turn(90.0)
+    assert [(event.state, event.trigger, event.hold) for event in site.jobs()] == [
+        ("queued", "new_class", ""),
+        ("held", "new_class", "labels"),
+    ]
+    assert site.states()[0][1] == "labels confirm what incident i1 saw: scratch (5 labels)"
 
 
 def test_the_service_loads_neither_torch_nor_onnxruntime() -> None:
