@@ -23,23 +23,18 @@ from contracts.errors import KeepsightError, VersionError
 from contracts.files import Folder, sha256
 from contracts.frames import see
 from contracts.manifest import InputSpec, Lineage, Manifest, digest
-from contracts.predictions import ClassTruth
 from contracts.quality import Quality, quality
 from contracts.repository import ModelRepository
 from retrain.data.baseline import baseline_of
-from retrain.data.dataset import Dataset, Datasets, Item
-from retrain.data.duplicates import near_pairs
+from retrain.data.dataset import Dataset, Datasets
 from retrain.data.frames import Excluded, Frame, Frames, usable
-from retrain.data.recordings import joined
-from retrain.data.split import BOOTSTRAP_SHARES, SETS, deal
 from retrain.gates.parity import parity
 from retrain.models import backbones, graph
 from retrain.models.calibrate import softmax
 from retrain.models.export import BATCHES, onnx_logits, parity_frames
 from retrain.models.session import Session, Views, views
 from retrain.steps import Steps
-from retrain.trainer import golden
-from retrain.trainer.publication import code_version, first_champion
+from retrain.trainer.publication import code_version, dealt, keep, publish
 from retrain.training.crossfit import Development, Fitted, cross_fit
 
 COLUMNS: Final = ("path", "label", "group", "camera")
@@ -200,28 +195,13 @@ def _exported(network: backbones.Backbone, cache: Folder | None) -> bytes:
 
 
 def _train(order: Order, frames: list[Frame], seen: Views, exported: bytes) -> Trained:
-    groups = joined([one.recording for one in frames], near_pairs(seen))
-    place = {label: k for k, label in enumerate(order.labels)}
-    truth = np.array([place[one.label] for one in frames], dtype=np.int64)
-    sets = deal(groups, truth, BOOTSTRAP_SHARES, order.seed)
-    items = tuple(
-        Item(
-            sha256=one.sha256,
-            truth=ClassTruth(one.label),
-            recording=group,
-            set=name,
-            camera=one.camera,
-            captured_at=0.0,
-            added=order.version,
-        )
-        for one, group, name in zip(frames, groups, sets, strict=True)
-    )
-    dataset = Dataset(model=order.model, labels=order.labels, items=items)
+    dataset = dealt(order.model, order.labels, frames, seen, order.seed, order.version)
+    truth = dataset.truth()
     learning = dataset.where("train", "validation")
     development = Development(
         seen.embedding[learning],
         truth[learning],
-        tuple(group for group, inside in zip(groups, learning, strict=True) if inside),
+        tuple(item.recording for item, inside in zip(dataset.items, learning, strict=True) if inside),
         np.zeros(int(learning.sum()), dtype=np.bool_),
     )
     fitted = cross_fit(development, len(order.labels), order.seed)
@@ -244,22 +224,19 @@ def _check_parity(network: backbones.Backbone, trained: Trained, spec: InputSpec
 
 
 def _publish(order: Order, trained: Trained, frames: list[Frame], spec: InputSpec, now: float) -> Manifest:
-    datasets = Datasets(order.frame_store, order.model)
-    for one in frames:
-        datasets.put_frame(one.read())
     dataset, fitted = trained.dataset, trained.fitted
-    counts: dict[str, int] = {name: int(dataset.where(name).sum()) for name in SETS}
+    logits = fitted.head.logits(trained.seen.embedding).astype(np.float32)
+    seen = Views(trained.seen.statistics, trained.seen.phash, trained.seen.embedding, logits)
+    kept, counts = keep(Datasets(order.frame_store, order.model), dataset, frames, trained.model, spec, seen)
     lineage = Lineage(
         origin="bootstrap",
-        dataset=datasets.put(dataset),
+        dataset=kept,
         trained_from=counts,
         technique=f"linear head (l2 {fitted.l2:g}) on {backbones.NAME}, ImageNet weights; benchmark from sealed and out-of-fold frames",
         code=code_version(),
         seed=order.seed,
         recipe=backbones.NAME,
     )
-    logits = fitted.head.logits(trained.seen.embedding).astype(np.float32)
-    seen = Views(trained.seen.statistics, trained.seen.phash, trained.seen.embedding, logits)
     baseline = baseline_of(order.labels, seen, trained.probabilities, dataset.truth(), [item.recording for item in dataset.items])
     manifest = Manifest(
         model=order.model,
@@ -277,12 +254,8 @@ def _publish(order: Order, trained: Trained, frames: list[Frame], spec: InputSpe
         lineage=lineage,
         files={},
     )
-    repository = ModelRepository(order.repository)
-    datasets.put_views(sha256(trained.model), spec, seen)
-    recorded = golden.record(trained.model, manifest, baseline, Frames([one.read for one in frames]))
-    manifest = repository.publish(manifest, trained.model, baseline, recorded)
-    first_champion(repository, manifest, now, "bootstrap")
-    return manifest
+    repository, contents = ModelRepository(order.repository), Frames([one.read for one in frames])
+    return publish(repository, manifest, trained.model, baseline, contents, "bootstrap")
 
 
 def _summary(manifest: Manifest, trained: Trained) -> str:

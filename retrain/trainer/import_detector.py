@@ -20,9 +20,8 @@ from retrain.data.recordings import joined
 from retrain.data.split import BOOTSTRAP_SHARES, SETS, deal
 from retrain.models import graph
 from retrain.models.session import Session, Views, views
-from retrain.trainer import golden
+from retrain.trainer import publication
 from retrain.trainer.box_gallery import BoxGallery
-from retrain.trainer.publication import code_version, first_champion
 
 SEED: Final = 1
 
@@ -74,7 +73,7 @@ def publish(
             dataset=dataset,
             trained_from=counts,
             technique=f"imported from {source.name}",
-            code=code_version(),
+            code=publication.code_version(),
             seed=SEED,
             notes=str(gallery.excluded),
         ),
@@ -82,8 +81,7 @@ def publish(
     )
     sizes = [(one.header.width, one.header.height) for one in gallery.pictures]
     baseline = box_baseline(labels, seen, said, sizes, [one.recording for one in gallery.pictures])
-    manifest = repository.publish(manifest, model, baseline, golden.record(model, manifest, baseline, gallery.frames))
-    first_champion(repository, manifest, now, "import-model")
+    manifest = publication.publish(repository, manifest, model, baseline, gallery.frames, "import-model")
     return _summary(manifest, baseline, gallery, said, repository)
 
 

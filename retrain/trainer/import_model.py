@@ -18,18 +18,14 @@ import onnx
 
 from contracts.baseline import MIN_FRAMES
 from contracts.errors import KeepsightError, VersionError
-from contracts.files import sha256
 from contracts.frames import see
 from contracts.manifest import InputSpec, Lineage, Manifest, digest
-from contracts.predictions import ClassTruth
 from contracts.quality import quality
 from contracts.repository import ModelRepository
 from retrain.data.baseline import baseline_of
-from retrain.data.dataset import Dataset, Datasets, Item
-from retrain.data.duplicates import near_pairs
+from retrain.data.dataset import Datasets
 from retrain.data.frames import Frames
-from retrain.data.recordings import BLOCK, joined
-from retrain.data.split import BOOTSTRAP_SHARES, SETS, deal
+from retrain.data.recordings import BLOCK
 from retrain.models import anatomy, graph
 from retrain.models.adoption import adopt
 from retrain.models.box_adoption import adopt_boxes
@@ -37,10 +33,10 @@ from retrain.models.box_anatomy import detects
 from retrain.models.calibrate import softmax, temperature
 from retrain.models.export import parity_frames
 from retrain.models.session import Session, Views, views
-from retrain.trainer import box_gallery, golden, import_detector
+from retrain.trainer import box_gallery, import_detector
 from retrain.trainer.gallery import Gallery, read
 from retrain.trainer.import_order import CHANNELS, Order, order_of
-from retrain.trainer.publication import code_version, first_champion
+from retrain.trainer.publication import code_version, dealt, keep, publish
 
 SEED: Final = 1
 _SHOWN: Final = 12
@@ -162,9 +158,7 @@ def _publish(order: Order, model: bytes, spec: InputSpec, gallery: Gallery, now:
         files={},
     )
     baseline = baseline_of(order.labels, seen, p, truth, [str(row // BLOCK) for row in range(len(seen))])
-    recorded = golden.record(model, manifest, baseline, Frames([frame.read for frame in gallery.frames]))
-    manifest = repository.publish(manifest, model, baseline, recorded)
-    first_champion(repository, manifest, now, "import-model")
+    manifest = publish(repository, manifest, model, baseline, Frames([frame.read for frame in gallery.frames]), "import-model")
     return _summary(order, manifest, len(baseline), baseline.centre.shape[0], gallery, repository)
 
 
@@ -174,24 +168,8 @@ def _dataset(
     """Keep labelled references for replay: the digest and the counts by set; none without labels."""
     if gallery.truth is None:
         return "", {}
-    datasets = Datasets(order.frame_store, order.name)
-    groups = joined([frame.recording for frame in gallery.frames], near_pairs(seen))
-    sets = deal(groups, gallery.truth, BOOTSTRAP_SHARES, SEED)
-    items = tuple(
-        Item(
-            sha256=datasets.put_frame(f.read()),
-            truth=ClassTruth(f.label),
-            recording=group,
-            set=name,
-            camera=f.camera,
-            captured_at=0.0,
-            added=version,
-        )
-        for f, group, name in zip(gallery.frames, groups, sets, strict=True)
-    )
-    dataset = Dataset(model=order.name, labels=order.labels, items=items)
-    datasets.put_views(sha256(model), spec, seen)
-    return datasets.put(dataset), {name: int(dataset.where(name).sum()) for name in SETS}
+    dataset = dealt(order.name, order.labels, gallery.frames, seen, SEED, version)
+    return keep(Datasets(order.frame_store, order.name), dataset, gallery.frames, model, spec, seen)
 
 
 def _summary(order: Order, manifest: Manifest, rows: int, width: int, gallery: Gallery, repository: ModelRepository) -> str:
