@@ -36,7 +36,8 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight import-model model.onnx …  your model as version 1
     keepsight up                         the services, until Ctrl-C
     keepsight key new belts …            a key for cameras that send over the network
-    keepsight labels next|import|export  the frames to label next, and labels in and out of files
+    keepsight labels next|review         the frames to label next, and the labels to look at again
+    keepsight labels import|export       labels in and out of files
     keepsight jobs                       training jobs: why one waits, how far one is, what came of it
     keepsight status                     who serves, what is under way, which incidents are open
     keepsight report INCIDENT            the data behind an incident, laid out on a page
@@ -175,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         "audit", add_help=False, help="whether the ledger is whole, and who answered which camera when; see keepsight audit --help"
     )
     commands.add_parser(
-        "labels", add_help=False, help="the frames to label next, labels in and out of files; see keepsight labels --help"
+        "labels", add_help=False, help="the frames to label next, labels to look at again, labels in and out of files; see keepsight labels --help"
     )
     commands.add_parser(
         "jobs", add_help=False, help="training jobs: why one waits, how far one is, what came of it; see keepsight jobs --help"

@@ -8,6 +8,6 @@ from standalone.backtest import completed
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Import, export or ask for labels. Returns the exit status."""
-    named = completed(arguments) if {"import", "export", "next"} & set(arguments[:1]) else list(arguments)
+    """Import, export or ask for labels, or look at them again. Returns the exit status."""
+    named = completed(arguments) if {"import", "export", "next", "review"} & set(arguments[:1]) else list(arguments)
     return subprocess.run([sys.executable, "-m", "retrain.labels.command", *named], check=False).returncode

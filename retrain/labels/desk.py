@@ -93,10 +93,11 @@ class LabelDesk:
             self._pool.prune()
             self._fresh = 0
         if not 0 <= now - self._looked_at < EVERY_S:  # a clock that was set back holds no list up
-            self._looked_at = now
-            self._say_wanted(now)
+            found = self._say_wanted(now)
+            self._looked_at = now if found else float("-inf")  # nobody waits a minute for the first frame
 
-    def _say_wanted(self, now: float) -> None:
+    def _say_wanted(self, now: float) -> bool:
+        """Returns whether there is anything to be asked for."""
         job = next((job for job in self._jobs() if job.hold in ("labels", "data")), None)
         changes = list(self._changes().values()) + ([Change(job.since, job.cameras)] if job else [])
         since = min((one.since for one in changes), default=None)
@@ -109,6 +110,7 @@ class LabelDesk:
         if (self._database.fact(_LIST) or "") != gist(event):
             self._database.remember(_LIST, gist(event))
             self._journal.say(event)
+        return bool(event.frames)
 
     def _changes(self) -> dict[str, Change]:
         said = self._database.fact(_CHANGES)

@@ -10,7 +10,7 @@ from contracts.ports import Bus
 from retrain.labels.formats.labelled import LeftOut
 
 BATCH: Final = 500
-_SOURCE: Final = "keepsight/labels"
+SOURCE: Final = "keepsight/labels"
 
 
 def published(bus: Bus, results: Iterator[FrameLabelled | LeftOut]) -> Iterator[FrameLabelled | LeftOut]:
@@ -28,7 +28,7 @@ def published(bus: Bus, results: Iterator[FrameLabelled | LeftOut]) -> Iterator[
 def _publish(bus: Bus, events: Sequence[FrameLabelled]) -> dict[str, str]:
     """Returns the ids of the events that are too large for the log, with the reason."""
     try:
-        bus.publish([encode(event, _SOURCE) for event in events])
+        bus.publish([encode(event, SOURCE) for event in events])
     except RecordTooLargeError as error:
         if len(events) == 1:
             return {events[0].event_id: str(error)}

@@ -19,7 +19,7 @@ def read(path: Path, form: Format | Literal["auto"], classes: Path | None = None
     try:
         if form == "yolo" or (form == "auto" and (path.is_dir() or path.suffix == ".txt")):
             return "yolo", _yolo(path, classes)
-        content = _bytes(path)
+        content = bytes_of(path)
         found = _guessed(content) if form == "auto" else form
         return found, _PARSERS[found](content)
     except LabelFileError as error:
@@ -41,7 +41,7 @@ def _yolo(path: Path, classes: Path | None) -> Contents:
             f"{path} needs the classes' names: {' or '.join(yolo.CLASSES)} in {folder} or above it, or --classes FILE"
         )
     try:
-        names = yolo.classes_of(_bytes(named), named.name)
+        names = yolo.classes_of(bytes_of(named), named.name)
     except LabelFileError as error:
         raise LabelFileError(f"{named.name} {error.where}".strip(), error.rule) from None
     return Contents([_text(file, names) for file in _texts(path)], [])
@@ -49,7 +49,7 @@ def _yolo(path: Path, classes: Path | None) -> Contents:
 
 def _text(file: Path, names: tuple[str, ...]) -> Labelled:
     try:
-        return yolo.parse(_bytes(file), file.stem, names)
+        return yolo.parse(bytes_of(file), file.stem, names)
     except LabelFileError as error:
         raise LabelFileError(f"{file.name} {error.where}".strip(), error.rule) from None
 
@@ -63,7 +63,8 @@ def _texts(path: Path) -> list[Path]:
     return [file for file in found if file.name not in yolo.CLASSES]
 
 
-def _bytes(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """A label file's bytes. Raises SettingsError when it cannot be read, LabelFileError when it is too large."""
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise LabelFileError("", f"the file has {size} bytes; at most {MAX_BYTES} are taken: split it")

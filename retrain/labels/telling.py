@@ -19,6 +19,8 @@ class Tally:
     def __init__(self) -> None:
         self.taken = 0
         self.not_taken = 0
+        self.brought = 0
+        """Pictures that no camera sent, to learn from."""
         self._unlabelled = 0
         self._classes: Counter[str] = Counter()
         self._samples: Counter[str] = Counter()
@@ -60,6 +62,10 @@ class Tally:
         if self.taken:
             lines.append(
                 f"  {self._samples['uniform']:,} of uniformly sampled frames: these measure the model, the others only teach it"
+            )
+        if self.brought:
+            lines.append(
+                f"{_many(self.brought, 'picture')} that no camera sent: the next candidate learns from them and is not judged on them"
             )
         if self._unlabelled:
             lines.append(f"{_many(self._unlabelled, 'picture')} without a label yet")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.events import RETRAIN, LabelsWanted
 from contracts.frame_store import FrameStore
 from contracts.predictions import ClassTruth
 from tests.serving_process import ServingProcess, eventually
@@ -30,6 +31,17 @@ def keepsight(house: ServingProcess, *arguments: object) -> subprocess.Completed
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+def list_of(house: ServingProcess) -> LabelsWanted:
+    """What a retrain service that starts now asks for first."""
+    command = [sys.executable, "-m", "retrain", "--settings", str(house.write_settings()), "--port", "0"]
+    service = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        return eventually("a list of frames to label", lambda: house.logged(RETRAIN, LabelsWanted), bool)[-1]
+    finally:
+        service.terminate()
+        assert service.wait(60) == 0
+
+
 def test_frames_out_labels_in(serving: ServingProcess) -> None:
     serving.start()
     store = FrameStore(str(serving.home / "frames"))
@@ -38,6 +50,7 @@ def test_frames_out_labels_in(serving: ServingProcess) -> None:
     serving.scored(len(FRAMES))
     for frame_id in sampled:
         eventually("the card", partial(store.card, "small", frame_id))
+    assert {frame.frame_id for frame in list_of(serving).frames} == set(sampled)
     to = serving.home / "to-label"
     done = keepsight(serving, "next", 200, "--to", to)
     assert done.returncode == 0, done.stderr

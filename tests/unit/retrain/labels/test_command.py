@@ -2,23 +2,34 @@
 
 import csv
 import json
+import time
 from pathlib import Path
 
 import pytest
 
-from contracts.events import LABELS, TOPICS, AnyEvent, FrameLabelled, FrameScored, IncidentOpened, Sample, decode, encode
+from contracts.events import (
+    COMMANDS,
+    LABELS,
+    TOPICS,
+    AnyEvent,
+    FrameLabelled,
+    LabelsWanted,
+    ReviewLabel,
+    Sample,
+    WantedFrame,
+    decode,
+    encode,
+)
 from contracts.frame_header import inspect
 from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.ids import new_id
-from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.predictions import Box, BoxesTruth, ClassTruth, Detections, Prediction, Scored, classification
-from contracts.statistics import ImageStatistics
+from retrain.foreign import Inbox
 from retrain.labels import command
 from tests.small_model import photographs, publish_small_version
 
 AT = 1_790_000_000.0
-STATISTICS = ImageStatistics(120.0, 40.0, 300.0, 2.0, 7.0, 0.2, 1.0, 1.0, 0.0, 0.0)
 KNOWN = ("china", "flower")
 
 
@@ -42,7 +53,7 @@ class House:
     def frame(
         self, number: int, content: bytes, sample: Sample = "uniform", boxes: bool = False, camera: str = "line-1"
     ) -> StoredFrame:
-        """A frame that was answered and stored, on the log too."""
+        """A frame that was answered and stored."""
         frame_id = new_id(AT + number)
         prediction: Prediction = Detections((Box("china", 0, 0, 5, 5, 0.8),)) if boxes else classification(KNOWN, [0.7, 0.3])
         card = StoredFrame(
@@ -50,13 +61,6 @@ class House:
             predictions=(Scored("1", "champion", prediction),), path=frame_path("small", frame_id, "jpeg"),
         )  # fmt: skip
         self.store.put(card, content)
-        self.tell(
-            FrameScored(
-                event_id=new_id(AT), occurred_at=AT, model="small", frame_id=frame_id, camera=camera, site="hall", stream="items", version="1",
-                variant="champion", captured_at=AT + number, received_at=AT, width=96, height=96, bytes=1, codec="jpeg", statistics=STATISTICS,
-                prediction=prediction, confidence=0.7, entropy=0.5, embedding=(0.1, float(number)), stored=card.path, sample=sample,
-            )
-        )  # fmt: skip
         return card
 
     def tell(self, event: AnyEvent) -> None:
@@ -215,35 +219,145 @@ def test_an_export_holds_the_newest_truth_and_what_is_gone_is_told(house: House,
     assert house.run("export", house.folder / "x.csv", "--since", "noon") == 2
 
 
+def wanted(house: House, *frames: tuple[StoredFrame, str], at: float = AT + 100) -> None:
+    """The list that the retrain service says."""
+    named = tuple(WantedFrame(card.frame_id, card.camera, card.path, why, "flower") for card, why in frames)  # type: ignore[arg-type]
+    house.tell(LabelsWanted(event_id=new_id(at), occurred_at=at, model="small", frames=named))
+
+
 def test_frames_are_handed_out_filled_in_and_imported(house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    cards = [house.frame(n, PICTURES[n % 6], "uncertain" if n % 2 else "uniform", camera=f"line-{n % 3}") for n in range(12)]
+    assert house.run("next") == 1
+    assert "the retrain service says one within a minute" in capsys.readouterr().out
+    cards = [house.frame(n, PICTURES[n % 6], camera=f"line-{n % 3}") for n in range(8)]
     house.run("import", write(house.folder / "a.csv", f"picture,label\n{cards[0].frame_id},china\n"))
-    about = {"severity": "ticket", "headline": "", "action": "", "site": "hall", "version": "1", "since": AT + 6, "opened_at": AT}
-    for number, cause in (("1", "camera_fault"), ("2", "environment_change")):
-        camera = "line-2" if cause == "camera_fault" else "line-0"
-        incident = Incident(incident_id=number, cause=cause, cameras=(camera,), **about)  # type: ignore[arg-type]
-        house.tell(IncidentOpened(event_id=new_id(AT), occurred_at=AT, model="small", incident=incident))
+    wanted(house, (cards[7], "drifted"))
+    wanted(house, (cards[1], "suspect"), *((card, why) for card, why in zip(cards, ["uniform", "uncertain"] * 3, strict=False)))
+    (house.folder / "frames" / cards[5].path).unlink()
     capsys.readouterr()
     to = house.folder / "to-label"
     assert house.run("next", 10, "--to", to) == 0
     said = capsys.readouterr().out.splitlines()
     table = list(csv.DictReader((to / "labels.csv").open()))
     handed = {Path(row["picture"]).stem: row for row in table}
-    assert set(handed) == {card.frame_id for card in cards[1:] if card.camera != "line-2"}
-    assert {row["why"] for row in table} == {"uncertain", "drifted", "uniform"}
-    assert handed[cards[6].frame_id]["why"] == "drifted"
-    assert len(said) == len(table) + 2
-    assert said[-1] == f"fill in {to / 'labels.csv'}, then: keepsight labels import {to / 'labels.csv'}"
+    assert set(handed) == {card.frame_id for card in cards[1:5]}
+    assert {row["why"] for row in table} == {"uncertain", "uniform"}
+    assert len(said) == 1 + 5 + 2
+    assert said[-2:] == [
+        f"fill in {to / 'labels.csv'}, then: keepsight labels import {to / 'labels.csv'}",
+        "1 of them are gone by retention meanwhile",
+    ]
     assert (to / table[0]["picture"]).read_bytes() in PICTURES
     assert house.run("next", 10, "--to", to) == 2
     assert "is not empty" in capsys.readouterr().err
     text = (to / "labels.csv").read_text()
     assert house.run("import", to / "labels.csv") == 0
-    assert "7 pictures without a label yet" in capsys.readouterr().out
+    assert "4 pictures without a label yet" in capsys.readouterr().out
     (to / "labels.csv").write_text(text.replace(",,,", ",flower,,"))
     assert house.run("import", to / "labels.csv") == 0
+    unsure = ReviewLabel(
+        event_id=new_id(AT + 200), occurred_at=AT + 200, model="small", frame_id=cards[5].frame_id, by="ada", verdict="unsure"
+    )
+    house.tell(unsure)
     assert house.run("next") == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("no stored frame waits for a label")
+
+
+def doubted(house: House) -> list[StoredFrame]:
+    """Four labels that are doubted, the last of which was corrected since."""
+    cards = [house.frame(n, PICTURES[n], camera=f"line-{n % 2}") for n in range(4)]
+    rows = "".join(f"{card.frame_id},china,eve\n" for card in cards)
+    assert house.run("import", write(house.folder / "a.csv", f"picture,label,labelled_by\n{rows}")) == 0
+    wanted(house, *((card, "suspect") for card in cards), at=time.time())
+    assert house.run("import", write(house.folder / "b.csv", f"picture,label\n{cards[3].frame_id},flower\n")) == 0
+    return cards
+
+
+def reviews(house: House) -> dict[str, tuple[str, str]]:
+    reader = house.bus.reader(None, [COMMANDS])
+    try:
+        found = [decode(record) for record in reader.poll(0.1)]
+    finally:
+        reader.close()
+    return {event.frame_id: (event.verdict, event.by) for event in found if isinstance(event, ReviewLabel)}
+
+
+def test_doubted_labels_go_out_in_a_table_and_come_back_with_what_a_person_said(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cards = doubted(house)
+    to = house.folder / "again"
+    assert house.run("review", "--to", to) == 0
+    assert "3 labels to look at again: fill in `said`" in capsys.readouterr().out
+    table = list(csv.DictReader((to / "review.csv").open()))
+    assert [(row["picture"], row["label"], row["labelled_by"], row["said"]) for row in table] == [
+        (f"{card.frame_id}.jpeg", "china", "eve", "") for card in cards[:3]
+    ]
+    assert (to / table[0]["picture"]).read_bytes() == PICTURES[0]
+    said = ("right", "wrong", "flower")
+    text = "picture,said\n" + "".join(f"{card.frame_id}.jpeg,{word}\n" for card, word in zip(cards, said, strict=False))
+    assert house.run("review", write(to / "filled.csv", f"{text}{cards[3].frame_id}.jpeg,right\n"), "--by", "ada") == 1
+    out = capsys.readouterr().out
+    assert "3 put on the log, 0 still to be looked at" in out
+    assert f"{cards[3].frame_id} is not on the list any more" in out
+    assert reviews(house) == {cards[0].frame_id: ("right", "ada"), cards[1].frame_id: ("wrong", "ada")}
+    last = max(house.labels(), key=lambda event: event.occurred_at)
+    assert (last.frame_id, last.truth, last.labelled_by, last.source) == (cards[2].frame_id, ClassTruth("flower"), "ada", "review")
+    assert house.run("review", write(to / "strange.csv", f"picture,said\n{cards[0].frame_id},perhaps\n")) == 0
+    assert "no label is in doubt" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a,b\n1,2\n", "has no columns picture and said"),
+        ("picture,said\nx.jpg,right\n", "'x.jpg' holds no frame's id"),
+        ("picture,said\n{0},right\n{0},wrong\n", "row 3: says something else of a frame than a row before"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_whole(house: House, text: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cards = doubted(house)
+    assert house.run("review", write(house.folder / "r.csv", text.format(cards[0].frame_id))) == 2
+    assert why in capsys.readouterr().err
+    assert reviews(house) == {}
+
+
+def test_without_a_terminal_nobody_is_asked(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    doubted(house)
+    assert house.run("review") == 2
+    assert "there is no terminal to ask on" in capsys.readouterr().err
+
+
+def test_pictures_that_no_camera_sent_are_brought_to_learn_from(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    card = house.frame(0, PICTURES[0])
+    pictures = house.folder / "pictures"
+    for name, content in (("own.jpg", PICTURES[0]), ("other.jpg", PICTURES[1]), ("twin.jpg", PICTURES[1]), ("torn.jpg", b"torn")):
+        write(pictures / name, "")
+        (pictures / name).write_bytes(content)
+    names = ("own.jpg", "other.jpg", "twin.jpg", "torn.jpg", "away.jpg")
+    file = write(house.folder / "a.csv", "picture,label\n" + "".join(f"{name},china\n" for name in names) + "other.jpg,china\n")
+    write(pictures / "strange.jpg", "")
+    (pictures / "strange.jpg").write_bytes(PICTURES[2])
+    file.write_text(file.read_text() + "strange.jpg,zebra\n")
+    assert house.run("import", file, "--source", "factory 2") == 2
+    assert "name their folder with --pictures DIR" in capsys.readouterr().err
+    inbox, store = Inbox(str(house.folder / "frames"), "small"), FrameStore(str(house.folder / "frames"))
+    assert house.run("import", file, "--source", "factory 2", "--pictures", pictures, "--dry-run", "--by", "ada") == 1
+    assert "1 picture that no camera sent" in capsys.readouterr().out
+    assert inbox.names() == ()
+    for _ in range(2):
+        assert house.run("import", file, "--source", "factory 2", "--pictures", pictures, "--by", "ada") == 1
+    said = capsys.readouterr().out
+    assert "1 label put on the log" in said
+    assert "there is no such picture in the folder (row 6 'away.jpg')" in said
+    assert "'zebra' is no class of the versions in service" in said
+    assert {event.frame_id for event in house.labels()} == {card.frame_id}
+    (digest,) = inbox.names()
+    batch = inbox.get(digest)
+    assert (batch.source, [(one.name, one.truth, one.labelled_by) for one in batch.pictures]) == (
+        "factory 2",
+        [(name, ClassTruth("china"), "ada") for name in ("other.jpg", "twin.jpg")],
+    )
+    assert store.kept("small", batch.pictures[0].sha256) == PICTURES[1]
 
 
 def test_a_log_that_nothing_ran_on_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
