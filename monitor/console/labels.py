@@ -89,8 +89,8 @@ def _boxes(labels: tuple[str, ...], said: Answered | None) -> str:
     )
     return f"""<fieldset class="classes"><legend>Class of the box that is chosen, and of the next</legend>{classes}</fieldset>
 <input type="hidden" name="boxes" value="{escape(_json(drawn), quote=True)}"><ol id="boxes" aria-label="Boxes" aria-live="polite"></ol>
-<p class="soft script">Drag on the photograph, or <kbd>B</kbd> for a box in its middle; <kbd>Tab</kbd> chooses, arrows move, with <kbd>Shift</kbd> they
-resize, <kbd>D</kbd> deletes. No box says that there is nothing to see.</p>
+<p class="soft script">Drag on the photograph, from any corner; a box is moved by its middle. No box says that there is nothing to see.
+<span class="keys"><kbd>B</kbd> puts a box into the middle, <kbd>Tab</kbd> chooses one, arrows move it, with <kbd>Shift</kbd> they resize.</span></p>
 <noscript><p class="notice wait">Boxes are drawn with a script. Without one you can only say that there is nothing to see.</p></noscript>
 <div class="others"><button type="button" data-key="b" id="add">Box <kbd>B</kbd></button><button type="button" data-key="d Delete Backspace" id="remove">Delete
 <kbd>D</kbd></button><button class="main" data-key="Enter" id="done">Done <kbd>Enter</kbd></button></div>"""

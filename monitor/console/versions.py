@@ -31,7 +31,7 @@ def listed(frame: Frame, view: View, catalogue: Catalogue, number: int) -> Answe
     number = min(max(1, number), last)
     rows = [_row(one, view, catalogue, channels, frame.now) for one in versions[(number - 1) * A_PAGE : number * A_PAGE]]
     rollout = view.newest_rollout()
-    head = ("version", "is", "rollout", "made", "from", "by", "accuracy", "gates")
+    head = ("version", "is", "rollout", "made", "parent", "origin", "accuracy", "gates")
     body = f"""<h1>Versions</h1>
 {_now(channels, frame.now) if number == 1 else ""}
 {_rollout(frame, rollout) if rollout is not None and rollout.state not in OVER and number == 1 else ""}
@@ -238,5 +238,5 @@ def _servers(servers: Sequence[ServingReported], now: float) -> str:
                     ago(server.occurred_at, now),
                 )
             )
-    head = ("server", "version", "as", "frames scored", "failed or not finite", "model", "said")
+    head = ("server", "version", "as", "frames scored", "failed", "model", "said")
     return f"<h2>Servers</h2>{table('servers', head, rows, '')}"
