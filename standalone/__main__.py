@@ -176,7 +176,9 @@ def _parser() -> argparse.ArgumentParser:
         "audit", add_help=False, help="whether the ledger is whole, and who answered which camera when; see keepsight audit --help"
     )
     commands.add_parser(
-        "labels", add_help=False, help="the frames to label next, labels to look at again, labels in and out of files; see keepsight labels --help"
+        "labels",
+        add_help=False,
+        help="the frames to label next, labels to look at again, labels in and out of files; see keepsight labels --help",
     )
     commands.add_parser(
         "jobs", add_help=False, help="training jobs: why one waits, how far one is, what came of it; see keepsight jobs --help"
