@@ -15,7 +15,7 @@ from retrain.models.calibrate import Doubles, probabilities, softmax
 from retrain.models.head import Head
 from retrain.models.session import Views
 from retrain.request import CandidateRequest
-from retrain.training.crossfit import NEW_SHARE, Development, Fitted, cross_fit
+from retrain.training.crossfit import NEW_SHARE, Development, Fitted, cross_fit, fit_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,23 @@ class Rework:
 
 def fit_head(request: CandidateRequest, material: Material) -> Fitted:
     """The head for old and new frames on the champion's embedding."""
+    return cross_fit(_development(material), len(material.dataset.labels), request.seed, _new_share(request))
+
+
+def fit_probe(request: CandidateRequest, material: Material, l2: float) -> Head:
+    """The same of train alone: where a fine-tuning begins from it, validation must not have been learned by heart before it judges."""
+    train = material.dataset.where("train")[material.learning()]
+    return fit_rows(_development(material), train, len(material.dataset.labels), l2, _new_share(request))
+
+
+def _development(material: Material) -> Development:
     learning = material.learning()
     groups = tuple(item.recording for item, inside in zip(material.dataset.items, learning, strict=True) if inside)
-    development = Development(material.seen.embedding[learning], material.truth[learning], groups, material.new[learning])
-    new_share = min(NEW_SHARE, 1.0 - replay_share(request.cause, request.replay_share))
-    return cross_fit(development, len(material.dataset.labels), request.seed, new_share)
+    return Development(material.seen.embedding[learning], material.truth[learning], groups, material.new[learning])
+
+
+def _new_share(request: CandidateRequest) -> float:
+    return min(NEW_SHARE, 1.0 - replay_share(request.cause, request.replay_share))
 
 
 def refit(request: CandidateRequest, parent: Version, material: Material, fitted: Fitted) -> Rework:

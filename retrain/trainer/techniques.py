@@ -26,7 +26,7 @@ from retrain.models.session import Session, views
 from retrain.request import CandidateRequest, Device, Technique, TrialRow
 from retrain.steps import Steps
 from retrain.trainer.origin import Origin, origin
-from retrain.trainer.rework import Rework, fit_head, refit
+from retrain.trainer.rework import Rework, fit_head, fit_probe, refit
 from retrain.training.augmented import for_drift
 from retrain.training.bakeoff import Bench, Trial, bake_off, no_trial
 from retrain.training.crossfit import Fitted
@@ -93,7 +93,7 @@ def contest(shop: Workshop) -> Contest:
     """Train the head alone and the techniques that the rule or the request names, within the budget. Raises StoreError."""
     fitted, row = _head_only(shop)
     heads = refit(shop.request, shop.parent, shop.material, fitted)
-    techniques = _techniques(shop, row)[1:]
+    techniques = _techniques(shop, fitted)[1:]
     if not techniques and WEIGHTS not in shop.parent.manifest.files:
         return Contest(heads, None, {"head_only": Trial(row)})
     try:
@@ -148,7 +148,7 @@ def _key(shop: Workshop) -> str:
     return sha256(repr((shop.parent.digest, material.session.key, dataset, numbers)).encode())
 
 
-def _techniques(shop: Workshop, head_row: TrialRow) -> tuple[Technique, ...]:
+def _techniques(shop: Workshop, fitted: Fitted) -> tuple[Technique, ...]:
     """What is tried, the head alone first: nothing more where nothing could be chosen by."""
     request, material = shop.request, shop.material
     sets = material.dataset.where
@@ -158,10 +158,10 @@ def _techniques(shop: Workshop, head_row: TrialRow) -> tuple[Technique, ...]:
         return ("head_only",)
     if request.techniques:
         return in_turn(request.techniques)
-    benchmark = shop.parent.manifest.benchmark
-    known = benchmark.balanced_accuracy.value if benchmark else head_row.old
-    new = int(material.new.sum())
-    return in_turn(prior(new, near(head_row.old, known), request.cause, far(head_row.new, known)))
+    learning, benchmark = material.learning(), shop.parent.manifest.benchmark
+    probe = scored(fitted.out_of_fold.argmax(axis=1), material.truth[learning], material.new[learning])
+    known = benchmark.balanced_accuracy.value if benchmark else probe.old
+    return in_turn(prior(int(material.new.sum()), near(probe.old, known), request.cause, far(probe.new, known)))
 
 
 def _origin(shop: Workshop) -> Origin:
@@ -177,7 +177,9 @@ def _bench(shop: Workshop, found: Origin, fitted: Fitted) -> Bench:
     def start(technique: Technique) -> Network:
         if technique == "scratch":
             return found.scratch(shop.labels, request.seed)
-        return found.network(shop.labels, fitted.head) if technique == "lp_ft" else found.champion(shop.labels)
+        if technique == "lp_ft":
+            return found.network(shop.labels, fit_probe(request, shop.material, fitted.l2))
+        return found.champion(shop.labels)
 
     return Bench(
         shop.material,

@@ -57,12 +57,12 @@ def cross_fit(development: Development, classes: int, seed: int, new_share: floa
         logits = np.zeros((len(development.truth), classes))
         for fold in range(int(folds.max()) + 1):
             inside = folds != fold
-            logits[~inside] = _fit(development, inside, classes, l2, new_share).logits(development.embedding[~inside])
+            logits[~inside] = fit_rows(development, inside, classes, l2, new_share).logits(development.embedding[~inside])
         trials.append((scored(logits.argmax(axis=1), development.truth, development.new).harmonic, l2, logits))
     best = max(score for score, _, _ in trials)
     score, l2, logits = min((t for t in trials if t[0] >= best - TIE), key=lambda trial: abs(np.log(trial[1] / USUAL)))
     everything = np.ones(len(development.truth), dtype=np.bool_)
-    head = _fit(development, everything, classes, l2, new_share)
+    head = fit_rows(development, everything, classes, l2, new_share)
     weight = _domain_weight(np.ones(len(development.truth), dtype=np.float32), development.new, new_share)
     return Fitted(head, temperature(logits, development.truth, weight.astype(np.float64)), l2, logits, score)
 
@@ -82,7 +82,8 @@ def unpack(content: bytes) -> Fitted:
         return Fitted(Head(found["weight"], found["bias"]), heat, l2, found["out_of_fold"], score)
 
 
-def _fit(development: Development, rows: NDArray[np.bool_], classes: int, l2: float, new_share: float) -> Head:
+def fit_rows(development: Development, rows: NDArray[np.bool_], classes: int, l2: float, new_share: float = NEW_SHARE) -> Head:
+    """The head of some of the frames at a penalty."""
     truth, new = development.truth[rows], development.new[rows]
     weight = np.empty(len(truth), dtype=np.float32)
     for mask in (new, ~new):
