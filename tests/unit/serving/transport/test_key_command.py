@@ -73,3 +73,9 @@ def test_a_key_for_the_monitor_opens_the_monitor_alone(tmp_path: Path, capsys: p
     file = tmp_path / "keys"
     _run(capsys, "new", "on-call", "--monitor", "--file", str(file))
     assert parse(file.read_text(), "keys").keys["on-call"].scopes == ("monitor",)
+
+
+def test_a_key_for_the_console_reads_and_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "keys"
+    _run(capsys, "new", "ada", "--console", "--metrics", "--file", str(file))
+    assert parse(file.read_text(), "keys").keys["ada"].scopes == ("metrics", "monitor", "console")
