@@ -19,7 +19,7 @@ from retrain.gates.parity import parity
 from retrain.models import graph
 from retrain.models.export import BATCHES, by_torch, onnx_logits
 from retrain.models.head import Head
-from retrain.models.last_layer import last_layer, widened
+from retrain.models.last_layer import last_layer
 from retrain.models.network import Classifier, Network, pack
 from retrain.models.recipe import Recipe, find, installed
 from retrain.models.session import Session
@@ -51,10 +51,6 @@ class Origin:
         fill(made, body, "the champion's weights", frozenset(name for name in made.state_dict() if name.startswith(_HEAD)))
         made.put_head(head.weight, head.bias)
         return made
-
-    def champion(self, labels: tuple[str, ...]) -> Classifier:
-        """The champion's network; classes that it does not know yet have rows of zeros."""
-        return self.network(labels, widened(self.head, len(labels)))
 
     def scratch(self, labels: tuple[str, ...], seed: int) -> Network:
         """The same network at random weights."""

@@ -50,6 +50,12 @@ def fit_probe(request: CandidateRequest, material: Material, l2: float) -> Head:
     return fit_rows(_development(material), train, len(material.dataset.labels), l2, _new_share(request))
 
 
+def fit_known(material: Material, l2: float, classes: int) -> Head | None:
+    """The champion's head as it would be without validation: fitted to the old frames of train and its own classes; None where there are none."""
+    rows = (material.dataset.where("train") & ~material.new & (material.truth < classes))[material.learning()]
+    return fit_rows(_development(material), rows, classes, l2) if rows.any() else None
+
+
 def _development(material: Material) -> Development:
     learning = material.learning()
     groups = tuple(item.recording for item, inside in zip(material.dataset.items, learning, strict=True) if inside)

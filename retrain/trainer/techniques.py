@@ -21,12 +21,14 @@ from retrain.data.replay import replay_share
 from retrain.models.calibrate import softmax, temperature
 from retrain.models.export import by_torch, exported, parity_frames
 from retrain.models.graph import EMBEDDING, SCORES
+from retrain.models.head import Head
+from retrain.models.last_layer import widened
 from retrain.models.network import Network, pack
 from retrain.models.session import Session, views
 from retrain.request import CandidateRequest, Device, Technique, TrialRow
 from retrain.steps import Steps
 from retrain.trainer.origin import Origin, origin
-from retrain.trainer.rework import Rework, fit_head, fit_probe, refit
+from retrain.trainer.rework import Rework, fit_head, fit_known, fit_probe, refit
 from retrain.training.augmented import for_drift
 from retrain.training.bakeoff import Bench, Trial, bake_off, no_trial
 from retrain.training.crossfit import Fitted
@@ -179,7 +181,7 @@ def _bench(shop: Workshop, found: Origin, fitted: Fitted) -> Bench:
             return found.scratch(shop.labels, request.seed)
         if technique == "lp_ft":
             return found.network(shop.labels, fit_probe(request, shop.material, fitted.l2))
-        return found.champion(shop.labels)
+        return found.network(shop.labels, widened(_known(shop, found, fitted), len(shop.labels)))
 
     return Bench(
         shop.material,
@@ -196,6 +198,14 @@ def _bench(shop: Workshop, found: Origin, fitted: Fitted) -> Bench:
         shop.steps,
         shop.clock,
     )
+
+
+def _known(shop: Workshop, found: Origin, fitted: Fitted) -> Head:
+    """The champion's head. One that we made was fitted to validation too, and would be judged there by what it learned: it is fitted again without."""
+    manifest = shop.parent.manifest
+    if manifest.lineage.origin == "import":
+        return found.head
+    return fit_known(shop.material, fitted.l2, len(manifest.labels)) or found.head
 
 
 def device_of(device: Device) -> torch.device:

@@ -15,6 +15,7 @@ from contracts.statistics import NUMERIC
 from retrain.models.export import by_torch, exported
 from retrain.models.graph import EMBEDDING, IMAGE, SCORES
 from retrain.models.head import Head
+from retrain.models.last_layer import widened
 from retrain.models.network import Classifier, pack
 from retrain.models.recipe import SMALL_CONV, find
 from retrain.request import CandidateRequest
@@ -63,8 +64,8 @@ def test_a_fine_tuned_champion_is_known_by_its_lineage_and_its_weights(
     version, repository = published(made, weights=True, recipe=SMALL_CONV)
     found = origin(request(), version, repository, SHOWN)
     assert found.own
-    assert by_torch(found.champion(LABELS), SHOWN)[1] == pytest.approx(by_torch(made, SHOWN)[1])
-    wider = by_torch(found.champion((*LABELS, "zebra")), SHOWN)[1]
+    assert by_torch(found.network(LABELS, found.head), SHOWN)[1] == pytest.approx(by_torch(made, SHOWN)[1])
+    wider = by_torch(found.network((*LABELS, "zebra"), widened(found.head, 11)), SHOWN)[1]
     assert wider[:, :10] == pytest.approx(by_torch(made, SHOWN)[1])
     assert (wider[:, 10] == 0).all()
 
@@ -88,7 +89,7 @@ def test_an_imported_graph_s_network_is_named_with_its_weights(
     version, repository = published(made)
     (tmp_path / "w.safetensors").write_bytes(pack(made))
     found = origin(request(recipe=SMALL_CONV, recipe_weights=str(tmp_path / "w.safetensors")), version, repository, SHOWN)
-    assert by_torch(found.champion(LABELS), SHOWN)[1] == pytest.approx(by_torch(made, SHOWN)[1])
+    assert by_torch(found.network(LABELS, found.head), SHOWN)[1] == pytest.approx(by_torch(made, SHOWN)[1])
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from retrain.data.material import Material
 from retrain.models.head import Head
 from retrain.request import CandidateRequest, Technique
 from retrain.trainer import techniques
-from retrain.trainer.rework import fit_probe
+from retrain.trainer.rework import fit_known, fit_probe
 from retrain.trainer.techniques import Workshop, device_of
 from retrain.training.crossfit import Fitted, pack, unpack
 from tests.small_pictures import LABELS
@@ -104,8 +104,11 @@ def test_what_a_fine_tuning_begins_from_has_not_seen_the_frames_that_judge_it() 
     found = material(150, 150)
     noise = np.random.default_rng(0).standard_normal((300, 600)).astype(np.float32)
     found = replace(found, seen=replace(found.seen, embedding=noise))
-    head = fit_probe(shop(found).request, found, 0.003)
-    right = head.logits(noise).argmax(axis=1) == found.truth
-    assert right[found.dataset.where("train")].mean() > 0.95
-    assert right[found.dataset.where("validation")].mean() < 0.3
-    assert right[found.dataset.where("gate")].mean() < 0.3
+    known = fit_known(found, 0.003, 10)
+    assert known is not None
+    for head, learned in ((fit_probe(shop(found).request, found, 0.003), found.new | ~found.new), (known, ~found.new)):
+        right = head.logits(noise).argmax(axis=1) == found.truth
+        train = found.dataset.where("train") & learned
+        assert right[train].mean() > 0.95
+        assert right[~train].mean() < 0.3
+    assert fit_known(replace(found, new=found.new | True), 0.003, 10) is None
