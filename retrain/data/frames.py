@@ -1,22 +1,29 @@
 """Labelled frames on their way into a dataset: which can be used, which cannot and why. Their bytes are read when they are needed, never kept."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, overload
 
 from contracts.errors import FrameError, StoreError
 from contracts.files import sha256
+from contracts.frame_header import Header, inspect
 from contracts.frame_store import FrameStore
 from contracts.frames import decode
-from contracts.predictions import ClassTruth
+from contracts.predictions import BoxesTruth, ClassTruth, Task, Truth
+from retrain.data.box_truth import stratum
+from retrain.data.boxes import flaws
 from retrain.data.conflicts import conflicting
 from retrain.data.recordings import recording_of
 from retrain.request import LabelledFrame
 
 _NAMED: Final = 3
 """Excluded frames that are named for each reason; the others are counted."""
+_OTHER_TASK: Final[Mapping[Task, str]] = {
+    "classification": "labelled with boxes, and the model names classes",
+    "detection": "labelled with a class, and the model finds boxes",
+}
 _UNREADABLE: Final = 0.05
 """Share of the labelled frames that may be unreadable; where it is more, the store is at fault and not the frames."""
 
@@ -36,6 +43,13 @@ class Frame:
     labelled_by: str = ""
     source: str = ""
     """Where a picture is from that no camera of the house sent."""
+    boxes: BoxesTruth | None = None
+    """Of a detector's frame, whose `label` is then its stratum."""
+
+    @property
+    def truth(self) -> Truth:
+        """What is true of it."""
+        return ClassTruth(self.label) if self.boxes is None else self.boxes
 
 
 class Frames(Sequence[bytes]):
@@ -82,16 +96,20 @@ class Excluded:
         return f"{len(self)} excluded: " + "; ".join(parts)
 
 
-def labelled(frames: Sequence[LabelledFrame], store: FrameStore, bucket_s: float, excluded: Excluded) -> list[Frame]:
+def labelled(
+    frames: Sequence[LabelledFrame], store: FrameStore, bucket_s: float, excluded: Excluded, task: Task = "classification"
+) -> list[Frame]:
     """The frames of a request that the store has, in order of time; those that retention took are excluded, and single ones that cannot be read.
+
+    So are truths of another task.
 
     Raises StoreError when many cannot be read.
     """
     found: list[Frame] = []
     unreadable: list[StoreError] = []
     for one in sorted(frames, key=lambda one: (one.captured_at, one.frame_id)):
-        if not isinstance(one.truth, ClassTruth):
-            excluded.add("labelled with boxes, and the model names classes", one.frame_id)
+        if isinstance(one.truth, BoxesTruth) != (task == "detection"):
+            excluded.add(_OTHER_TASK[task], one.frame_id)
             continue
         try:
             name = sha256(store.read(one.path))
@@ -110,12 +128,13 @@ def labelled(frames: Sequence[LabelledFrame], store: FrameStore, bucket_s: float
                 one.frame_id,
                 partial(_again, store, one.path),
                 name,
-                one.truth.label,
+                stratum(one.truth),
                 recording_of(one.site, one.camera, one.captured_at, bucket_s),
                 one.camera,
                 one.captured_at,
                 one.frame_id,
                 one.labelled_by,
+                boxes=one.truth if isinstance(one.truth, BoxesTruth) else None,
             )
         )
     if len(unreadable) > _UNREADABLE * len(frames):
@@ -124,17 +143,20 @@ def labelled(frames: Sequence[LabelledFrame], store: FrameStore, bucket_s: float
 
 
 def usable(frames: Sequence[Frame], labels: Collection[str], excluded: Excluded) -> list[Frame]:
-    """The frames that decode, have a label of the model's, only one, and come once."""
-    torn, seen, kept = conflicting([one.sha256 for one in frames], [one.label for one in frames]), Counter[str](), []
+    """The frames that decode, have a label of the model's, only one, and come once; boxes must be such as can be learned from."""
+    said = [one.label if one.boxes is None else repr(one.boxes) for one in frames]
+    torn, seen, kept = conflicting([one.sha256 for one in frames], said), Counter[str](), []
     for one in frames:
-        if one.label not in labels:
+        if one.label not in labels and (one.boxes is None or one.boxes.boxes):
             excluded.add(f"labelled {one.label!r}, which is none of the model's classes", one.name)
         elif one.sha256 in torn:
             excluded.add("labelled in two ways", one.name)
         elif seen[one.sha256]:
             excluded.add("the same picture again", one.name)
-        elif not _decodes(one.read()):
+        elif (header := _header(one.read())) is None:
             excluded.add("not a picture that decodes", one.name)
+        elif one.boxes is not None and (wrong := flaws(one.boxes, labels, header.width, header.height)):
+            excluded.add("with boxes that cannot be right", f"{one.name}: {wrong[0]}")
         else:
             kept.append(one)
         seen[one.sha256] += 1
@@ -149,9 +171,11 @@ def _again(store: FrameStore, path: str) -> bytes:
         raise StoreError(f"{store.url}/{path} was removed while it was being used: the next attempt goes on without it") from error
 
 
-def _decodes(content: bytes) -> bool:
+def _header(content: bytes) -> Header | None:
+    """Of a picture that decodes."""
     try:
-        decode(content)
+        header = inspect(content)
+        decode(content, header)
     except FrameError:
-        return False
-    return True
+        return None
+    return header

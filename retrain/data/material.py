@@ -17,10 +17,12 @@ from contracts.baseline import MIN_FRAMES
 from contracts.files import Folder
 from contracts.frame_header import inspect
 from contracts.frame_store import FrameStore
-from contracts.predictions import ClassTruth
+from contracts.predictions import BoxesTruth, ClassTruth, Truth
 from contracts.repository import Version
+from retrain.data.box_truth import EMPTY
+from retrain.data.boxes import flaws
 from retrain.data.brought import brought, learned_only
-from retrain.data.counts import Counts, TooLittleError, counts_of, lacking
+from retrain.data.counts import Counts, TooLittleError, counts_of, lacking, showing
 from retrain.data.dataset import Dataset, Datasets, Item
 from retrain.data.deals import Deals
 from retrain.data.duplicates import near_pairs
@@ -78,10 +80,10 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
     known = msgspec.structs.replace(whole, items=tuple(item for item, kept in zip(whole.items, stays, strict=True) if kept))
     _check_number(others, excluded)
     bucket_s = deals.bucket_s(usual_bucket_s([f"{one.site}/{one.camera}" for one in others], [one.captured_at for one in others]))
-    found = _unknown(labelled(others, FrameStore(request.frame_store), bucket_s, excluded), known, excluded)
+    found = _unknown(labelled(others, FrameStore(request.frame_store), bucket_s, excluded, manifest.task), known, excluded)
     added = usable(found, known.labels, excluded)
     _check_number(added, excluded)
-    session = Session(parent.model, manifest.input, manifest.embedding, manifest.scores)
+    session = Session(parent.model, manifest.input, manifest.embedding, manifest.answers)
     cache = Folder(f"{folder.url}/{VIEWS}")
     old = _old_views(datasets, whole, session, parent, cache, request.threads)
     old = old if old is None else old.rows(stays)
@@ -109,7 +111,7 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
         excluded,
         session,
     )
-    if missing := lacking(material.counts(), request):
+    if missing := lacking(material.counts(), request, showing(dataset)):
         raise TooLittleError(f"{missing}; {material.counts()}; {excluded}")
     return material
 
@@ -123,14 +125,23 @@ def corrected(known: Dataset, labels: tuple[LabelledFrame, ...], excluded: Exclu
         if index is None:
             others.append(one)
         elif one.truth != items[index].truth:
-            if isinstance(one.truth, ClassTruth) and one.truth.label in known.labels:
+            if not _fault(one.truth, items[index], known.labels):
                 version = items[index].label_version + 1
                 items[index] = msgspec.structs.replace(
                     items[index], truth=one.truth, labelled_by=one.labelled_by, label_version=version
                 )
             else:
-                excluded.add("corrected to what is none of the model's classes: its label stays", one.frame_id)
+                excluded.add("corrected to what the model cannot learn: its label stays", one.frame_id)
     return msgspec.structs.replace(known, items=tuple(items)), others
+
+
+def _fault(truth: Truth, item: Item, labels: tuple[str, ...]) -> bool:
+    """Whether a correction is of another kind than the item's truth, names a class that is none, or has boxes that cannot be right."""
+    if isinstance(truth, ClassTruth) and isinstance(item.truth, ClassTruth):
+        return truth.label not in labels
+    if isinstance(truth, BoxesTruth) and isinstance(item.truth, BoxesTruth):
+        return bool(flaws(truth, labels, item.width, item.height))
+    return True
 
 
 def _check_number(frames: Sequence[object], excluded: Excluded) -> None:
@@ -142,15 +153,15 @@ def _check_number(frames: Sequence[object], excluded: Excluded) -> None:
 
 def _unknown(frames: list[Frame], known: Dataset, excluded: Excluded) -> list[Frame]:
     """The frames whose picture the dataset does not hold under another name."""
-    labels = {item.sha256: item.label for item in known.items}
+    truths = {item.sha256: item.truth for item in known.items}
     for frame in frames:
-        if frame.sha256 in labels:
-            same = labels[frame.sha256] == frame.label
+        if frame.sha256 in truths:
+            same = truths[frame.sha256] == frame.truth
             excluded.add(
                 "the same picture as one of the dataset" if same else "labelled otherwise than the same picture in the dataset",
                 frame.name,
             )
-    return [frame for frame in frames if frame.sha256 not in labels]
+    return [frame for frame in frames if frame.sha256 not in truths]
 
 
 def _old_views(datasets: Datasets, known: Dataset, session: Session, parent: Version, cache: Folder, threads: int) -> Views | None:
@@ -187,7 +198,7 @@ def _dealt(
     standing = {**request.recordings, **{item.recording: item.set for item in known.items}, **deals.standing()}
     recordings = [frame.recording for frame in added]
     scenes = joined(recordings, near_pairs(fresh))
-    place = {label: k for k, label in enumerate(known.labels)}
+    place = {label: k for k, label in enumerate((*known.labels, EMPTY))}
     before = [item for item in known.items if _is_new(item, request, False)]
     counts = counted(
         [item.recording for item in before] + scenes,
@@ -235,7 +246,7 @@ def _item(request: CandidateRequest, datasets: Datasets, frame: Frame, recording
     header = inspect(content)
     return Item(
         sha256=datasets.put_frame(content),
-        truth=ClassTruth(frame.label),
+        truth=frame.truth,
         recording=recording,
         set=dealt,
         camera=frame.camera,

@@ -155,7 +155,7 @@ def test_a_corrected_label_of_the_dataset_enters_as_its_next_version_and_moves_n
     for frame, item in before.items():
         assert (after[frame].set, after[frame].recording, after[frame].sha256) == (item.set, item.recording, item.sha256)
     assert {frame for frame, item in before.items() if after[frame] != item} == {twice, gone}
-    assert excluded.reasons == {"corrected to what is none of the model's classes: its label stays": [boxed, strange]}
+    assert excluded.reasons == {"corrected to what the model cannot learn: its label stays": [boxed, strange]}
     line.publish(second)
     line.correct(twice, "china")
     line.take_many(200, 70, 2000.0)
