@@ -19,20 +19,20 @@ from contracts.logs import Logger
 from contracts.manifest import Manifest
 from contracts.repository import ModelRepository
 from retrain.job import Job
-from retrain.jobs import telling
 from retrain.jobs.asking import Requests
 from retrain.jobs.conclusion import Conclusions
+from retrain.jobs.following import Following
+from retrain.jobs.retention import Retention
 from retrain.jobs.starting import Starts
 from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.launcher import Launcher, Run
 from retrain.metrics import Instruments
 from retrain.registry import publish
-from retrain.request import CandidateOutcome, CandidateRequest, Step
+from retrain.request import CandidateOutcome, CandidateRequest
 from retrain.state.journal import Journal
 from retrain.trigger.policy import Limits, request_key
 
-_PROGRESS_EVERY_S = 1.0
 _LAST_WORDS = 400
 
 
@@ -84,14 +84,14 @@ class Training:
         self.trouble: str | None = None
         """Why the last look got nowhere, for whoever asks whether all is well."""
         self._waited = ""
+        self._following = Following(journal, instruments, monotonic)
+        self._retention = Retention(plan.folder, jobs, log, monotonic)
         self._run: Run | None = None
         self._staged: Manifest | VersionError | None = None
         """What its process packaged, in the repository but for the manifest; or why that is no version."""
         self._counted_s: float | None = None
         """Up to when, by our clock, the process's time stands in the job."""
         self._opened_s = 0.0
-        self._said_s = 0.0
-        self._stage: tuple[str, float] | None = None
         self._foreign: tuple[str, float] | None = None
         """Whose job was found at the last look, and since when."""
 
@@ -123,12 +123,14 @@ class Training:
         return self._starts.champion()
 
     def prepare(self, now: float) -> None:
-        """What takes its time, outside of any transaction: end the process of a job that was cancelled, copy what an ended one packaged to the repository."""
+        """What takes its time, outside of any transaction: end the process of a job that was cancelled, copy what an ended one packaged to the repository,
+        clear away what is outdated."""
         self.trouble = None
         try:
             self._prepare(now)
         except StoreError as error:
             self._waits(error)
+        self._retention.look(now)
 
     def _prepare(self, now: float) -> None:
         if self._run is None:
@@ -175,11 +177,12 @@ class Training:
             self._run = self._launcher.open(self._requests.place(job), self._name(job))
             self._opened_s = self._counted_s = self._monotonic()
         ended = self._run.ended()
-        job = self._read_steps(job, now)
+        before, job = job, self._following.read(self._run, job, now)
         if not ended:
-            if (waits := self._run.waits()) and waits != job.detail:
-                job = self._jobs.save(msgspec.structs.replace(job, detail=waits))
-                telling.progressed(self._journal, job, waits, now, Step("waiting", 0.0, waits))
+            job = self._following.waits(self._run, job, now)
+        if job != before:
+            job = self._jobs.save(self._counted(job))
+        if not ended:
             if self._monotonic() - self._opened_s > self._plan.job_timeout_s:
                 self._run.stop(0.0)
                 self._died(job, f"it took longer than {self._plan.job_timeout_s:g} s (setting job_timeout_s) and was killed", now)
@@ -204,30 +207,6 @@ class Training:
             self._foreign = (job.owner, self._monotonic())
         return self._monotonic() - self._foreign[1] >= self._plan.lease_s
 
-    def _read_steps(self, job: Job, now: float) -> Job:
-        assert self._run is not None
-        steps, read = self._run.progress(job.steps_read)
-        if read == job.steps_read:
-            return job
-        for index, step in enumerate(steps):
-            fresh = step.step != job.step
-            job = msgspec.structs.replace(job, step=step.step)
-            if fresh or (index == len(steps) - 1 and self._monotonic() - self._said_s >= _PROGRESS_EVERY_S):
-                self._said_s = self._monotonic()
-                telling.progressed(self._journal, job, _told(step), now, step)
-            if fresh:
-                self._stage_begins(step.step)
-            self._instruments.progress.set(step.progress)
-            for figure, value in step.metrics.items():
-                self._instruments.figures.labels(self._instruments.bounded(figure)).set(value)
-        return self._jobs.save(msgspec.structs.replace(self._counted(job), steps_read=read))
-
-    def _stage_begins(self, stage: str | None) -> None:
-        if self._stage is not None:
-            name, since = self._stage
-            self._instruments.stage_seconds.labels(self._instruments.bounded(name)).observe(self._monotonic() - since)
-        self._stage = (stage, self._monotonic()) if stage else None
-
     def _finish(self, job: Job, now: float) -> tuple[Job, CandidateOutcome] | None:
         assert self._run is not None
         try:
@@ -249,7 +228,7 @@ class Training:
             self._died(job, str(error), now)
             return None
         self._forget()
-        self._stage_begins(None)
+        self._following.stage(None)
         return published
 
     def _answer(self, job: Job, run: Run) -> CandidateOutcome | None:
@@ -265,7 +244,7 @@ class Training:
         self._conclusions.died(self._counted(job), detail, now, disrupted)
         self._requests.forget_outcome(job)
         self._forget()
-        self._stage = None
+        self._following.lost()
 
     def _waits(self, error: StoreError) -> None:
         self.trouble = f"training waits: {error}"
@@ -287,10 +266,6 @@ class Training:
         """What a process is called wherever it runs, so that it is found there again."""
         key = request_key(job.job_id, str(job.round), str(job.attempt), str(job.disruptions), str(job.fence))
         return f"keepsight-{self._plan.model}-{key[:12]}"
-
-
-def _told(step: Step) -> str:
-    return f"{step.progress:.0%} {step.detail}".strip()
 
 
 def _with_last_line(death: str, last_words: str) -> str:
