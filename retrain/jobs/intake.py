@@ -64,8 +64,13 @@ class Intake:
         )
 
     def commanded(self, event: RequestRetrain, now: float) -> None:
-        """A person asked."""
-        self._without_episode("operator", request_key(self.model, "operator", event.event_id), f"{event.by}: {event.reason}", now)
+        """A person asked. While a person's job waits, others join it: who asks twice wants one version."""
+        why = f"{event.by}: {event.reason}"
+        standing = next((job for job in self.jobs.waiting() if job.trigger == "operator"), None)
+        if standing is not None:
+            self.journal.note("request_joined", now, key=standing.request_key, job=standing.job_id, why=why)
+            return
+        self._without_episode("operator", request_key(self.model, "operator", event.event_id), why, now)
 
     def due(self, now: float) -> None:
         """The calendar says so. One calendar job at a time waits."""
@@ -101,7 +106,12 @@ class Intake:
             else:
                 self.jobs.save(msgspec.structs.replace(last, settled=True))
         wanted = self.new_classes.wanted(now)
-        if wanted is not None and not any(job.cancelled and job.request_key == wanted.request_key for job in jobs):
+        if wanted is None:
+            return
+        episode = [job for job in jobs if job.request_key == wanted.request_key]
+        if not episode or not all(
+            job.over for job in episode
+        ):  # after one that ended another follows as above, or a person's word is awaited
             self._joined_or_new(msgspec.structs.replace(wanted, job_id=new_id(now)), now)
 
     def _without_episode(self, trigger: Trigger, key: str, reason: str, now: float) -> None:

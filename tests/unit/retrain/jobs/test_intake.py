@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from contracts.errors import StoreError
-from contracts.events import FrameLabelled, IncidentClosed, IncidentOpened, IncidentUpdated, RetrainRequested
+from contracts.events import FrameLabelled, IncidentClosed, IncidentOpened, IncidentUpdated, RequestRetrain, RetrainRequested
 from contracts.ids import new_id
 from contracts.incidents import Cause, Incident
 from contracts.logs import Logger
@@ -107,6 +107,19 @@ def test_a_repeat_joins_and_brings_what_is_known_since(desk: Desk) -> None:
     assert desk.kinds() == ["job_advanced", "request_joined"]
 
 
+def test_who_asks_twice_gets_one_job_and_who_asks_while_it_trains_another(desk: Desk) -> None:
+    def ask(number: int) -> list[Job]:
+        event = RequestRetrain(event_id=f"r{number}", occurred_at=START, model="small", by="ada", reason="new glass")
+        desk.intake.commanded(event, START + number)
+        return list(desk.jobs.recent())
+
+    (job,) = ask(1)
+    assert ask(2) == [job]
+    assert desk.kinds() == ["job_advanced", "request_joined"]
+    desk.jobs.save(msgspec.structs.replace(job, state="running"))
+    assert len(ask(3)) == 2
+
+
 def refused(desk: Desk, **fields: object) -> Job:
     """The job of an episode after its candidate was refused."""
     desk.intake.requested(request(), START)
@@ -175,7 +188,7 @@ def test_a_new_class_joins_the_waiting_job_of_its_incident(desk: Desk) -> None:
     assert (job.trigger, job.cause, job.new_classes, job.harm) == ("monitor", "new_class", ("scratch",), 0.2)
 
 
-@pytest.mark.parametrize("how", ["no incident", "another cause", "closed", "known", "cancelled"])
+@pytest.mark.parametrize("how", ["no incident", "another cause", "closed", "known", "cancelled", "failed"])
 def test_labels_alone_start_nothing(desk: Desk, how: str) -> None:
     if how != "no incident":
         desk.intake.new_classes.incident(opened(incident()))
@@ -189,8 +202,9 @@ def test_labels_alone_start_nothing(desk: Desk, how: str) -> None:
     for minute in range(3):
         desk.label("scratch", START + minute * MINUTE, 2)
     found = desk.look(START + HOUR)
-    if how == "cancelled":
-        desk.jobs.save(msgspec.structs.replace(found[0], state="rejected", cancelled=True))
+    if how in ("cancelled", "failed"):
+        ended = {"state": "failed"} if how == "failed" else {"state": "rejected", "cancelled": True}
+        desk.jobs.save(msgspec.structs.replace(found[0], **ended))
         desk.label("scratch", START)
         found = desk.look(START + 3 * HOUR)[1:]
     assert found == []
