@@ -17,10 +17,11 @@ from contracts.key_file import KeysFile
 from contracts.listener import listen
 from contracts.log import open_bus, wait_for_log
 from contracts.logs import Logger, log_to_stderr
+from contracts.ports import Bus
 from contracts.renewal import Renewal
 from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
-from monitor.console.app import console_of
+from monitor.console.app import Console, console_of
 from monitor.console.following import Follower
 from monitor.console.shell import PREFIX as CONSOLE
 from monitor.console.view import View
@@ -79,8 +80,7 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
             return service.ready() if service is not None else "the store of the state has not answered yet"
 
         guard = _guard(settings, exports, open_things)
-        view = View(settings.model)
-        console = console_of(settings, bus, view, guard.key_id if isinstance(guard, Guard) else None, exports.refused)
+        console = _console(settings, bus, guard, exports, open_things)
         pages, folders, apps = {"/v1/state": panel.page}, {PREFIX: reports.answer}, {CONSOLE: console.answer, "/": console.answer}
         server = HealthServer(listener, registry, ready, pages, folders, guard, apps)
         open_things.callback(server.close)
@@ -104,11 +104,17 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         gc.set_threshold(*COLLECT)
         if service is not None and wait_for_log(bus, TOPICS, timeout_s=float("inf"), stop=stop):
             standards.keep_warm(time.monotonic())
-            follower = Follower(bus, view)
-            open_things.callback(follower.close)
             service.run(stop, beat)
         _LOG.info("stopped")
     return 0
+
+
+def _console(settings: MonitorSettings, bus: Bus, guard: Guard | Local | None, exports: Exports, open_things: ExitStack) -> Console:
+    """The console, which reads the log by itself: also while the state's store is away, and on a monitor that stands by."""
+    view = View(settings.model)
+    follower = Follower(bus, view)
+    open_things.callback(follower.close)
+    return console_of(settings, bus, view, guard.key_id if isinstance(guard, Guard) else None, exports.refused)
 
 
 def _guard(settings: MonitorSettings, exports: Exports, open_things: ExitStack) -> Guard | Local | None:

@@ -38,7 +38,7 @@ class Follower:
                 except LogError as error:
                     trouble = str(error)
                     if trouble != self._view.trouble:
-                        _LOG.warning("console_waits", reason=trouble, retry_s=RETRY_S)
+                        _LOG.info("console_waits", reason=trouble, retry_s=RETRY_S)
                     self._stop.wait(RETRY_S)
                 self._view.trouble = trouble
 

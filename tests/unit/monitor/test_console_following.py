@@ -77,7 +77,7 @@ def test_an_absence_is_told_and_waited_for(
     bus = open_bus(f"embedded://{tmp_path}/log")
     bus.ensure_topics(events.TOPICS)
     view = View(MODEL)
-    with caplog.at_level("WARNING"):
+    with caplog.at_level("INFO", "keepsight"):
         follower = Follower(Flaky(bus), view)  # type: ignore[arg-type]  # what the follower asks of a bus
         eventually(lambda: view.trouble is None)
     follower.close()
