@@ -80,8 +80,12 @@ def hold(job: Job, limits: Limits, situation: Situation) -> Hold | None:
         if wait:
             return wait
     barred = situation.faulty | frozenset(job.excluded)
-    if job.cameras and barred.issuperset(job.cameras):
-        return Hold("camera_fault", f"every camera of the request has an open fault: {', '.join(sorted(job.cameras))}")
+    cameras = (
+        job.cameras or job.excluded
+    )  # the monitor leaves those out that had a fault since the change began: it may have been all of them
+    if cameras and barred.issuperset(cameras):
+        named = ", ".join(sorted(cameras))
+        return Hold("camera_fault", f"every camera of the request has a fault, or had one since the change began: {named}")
     if job.lacks and (wanted := job.labels_tried + limits.labels_more) > situation.new_labels:
         return Hold("data", f"{job.lacks}; it is tried again with {wanted} new labels, {job.labels_tried} were tried")
     labels_left = max(0, limits.labels_wanted - situation.new_labels)
