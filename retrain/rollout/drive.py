@@ -4,8 +4,9 @@ A step is decided and saved first, the channels follow by compare-and-set, and o
 the next start sees a state that is not applied yet and applies it. Channels that someone else moved end the rollout: a person's hand goes first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -29,6 +30,9 @@ from retrain.rollout.states import Approval, Plan, Rollout
 from retrain.state.database import Database
 from retrain.state.journal import Journal
 
+_NEXT: Final = "next_rollout"
+"""The version that waits for the end of a rollout. There is one at most: nothing trains while a rollout is under way."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReleasePlan:
@@ -41,6 +45,15 @@ class ReleasePlan:
     camera_live_s: float
     server_silent_s: float
     server_gone_s: float
+
+
+class _Published(msgspec.Struct):
+    """A version whose rollout is to begin, and what it was compared with."""
+
+    version: str
+    parent: str
+    gates: tuple[GateResult, ...]
+    job_id: str
 
 
 class Release:
@@ -104,8 +117,13 @@ class Release:
             self._rollouts.save(self._rollout)
 
     def begin(self, job: Job, outcome: CandidateOutcome, now: float) -> None:
-        """A version was published: its rollout begins."""
-        self._begin(outcome.version, job.version, outcome.gates, job.job_id, now)
+        """A version was published: its rollout begins, or waits until one that a person began meanwhile has ended."""
+        published = _Published(outcome.version, job.version, outcome.gates, job.job_id)
+        if self._free:
+            self._begin(published, now)
+            return
+        self._database.remember(_NEXT, msgspec.json.encode(published).decode())
+        self._journal.note("rollout_waits", now, version=outcome.version, why=f"version {self.active} is on its way")
 
     def frame(self, event: FrameScored, now: float) -> None:
         """A frame was scored. Raises ValueError for one that cannot be kept."""
@@ -141,6 +159,7 @@ class Release:
         self._database.forget_seen(now)
         self._rollouts.forget_answers(now - REPEATS_S)
         self._count()
+        self._begin_next(now)
         reports, rollout = self._heard(now), self._rollout
         if rollout is None:
             return
@@ -201,11 +220,24 @@ class Release:
             self._told_end = end
             self._finished(rollout)
 
-    def _begin(self, version: str, parent: str, gates: Sequence[GateResult], job_id: str, now: float) -> None:
-        self._clear(version)
+    @property
+    def _free(self) -> bool:
+        """Whether a rollout may begin: none is under way, and the channels stand as the last one left them."""
+        return self._rollout is None or (self._rollout.ended and self._rollout.applied)
+
+    def _begin_next(self, now: float) -> None:
+        if self._free and (waiting := self._database.fact(_NEXT)) is not None:
+            self._database.remember(_NEXT, None)
+            self._begin(msgspec.json.decode(waiting, type=_Published), now)
+
+    def _begin(self, published: _Published, now: float) -> None:
+        self._clear(published.version)
         channels = self._repository.channels(self._plan.model)
-        labels = self._repository.manifest(self._plan.model, version).labels
-        self._move(states.begin(version, channels, parent, labels, gates, self._plan.approval, now, job_id), now)
+        labels = self._repository.manifest(self._plan.model, published.version).labels
+        rollout = states.begin(
+            published.version, channels, published.parent, labels, published.gates, self._plan.approval, now, published.job_id
+        )
+        self._move(rollout, now)
 
     def _clear(self, version: str) -> None:
         self._rollouts.clear_evidence(version)

@@ -22,7 +22,7 @@ from contracts.repository import changed
 from retrain.rollout.evidence import Rollouts
 from retrain.rollout.orders import Order
 from retrain.state.ledger import CHANNELS
-from tests.release_bench import CAMERAS, Bench, walk
+from tests.release_bench import CAMERAS, JOB, OUTCOME, Bench, walk
 from tests.scored_frames import frame_scored
 from tests.small_model import publish_small_version
 
@@ -406,6 +406,45 @@ def test_force_skips_to_champion_and_is_still_watched(bench: Bench) -> None:
     assert bench.turn(now + 4, bench.report(now + 4)) == "watch"
     assert bench.turn(now + 5, bench.report(now + 5, v3=(0, 40, 0))) == "rolling_back"
     assert bench.repository.channels("small").champion == "2"
+
+
+def publish(bench: Bench, version: str, parent: str, now: float) -> None:
+    """A training process that had begun before a person's order ends."""
+    with bench.database.transaction():
+        bench.release.load()
+        outcome = msgspec.structs.replace(OUTCOME, version=version)
+        bench.release.begin(msgspec.structs.replace(JOB, job_id=f"job {version}", version=parent), outcome, now)
+        bench.release.save()
+    bench.release.reconcile(now)
+
+
+def test_a_version_that_is_published_while_another_is_on_its_way_waits_for_its_end(bench: Bench) -> None:
+    publish_small_version(bench.repository.url, "small", "3", seed=2, champion=False)
+    now = walk(bench, "canary")
+    publish(bench, "3", "1", now)
+    assert bench.rollout().version == "2"
+    assert [row.body["why"] for row in bench.journal.ledger.rows() if row.kind == "rollout_waits"] == ["version 2 is on its way"]
+    bench.again()
+    order = Rollback(event_id="r", occurred_at=now, model="small", by="ada")
+    assert bench.turn(now + 1, order) == "rolling_back"
+    assert bench.turn(now + 2, bench.report(now + 2)) == "rolled_back"
+    assert bench.turn(now + 3) == "shadow"
+    assert (bench.rollout().version, bench.rollout().parent, bench.rollout().job_id) == ("3", "1", "job 3")
+    assert bench.repository.channels("small").shadow == "3"
+    walk(bench, "stable")
+    assert bench.rollout().version == "3"
+
+
+def test_a_version_that_waited_and_was_compared_with_another_champion_is_rejected(bench: Bench) -> None:
+    publish_small_version(bench.repository.url, "small", "3", seed=2, champion=False)
+    now = walk(bench, "watch")
+    publish(bench, "3", "1", now)
+    while bench.rollout().version == "2":
+        now += 10
+        bench.turn(now, *bench.frames(now), bench.report(now))
+    assert bench.told()[-2:] == ["stable", "rejected"]
+    assert bench.repository.channels("small").champion == "2"
+    assert "the champion is 2 by now" in bench.reasons()[-1]
 
 
 def test_force_lifts_the_version_under_way(bench: Bench) -> None:
