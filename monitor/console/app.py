@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from html import escape
 from typing import Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from contracts.errors import KeepsightError, LogError
 from contracts.events import AnyEvent, FrameLabelled, encode
@@ -107,7 +107,9 @@ class Console:
             case ("jobs", "ask"):
                 return self._ordered(self._desk.retrain(fields, key), f"{PREFIX}/jobs", fields)
             case ("jobs", job_id, ("cancel" | "override") as what) if (job := self._view.job(job_id)) is not None:
-                return self._ordered(self._desk.of_job(job.last, what, fields, key), f"{PREFIX}/jobs/{job_id}", fields)
+                return self._ordered(
+                    self._desk.of_job(job.last, what, fields, key), f"{PREFIX}/jobs/{quote(job_id, safe='')}", fields
+                )
             case ("versions", "rollback"):
                 self._catalogue.forget()
                 return self._ordered(self._desk.roll_back(self._catalogue.now()[0], fields, key), f"{PREFIX}/versions", fields)

@@ -74,7 +74,7 @@ def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool]) -> Ans
     """A job. `there` says whether its verdict's page and its training curve can be shown."""
     event = job.last
     judged = job.judged or view.published(event.version)
-    where = f"{PREFIX}/jobs/{event.job_id}"
+    where = f"{PREFIX}/jobs/{quote(event.job_id, safe='')}"
     body = f"""<p class="kind">{badge(event.state)} job <span>{escape(event.job_id)}</span></p>
 <h1>{escape(_title(event))}</h1>
 {_why(event)}{progress(event.progress, "how far the attempt is") if event.state == "running" else ""}

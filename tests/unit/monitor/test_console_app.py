@@ -5,8 +5,9 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import get_args
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+import msgspec
 import pytest
 
 from contracts import events
@@ -16,12 +17,15 @@ from contracts.events import (
     Approve,
     CancelJob,
     FrameLabelled,
+    GateResult,
     OverrideCounts,
     Promote,
     Reject,
     RequestRetrain,
     ReviewLabel,
     Rollback,
+    ServingReported,
+    VersionServed,
 )
 from contracts.health import Answer, Request
 from contracts.predictions import ClassTruth, Detections
@@ -110,6 +114,35 @@ def test_every_path_has_an_answer(house: ConsoleHouse, path: str, status: int) -
 def test_whatever_a_camera_calls_itself_is_text_on_every_page(house: ConsoleHouse) -> None:
     tell(house)
     jobs = [f"/console/jobs/{job.last.job_id}" for job in house.view.jobs(("running", "held"))]
+    gates, trials = (
+        (GateResult(EVIL, "fail", 0, 0, EVIL),),
+        (msgspec.structs.replace(TRIALS[0], technique=EVIL, recipe=EVIL, why=EVIL),),
+    )
+    named = {
+        "step": EVIL,
+        "hold": EVIL,
+        "detail": EVIL,
+        "trigger": EVIL,
+        "technique": EVIL,
+        "version": EVIL,
+        "metrics": {EVIL: 1.0},
+    }
+    house.take(
+        house.job(0, "running", job_id=EVIL, page=EVIL, gates=gates, trials=trials, **named),
+        house.job(-1, "held", job_id=f"held {EVIL}", **named),
+        house.rollout("2", "canary", 0.05, reason=EVIL, parent=EVIL),
+        ServingReported(
+            event_id="s",
+            occurred_at=NOW,
+            model=MODEL,
+            replica=EVIL,
+            sequence=1,
+            versions=(VersionServed(EVIL, EVIL, "champion", EVIL),),
+            started_at=NOW,
+        ),
+        Reject(event_id="r", occurred_at=NOW, model=MODEL, version="2", by=EVIL, reason=EVIL),
+    )
+    jobs += [f"/console/jobs/{quote(name, safe='')}" for name in (EVIL, f"held {EVIL}")]
     wanted = house.view.wanted()
     assert wanted is not None
     evil = next(frame.frame_id for frame in wanted.frames if frame.camera == EVIL)
