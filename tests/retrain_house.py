@@ -103,7 +103,7 @@ unfinished.rename(folder / "outcome.json")
 class House:
     """One site with three cameras. `pump` sends a frame of each; `until` pumps until a condition holds."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, log: str = "", **settings: str) -> None:
         self.folder = folder
         self.gates = folder / "gates"
         self.gates.mkdir()
@@ -111,7 +111,7 @@ class House:
         publish_small_version(self.repository.url, MODEL, "1")
         publish_small_version(str(folder / "staging"), MODEL, "2", seed=1, champion=False)
         (folder / "candidate.py").write_text(CANDIDATE)
-        url = f"embedded://{folder / 'log'}"
+        url = log or f"embedded://{folder / 'log'}"
         shared = {"log": url, "repository": self.repository.url, "frame_store": str(folder / "frames"), "model": MODEL}
         shared["state"] = str(folder / "state")
         lines = [f"{key} = {json.dumps(value)}" for key, value in shared.items()]

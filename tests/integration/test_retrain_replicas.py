@@ -7,12 +7,14 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from contracts.events import JobAdvanced, ModelPublished, RolloutAdvanced
+from tests.kafka_cluster import cluster
 from tests.postgres_server import PASSWORD, server
 from tests.retrain_house import CAMERAS, DEADLINE_S, MODEL, House
 
@@ -90,6 +92,17 @@ def two_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twins
     twins.close()
 
 
+@pytest.fixture
+def on_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twins]:
+    """As two hosts, on genuine Kafka."""
+    there, log = server(), f"kafka://{','.join(cluster().servers)}/{uuid.uuid4().hex[:8]}"
+    monkeypatch.setenv("KEEPSIGHT_RETRAIN_STATE_PASSWORD", PASSWORD)
+    house = House(tmp_path, log, state_url=there.url(there.database()))
+    twins = Twins(house, "--state", str(tmp_path / "second"))
+    yield twins
+    twins.close()
+
+
 @pytest.mark.slow
 def test_who_takes_over_on_the_same_host_finds_the_training_process(one_host: Twins) -> None:
     house = one_host.house
@@ -126,6 +139,17 @@ def test_a_database_that_restarts_costs_nobody_the_place(two_hosts: Twins) -> No
 
 
 def test_a_frozen_one_that_thaws_ends_its_training_process_and_stands_by(two_hosts: Twins) -> None:
+    frozen_and_thawed(two_hosts)
+
+
+@pytest.mark.slow
+@pytest.mark.kafka
+def test_twins_on_kafka_are_one(on_kafka: Twins) -> None:
+    """The group's places go to the second when the first says nothing for its session's time."""
+    frozen_and_thawed(on_kafka)
+
+
+def frozen_and_thawed(two_hosts: Twins) -> None:
     house = two_hosts.house
     (house.gates / "wait").touch()
     two_hosts.ask()
