@@ -72,10 +72,11 @@ class FrameStore:
     def keep(self, model: str, content: bytes, durable: bool = False) -> str:
         """Keep a frame's bytes where retention does not go, once however often it is asked; the SHA-256 they are found by.
 
-        Without `durable` a power cut may lose what was just written.
+        Without `durable` a power cut may lose what was just written; with it what lies there already is looked at, and mended.
         """
         name = sha256(content)
-        if not self._folder.exists(path := kept_path(model, name)):
+        path = kept_path(model, name)
+        if not self._folder.exists(path) or (durable and self._folder.read(path) != content):
             self._folder.write(path, content, durable)
         return name
 

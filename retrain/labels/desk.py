@@ -26,8 +26,10 @@ LISTED: Final = 200
 MOST_DOUBTED: Final = 100
 """Of them labels to be looked at again, at most: the other half are frames without a label."""
 PER_CAMERA_DAY: Final = 50
+SOON_S: Final = 5.0
+"""Between two looks while there is nothing to be asked for: nobody waits a minute for the first frame."""
 PRUNE_EVERY: Final = 2000
-"""Frames taken between two looks at the pool's bounds."""
+"""Frames and labels taken between two looks at the pool's bounds."""
 _STORED: Final = b'"stored":"'
 """In a FrameScored's JSON: without it the frame was not stored, and nobody can label it."""
 _KEEPS: Final = "labels_keep"
@@ -52,7 +54,7 @@ class LabelDesk:
         self._pool = Pool(self._database.sql)
         self._looked_at = float("-inf")
         self._fresh = PRUNE_EVERY  # nobody knows how many the service before took since
-        """Frames taken since the pool was last brought to its bounds."""
+        """Frames and labels taken since the pool was last brought to its bounds."""
 
     def frame(self, event: FrameScored) -> None:
         """Take a frame that was stored."""
@@ -61,6 +63,7 @@ class LabelDesk:
     def label(self, event: FrameLabelled) -> str:
         """Take a label. Returns what became of it, as the book says it."""
         self._pool.labelled(event)
+        self._fresh += 1
         return self._labels.add(event)
 
     def review(self, event: ReviewLabel, now: float) -> None:
@@ -94,7 +97,7 @@ class LabelDesk:
             self._fresh = 0
         if not 0 <= now - self._looked_at < EVERY_S:  # a clock that was set back holds no list up
             found = self._say_wanted(now)
-            self._looked_at = now if found else float("-inf")  # nobody waits a minute for the first frame
+            self._looked_at = now if found else now - EVERY_S + SOON_S
 
     def _say_wanted(self, now: float) -> bool:
         """Returns whether there is anything to be asked for."""

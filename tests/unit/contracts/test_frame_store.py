@@ -191,6 +191,10 @@ def test_a_kept_frame_outlives_retention_and_is_held_to_its_digest(store: FrameS
     Folder(url).write(kept_path("solar", name), b"another picture")
     with pytest.raises(StoreError, match="was altered: its SHA-256 is another than its name"):
         store.kept("solar", name)
+    store.keep("solar", CONTENT)
+    assert store.read(kept_path("solar", name)) == b"another picture"
+    store.keep("solar", CONTENT, durable=True)
+    assert store.kept("solar", name) == CONTENT
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from contracts.predictions import ClassTruth, classification
 from contracts.statistics import ImageStatistics
 from retrain.job import Job
 from retrain.labels.book import Labels
-from retrain.labels.desk import LISTED, MOST_DOUBTED, LabelDesk
+from retrain.labels.desk import LISTED, MOST_DOUBTED, PRUNE_EVERY, SOON_S, LabelDesk
 from retrain.labels.keeping import Keeping
+from retrain.labels.pool import KEPT_A_DAY
 from retrain.labels.queue import EVERY_S
 from retrain.request import Suspect
 from retrain.state.database import Database
@@ -96,7 +97,8 @@ def why(event: LabelsWanted) -> dict[str, int]:
 def test_a_list_is_said_once_a_minute_when_it_changed(house: House) -> None:
     assert house.lists() == []
     house.frames(3)
-    (said,) = house.lists(1.0)  # the first frames are asked for at once
+    assert house.lists(SOON_S - 1) == []
+    (said,) = house.lists(1.0)  # nobody waits a minute for the first frames
     assert [frame.frame_id for frame in said.frames if frame.suggested == "dog"] == [frame.frame_id for frame in said.frames]
     assert {frame.frame_id for frame in said.frames} == {"a000", "a001", "a002"}
     assert house.lists() == []
@@ -206,6 +208,18 @@ def test_frames_of_a_faulty_camera_and_of_times_of_a_fault_are_not_asked_for(hou
     house.labels.fault(incident("2", "camera_fault", "b", since=2.0), 7.0)
     (said,) = house.lists()
     assert sorted(frame.frame_id for frame in said.frames) == ["b000", "b001", "b008", "b009"]
+
+
+def test_a_flood_of_frames_and_of_labels_is_brought_to_the_pool_s_bounds(house: House) -> None:
+    house.lists()
+    with house.database.transaction():
+        house.frames(PRUNE_EVERY // 2)
+        for number in range(PRUNE_EVERY // 2):
+            house.label(f"l{number}")
+    ((before,),) = house.database.sql.execute("SELECT count(*) FROM pool").rows
+    house.lists()
+    ((after,),) = house.database.sql.execute("SELECT count(*) FROM pool").rows
+    assert (before, after) == (PRUNE_EVERY, KEPT_A_DAY)
 
 
 def test_labels_of_a_release_that_kept_none_are_kept(house: House) -> None:
