@@ -98,8 +98,12 @@ class LocalRun:
         (self.trail.folder / _CHILD).unlink(missing_ok=True)
 
     def abandon(self, grace_s: float) -> None:
-        """It ends with the service of its host: the one that follows may be on another."""
+        """It ends with the service of its host: the one that follows may be on another.
+
+        Where both are told to stop at once, as systemd does, it may have ended before: that end is not its own either.
+        """
         self.stop(grace_s)
+        (self.trail.folder / _CHILD).unlink(missing_ok=True)
 
     def signal(self, number: int) -> None:
         """Send a signal to its process group, if it still lives."""

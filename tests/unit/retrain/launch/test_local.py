@@ -116,6 +116,18 @@ def test_stopped_in_order_the_same_attempt_may_begin_again(tmp_path: Path) -> No
     until(again.ended)
 
 
+def test_ended_together_with_the_service_the_same_attempt_may_begin_again(tmp_path: Path) -> None:
+    run = launcher(WAITING).open(str(tmp_path), "1")
+    until(lambda: run.progress(0).steps)
+    assert run.process is not None
+    run.process.send_signal(signal.SIGTERM)
+    until(run.ended)
+    run.abandon(DEADLINE_S)
+    again = launcher(WAITING).open(str(tmp_path), "1")
+    assert not again.ended()
+    again.stop(DEADLINE_S)
+
+
 def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     code = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(\'{"step": "x", "progress": 0}\', flush=True); time.sleep(600)'
     run = launcher(code).open(str(tmp_path), "1")
