@@ -20,6 +20,7 @@ Boxes = tuple[tuple[Box, ...], ...]
 @dataclass(frozen=True, slots=True)
 class JudgedBoxes:
     """One set of N labelled frames as champion and candidate see them. Boxes of a score of at least `threshold` are acted on: they count in a frame's loss.
+    The candidate may have a threshold of its own.
 
     Each frame has its camera and its recording (`group`), and where they are known its `light` and `viewpoint`, by name: all N of a kind, or none.
     """
@@ -32,6 +33,7 @@ class JudgedBoxes:
     threshold: float
     light: tuple[str, ...] = ()
     viewpoint: tuple[str, ...] = ()
+    candidate_threshold: float | None = None
     matches: tuple[tuple[Matches, ...], tuple[Matches, ...]] = field(init=False, repr=False, compare=False)
     """Champion's and candidate's, at IoU 0.5."""
 
@@ -46,7 +48,11 @@ class JudgedBoxes:
     @property
     def losses(self) -> tuple[Doubles, Doubles]:
         """1 - F1 of every frame's boxes [N], the champion's and the candidate's."""
-        champion, candidate = (np.array([one.loss(self.threshold) for one in each], np.float64) for each in self.matches)
+        own = self.threshold if self.candidate_threshold is None else self.candidate_threshold
+        champion, candidate = (
+            np.array([one.loss(threshold) for one in each], np.float64)
+            for threshold, each in zip((self.threshold, own), self.matches, strict=True)
+        )
         return champion, candidate
 
     def where(self, mask: NDArray[np.bool_]) -> "JudgedBoxes":
@@ -56,12 +62,14 @@ class JudgedBoxes:
         camera, group, light, viewpoint = (
             tuple(compress(names, kept)) for names in (self.camera, self.group, self.light, self.viewpoint)
         )
-        return JudgedBoxes(truth, champion, candidate, camera, group, self.threshold, light, viewpoint)
+        return JudgedBoxes(truth, champion, candidate, camera, group, self.threshold, light, viewpoint, self.candidate_threshold)
 
     def of(self, wanted: Callable[[Box], bool]) -> "JudgedBoxes":
         """The frames that show such a box, with those boxes alone."""
         only = [tuple(tuple(filter(wanted, frame)) for frame in boxes) for boxes in (self.truth, self.champion, self.candidate)]
-        every = JudgedBoxes(only[0], only[1], only[2], self.camera, self.group, self.threshold)
+        every = JudgedBoxes(
+            only[0], only[1], only[2], self.camera, self.group, self.threshold, candidate_threshold=self.candidate_threshold
+        )
         return every.where(np.array([bool(frame) for frame in only[0]], np.bool_))
 
 
@@ -74,6 +82,7 @@ def together(first: JudgedBoxes, second: JudgedBoxes) -> JudgedBoxes:
         first.camera + second.camera,
         first.group + second.group,
         first.threshold,
+        candidate_threshold=first.candidate_threshold,
     )
 
 

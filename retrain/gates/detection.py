@@ -3,6 +3,7 @@ and wrong. What is judged is the boxes as they would be sent, at IoU 0.5; whole 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -163,7 +164,7 @@ def _units(judged: JudgedBoxes, policy: Policy) -> JudgedBoxes:
     if policy.by_recording:
         return judged
     alone = tuple(map(str, range(len(judged))))
-    return JudgedBoxes(judged.truth, judged.champion, judged.candidate, judged.camera, alone, judged.threshold)
+    return replace(judged, group=alone, light=(), viewpoint=())
 
 
 def _reach(found: Moved) -> float:

@@ -79,6 +79,15 @@ class Detector(Network):
         }
         return answers if self.training else {**answers, BOXES: self._boxes(answers[HEAT], answers[SHAPE])}
 
+    def rescale(self, slope: float, offset: float) -> None:
+        """Change the heat's logits to slope x logit + offset, slope above 0: boxes and their order stay, what their scores mean changes."""
+        last = self.heat[-1]
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
+        with torch.no_grad():
+            last.weight.mul_(slope)
+            last.bias.mul_(slope).add_(offset)
+
     def stages(self) -> Stages:
         """The body's, then the pyramid with the heads."""
         head = (self.laterals, self.smooth, self.heat, self.shape)

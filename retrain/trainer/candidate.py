@@ -35,6 +35,7 @@ from retrain.gates.verdict import settled
 from retrain.models.session import Session
 from retrain.request import OUTCOME, PAGE, REQUEST, CandidateOutcome, CandidateRequest, TrialRow
 from retrain.steps import Steps
+from retrain.trainer.detector_candidate import detector_candidate
 from retrain.trainer.review import doubted
 from retrain.trainer.rework import Rework
 from retrain.trainer.submission import submit
@@ -102,6 +103,9 @@ def _make(
     parent = repository.read(request.model, request.parent)
     steps("reading frames", 0.02, f"{len(request.labels)} labelled frames")
     material = gather(request, parent, folder, excluded, lambda done: steps("embedding frames", 0.05 + 0.4 * done, str(excluded)))
+    if parent.manifest.task == "detection":
+        steps("training the detector", 0.45, str(material.counts()))
+        return detector_candidate(request, parent, material, repository, folder, local, steps, device_of(request.device), clock)
     steps("training the head", 0.45, str(material.counts()))
     shop = Workshop(request, parent, material, repository, folder, local, steps, clock)
     tried = contest(shop)
@@ -114,7 +118,7 @@ def _make(
     verdict = settled(evidence.results, request.ask)
     page = verdict_page(request, parent, material, evidence, verdict, suspects, rework.technique, table, won.curve)
     folder.write(PAGE, page)
-    more = {PAGE: page, **_pictured(folder, won, rework)}
+    more = {PAGE: page, **_pictured(folder, won)}
     outcome = _decide(request, parent, material, rework, evidence.results, folder, steps, more)
     return msgspec.structs.replace(
         outcome,
@@ -142,12 +146,12 @@ def _timed(shop: Workshop, rework: Rework, table: tuple[TrialRow, ...]) -> tuple
     return msgspec.json.decode(made["table.json"], type=tuple[TrialRow, ...])
 
 
-def _pictured(folder: Folder, won: Trial, rework: Rework) -> dict[str, bytes]:
+def _pictured(folder: Folder, won: Trial) -> dict[str, bytes]:
     """The picture of the chosen network's training, in the folder and for the version; none where nothing was trained or it cannot be drawn."""
     if not won.curve:
         return {}
     try:
-        content = picture(won.curve, rework.technique)
+        content = picture(won.curve, f"{won.row.technique}, {won.row.recipe}")
     except VersionError:  # matplotlib is an extra
         return {}
     folder.write(CURVE, content, durable=False)

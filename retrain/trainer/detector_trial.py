@@ -1,0 +1,213 @@
+"""A detector's trial: gathers the figures that each gate needs, cheap ones first, and asks the gates."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.baseline import MIN_FRAMES, Baseline
+from contracts.detections import COLUMNS
+from contracts.errors import VersionError
+from contracts.events import GateResult
+from contracts.files import sha256
+from contracts.frames import see
+from contracts.manifest import BASELINE, MODEL, FileEntry, Manifest
+from contracts.predictions import Box
+from contracts.statistics import NUMERIC
+from retrain.data.box_baseline import box_baseline
+from retrain.data.conflicts import conflicting
+from retrain.data.counts import least_per_class, showing
+from retrain.data.duplicates import leaks
+from retrain.gates import box_parity, detection
+from retrain.gates.artefact import artefact
+from retrain.gates.box_calibration import calibration
+from retrain.gates.box_evidence import JudgedBoxes
+from retrain.gates.box_stress import stress
+from retrain.gates.closure import Judgement, by_monitor, closure
+from retrain.gates.corruptions import CORRUPTIONS, corrupted
+from retrain.gates.cost import latency, memory
+from retrain.gates.data import data
+from retrain.gates.facets import light_of, viewpoint_of
+from retrain.gates.gain import uses
+from retrain.gates.latency import measured
+from retrain.gates.memory import peak_bytes
+from retrain.gates.policy import POLICIES
+from retrain.gates.verdict import guarded
+from retrain.models import graph
+from retrain.models.export import BATCHES, by_torch, parity_frames
+from retrain.models.session import CHUNK, Session
+from retrain.steps import Steps
+from retrain.trainer.detector_training import Candidate, Shop, said, truths
+
+Report = Callable[[str, float], None]
+Rows = NDArray[np.int64]
+_LATENCY_FRAMES: Final = 4
+
+
+def judge(its: Shop, candidate: Candidate, report: Report) -> tuple[GateResult, ...]:
+    """Every gate's result, in order. After a failure in data, artefact or parity nothing else is worth judging."""
+    request, manifest, seed = its.request, its.parent.manifest, its.request.seed
+    labels, policy = its.material.dataset.labels, POLICIES[its.request.policy]
+    new, old = judged(its, candidate, new=True), judged(its, candidate, new=False)
+    first: dict[str, Callable[[], GateResult]] = {
+        "data": lambda: _data(its),
+        "artefact": lambda: artefact(problems(candidate.model, manifest)),
+        "export parity": lambda: _parity(its, candidate),
+    }
+    then: dict[str, Callable[[], GateResult]] = {
+        "gain": lambda: detection.gain(new, policy, uses(new.group, request.verdicts), seed),
+        "overall": lambda: detection.overall(new, old, policy, seed),
+        "forgetting": lambda: detection.forgetting(old, labels, policy, seed),
+        "negative flips": lambda: detection.flips(old, policy),
+        "slices": lambda: detection.slices(new, old, labels, policy, seed),
+        "calibration": lambda: calibration(new, old, seed, policy),
+        "stress": lambda: _stress(its, candidate),
+        "latency": lambda: _once(its, candidate, "latency", lambda: _latency(its, candidate)),
+        "drift closure": lambda: _closure(its, candidate),
+        "memory": lambda: _once(its, candidate, "memory", lambda: _memory(its, candidate)),
+    }
+    results: list[GateResult] = []
+    for part in (first, then):
+        for gate, ask in part.items():
+            report(gate, len(results) / (len(first) + len(then)))
+            results.append(guarded(gate, ask))
+        if any(result.verdict == "fail" for result in results):
+            break
+    return tuple(results)
+
+
+def judged(its: Shop, candidate: Candidate, new: bool) -> JudgedBoxes:
+    """The sealed frames of a domain as both detectors see them."""
+    index, seen = its.material.sealed(new), its.material.seen
+    light = seen.statistics[:, NUMERIC.index("luma_mean")]
+    one = _side_by_side(its, candidate, index, [candidate.champion[i] for i in index], [candidate.said[i] for i in index])
+    reference = light[its.material.learning() & ~its.material.new]
+    return replace(one, light=light_of(light[index], reference), viewpoint=viewpoint_of(seen.embedding[index], one.group))
+
+
+def problems(model: bytes, manifest: Manifest) -> list[str]:
+    """What is wrong with a graph that should serve under this manifest's names: empty when nothing is."""
+    try:
+        found = graph.read(model, "the candidate's graph")
+    except VersionError as error:
+        return [str(error)]
+    inputs = [value.name for value in graph.data_inputs(found)]
+    wrong = [] if inputs == [manifest.input.name] else [f"inputs are {inputs}, expected {[manifest.input.name]}"]
+    outputs = {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in found.graph.output}
+    boxes = outputs.get(graph.BOXES, [])
+    if graph.EMBEDDING not in outputs or len(boxes) != 3 or boxes[2] != COLUMNS or not boxes[1]:
+        wrong.append(f"outputs are {outputs}, expected {graph.BOXES} [N, M, {COLUMNS}] and {graph.EMBEDDING}")
+    return wrong
+
+
+def _side_by_side(
+    its: Shop, own: Candidate, index: Rows, champion: list[tuple[Box, ...]], candidate: list[tuple[Box, ...]]
+) -> JudgedBoxes:
+    items, true = its.material.dataset.items, truths(its.material)
+    return JudgedBoxes(
+        tuple(true[i].boxes for i in index),
+        tuple(champion),
+        tuple(candidate),
+        tuple(items[i].camera for i in index),
+        tuple(items[i].recording for i in index),
+        its.parent.manifest.threshold,
+        candidate_threshold=own.threshold,
+    )
+
+
+def _data(its: Shop) -> GateResult:
+    material, request = its.material, its.request
+    items, policy = material.dataset.items, POLICIES[request.policy]
+    found = leaks(material.seen, [item.set for item in items], [item.recording for item in items])
+    leaking = sum(bool(material.new[i] or material.new[j]) for i, j in found)
+    torn = conflicting([item.sha256 for item in items], [repr(item.truth) for item in items])
+    sealed = material.counts().sealed()
+    if policy.gate_per_class:
+        true = truths(material)
+        shown = [{box.label for box in true[row].boxes} for row in material.sealed(new=True)]
+        sealed = {label: sum(label in one for one in shown) for label in material.dataset.labels}
+    return data(showing(material.dataset), sealed, least_per_class(request), request.min_gate, leaking, len(torn), policy)
+
+
+def _parity(its: Shop, candidate: Candidate) -> GateResult:
+    """The graph as exported against torch, on new frames."""
+    rows = np.flatnonzero(its.material.new)
+    frames = [see(its.material.frames[int(rows[i])], its.material.session.spec) for i in parity_frames(len(rows))]
+    session = _session(its, candidate.model)
+    found = [session.run(frames[at : at + size])[1] for size in BATCHES for at in range(0, len(frames), size)]
+    wanted = np.tile(by_torch(candidate.network, frames)[1], (len(BATCHES), 1, 1))
+    return box_parity.parity(wanted, np.concatenate(found), its.material.session.spec.width, BATCHES)
+
+
+def _stress(its: Shop, candidate: Candidate) -> GateResult:
+    """Sealed frames of both domains under each corruption, as both detectors see them."""
+    policy, material = POLICIES[its.request.policy], its.material
+    parts = [material.sealed(new) for new in (True, False)]
+    index = np.concatenate([part[parity_frames(len(part), policy.stressed)] if len(part) else part for part in parts])
+    kinds, ways = tuple(CORRUPTIONS), its.ways
+    images = (see(material.frames[int(i)], material.session.spec) for i in index)
+    shown = list(corrupted(images, its.request.seed))
+    rows = np.repeat(index, len(kinds))
+
+    def by(session: Session, labels: tuple[str, ...]) -> list[tuple[Box, ...]]:
+        found = [session.run(shown[at : at + CHUNK])[1] for at in range(0, len(shown), CHUNK)]
+        return list(said(np.concatenate(found), labels, [ways[i] for i in rows]))
+
+    champion = by(material.session, its.parent.manifest.labels)
+    both = _side_by_side(its, candidate, rows, champion, by(_session(its, candidate.model), material.dataset.labels))
+    return stress(both, kinds * len(index), policy)
+
+
+def _closure(its: Shop, candidate: Candidate) -> GateResult:
+    """The monitor judges the sealed new frames as the candidate sees them by a baseline that does not hold them."""
+    material, policy = its.material, POLICIES[its.request.policy]
+    learned = np.flatnonzero(material.new & material.dataset.where("validation"))
+    if len(learned) < MIN_FRAMES:
+        return closure(Judgement(unjudged=f"{len(learned)} new frames of validation, a baseline needs {MIN_FRAMES}"), policy)
+    files = {MODEL: FileEntry(sha256(candidate.model), len(candidate.model)), BASELINE: FileEntry("", 0)}
+    manifest = msgspec.structs.replace(its.parent.manifest, labels=material.dataset.labels, files=files)
+    reference = baseline(its, candidate, learned)
+    sealed = baseline(its, candidate, material.sealed(new=True))
+    held_out = replace(
+        sealed,
+        embedding=reference.project(candidate.seen.embedding[material.sealed(new=True)]),
+        centre=reference.centre,
+        axes=reference.axes,
+    )
+    return closure(by_monitor(manifest, reference, held_out), policy)
+
+
+def baseline(its: Shop, candidate: Candidate, index: Rows) -> Baseline:
+    """The baseline that some of the frames make. Raises VersionError for too few."""
+    material, headers = its.material, [its.headers[i] for i in index]
+    return box_baseline(
+        material.dataset.labels,
+        candidate.seen.rows(index),
+        [candidate.said[i] for i in index],
+        [(header.width, header.height) for header in headers],
+        [material.dataset.items[i].recording for i in index],
+        candidate.seen.embedding[~material.new],
+    )
+
+
+def _session(its: Shop, model: bytes) -> Session:
+    return Session(model, its.material.session.spec, graph.EMBEDDING, graph.BOXES)
+
+
+def _latency(its: Shop, candidate: Candidate) -> GateResult:
+    frames = [see(its.material.frames[int(i)], its.material.session.spec) for i in its.material.sealed(new=True)[:_LATENCY_FRAMES]]
+    return latency(*measured(its.material.session, _session(its, candidate.model), frames))
+
+
+def _memory(its: Shop, candidate: Candidate) -> GateResult:
+    return memory(peak_bytes(its.parent.model, its.parent.manifest.input), peak_bytes(candidate.model, its.parent.manifest.input))
+
+
+def _once(its: Shop, candidate: Candidate, gate: str, ask: Callable[[], GateResult]) -> GateResult:
+    """What was measured once stands: a process that was killed since ends with the same outcome."""
+    inputs = [its.parent.digest, sha256(candidate.model)]
+    made = Steps(folder=its.folder).once(gate, inputs, lambda: {"result.json": msgspec.json.encode(ask())})
+    return msgspec.json.decode(made["result.json"], type=GateResult)
