@@ -92,7 +92,7 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: dict[str, int] = {}
     """How many verdicts each recording has given before: every one wears it a little as a judge."""
     override: str = ""
-    """Who allowed fewer frames of a class than `min_train_per_class`, and why; empty: nobody."""
+    """Who allowed fewer frames of a class than `min_train_per_class`, or classes that mean something else by now, and why; empty: nobody."""
     augment: str = ""
     """The augmentation pipeline as TOML; empty: the default one."""
     confirmed: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ version of the same item; a frame that nearly repeats one of another set is left
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -28,6 +28,7 @@ from retrain.data.deals import Deals
 from retrain.data.duplicates import near_pairs
 from retrain.data.frames import Excluded, Frame, Frames, labelled, usable
 from retrain.data.recordings import joined, usual_bucket_s
+from retrain.data.redefined import Redefined, redefined
 from retrain.data.split import CANDIDATE_SHARES, assigned, counted
 from retrain.models.session import Session, Views, concatenate, views
 from retrain.request import CandidateRequest, LabelledFrame, Set
@@ -42,7 +43,7 @@ Report = Callable[[float], None]
 class Material:
     """A dataset of N items, old ones first, with what the champion sees of each. `new` [N] marks the new domain; `dealt` is every recording's set.
 
-    `frames` reads an item's bytes; `added` are the rows that were not known before.
+    `frames` reads an item's bytes; `added` are the rows that were not known before. Of `redefined` classes no old item is among them.
     """
 
     dataset: Dataset
@@ -54,6 +55,7 @@ class Material:
     dealt: dict[str, Set]
     excluded: Excluded
     session: Session
+    redefined: tuple[Redefined, ...] = ()
 
     def learning(self) -> NDArray[np.bool_]:
         """The items that a head may learn from; the others are sealed."""
@@ -111,9 +113,35 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
         excluded,
         session,
     )
-    if missing := lacking(material.counts(), request, showing(dataset)):
+    if manifest.task == "classification":
+        material = _as_meant_now(material, manifest.labels)
+    if missing := lacking(material.counts(), request, showing(material.dataset)):
         raise TooLittleError(f"{missing}; {material.counts()}; {excluded}")
     return material
+
+
+def _as_meant_now(material: Material, labels: tuple[str, ...]) -> Material:
+    """Without the old items of classes that mean something else since the change: they would teach, and judge by, what is true no more."""
+    items, seen, new = material.dataset.items, material.seen, material.new
+    recordings = [item.recording for item in items]
+    moved = redefined(seen.scores.argmax(axis=1), material.truth, new, seen.embedding, recordings, labels)
+    gone = frozenset(one.label for one in moved)
+    stays = np.array([new[row] or item.label not in gone for row, item in enumerate(items)], dtype=np.bool_)
+    if stays.all():
+        return material
+    for row in np.flatnonzero(~stays).tolist():
+        material.excluded.add("of a class that means something else by now", items[row].frame_id or items[row].sha256[:12])
+    rows = np.flatnonzero(stays)
+    return replace(
+        material,
+        dataset=msgspec.structs.replace(material.dataset, items=tuple(items[row] for row in rows)),
+        seen=seen.rows(rows),
+        new=new[rows],
+        truth=material.truth[rows],
+        frames=material.frames.rows(rows.tolist()),
+        added=range(int(stays[: material.added.start].sum()), len(rows)),
+        redefined=moved,
+    )
 
 
 def corrected(known: Dataset, labels: tuple[LabelledFrame, ...], excluded: Excluded) -> tuple[Dataset, list[LabelledFrame]]:

@@ -5,6 +5,7 @@ however hard the domain. A wrong label is as likely to lie anywhere (the accurac
 Northcutt, Jiang and Chuang 2021, who count only confident contradictions, and the risk-coverage curve of El-Yaniv and Wiener 2010).
 """
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Final
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.events import GateResult
 from contracts.quality import wilson
+from retrain.data.redefined import Redefined
 from retrain.gates.paired import Z_95_ONE_SIDED
 from retrain.gates.verdict import LABELS, UNKNOWN
 
@@ -44,6 +46,18 @@ def trusted(new: tuple[NDArray[np.int64], NDArray[np.float64]], old: tuple[NDArr
         detail += f"; about {here.value - there.value:.0%} of the new labels may be wrong: look at the suspects again, correct them, and the job goes on"
         return GateResult(LABELS, "inconclusive", low, MARGIN, detail)
     return GateResult(LABELS, "pass", low, MARGIN, detail)
+
+
+def meant(result: GateResult, moved: Sequence[Redefined], allowed: str) -> GateResult:
+    """`trusted`'s result, which passes no classes that mean something else by now unless a person `allowed` it: people may have taken one for another."""
+    if not moved or allowed or result.verdict != "pass":
+        return result
+    surest = max(moved, key=lambda one: one.renamed / one.of)
+    detail = (
+        f"{'; '.join(map(str, moved))}: old frames of {'these classes' if len(moved) > 1 else 'this class'} are left out. Correct the labels if they are"
+        " wrong; if the classes mean something else by now, approve the version, or let the job go on with keepsight jobs override"
+    )
+    return GateResult(LABELS, "inconclusive", surest.renamed / surest.of, 0.5, detail)
 
 
 def contradicted(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> tuple[int, int]:

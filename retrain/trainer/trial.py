@@ -31,7 +31,7 @@ from retrain.gates.facets import light_of, viewpoint_of
 from retrain.gates.flips import flips
 from retrain.gates.forgetting import forgetting
 from retrain.gates.gain import gain, uses
-from retrain.gates.labels import trusted
+from retrain.gates.labels import meant, trusted
 from retrain.gates.latency import measured
 from retrain.gates.memory import peak_bytes
 from retrain.gates.overall import overall
@@ -80,7 +80,11 @@ def judge(
     labels, positive, policy = manifest.labels, manifest.positive, POLICIES[request.policy]
     first: dict[str, Callable[[], GateResult]] = {
         "data": lambda: _data(request, material),
-        "labels": lambda: trusted(_labelled(request, material, rework, new=True), _labelled(request, material, rework, new=False)),
+        "labels": lambda: meant(
+            trusted(_labelled(request, material, rework, new=True), _labelled(request, material, rework, new=False)),
+            material.redefined,
+            request.override,
+        ),
         "artefact": lambda: artefact(problems(rework.model, manifest)),
         "export parity": lambda: _parity(parent, material, rework),
     }

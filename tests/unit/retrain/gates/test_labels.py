@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from retrain.gates.labels import LEAST, contradicted, trusted
+from contracts.events import GateResult
+from retrain.data.redefined import Redefined
+from retrain.gates.labels import LEAST, contradicted, meant, trusted
 from retrain.gates.verdict import Verdict
 
 
@@ -44,3 +46,17 @@ def test_only_the_surest_third_is_looked_at() -> None:
 def test_a_person_is_told_what_to_do() -> None:
     result = trusted(side(250, 1.0, 0.2, 3), side(800, 1.0, 0.0, 4))
     assert "of the new labels may be wrong: look at the suspects again" in result.detail
+
+
+MOVED = (Redefined("sneaker", "boot", 37, 46), Redefined("boot", "sneaker", 36, 39))
+
+
+def test_classes_that_mean_something_else_wait_for_a_person() -> None:
+    passed = GateResult("labels", "pass", 0.0, 0.08, "fine")
+    asked = meant(passed, MOVED, "")
+    assert (asked.verdict, asked.gate) == ("inconclusive", "labels")
+    assert asked.value > asked.limit
+    assert asked.detail.startswith("37 of 46 new frames that look like 'sneaker' are labelled 'boot'; 36 of 39")
+    assert "keepsight jobs override" in asked.detail
+    assert meant(passed, MOVED, "ada: the names were changed") == passed
+    assert meant(passed, (), "") == passed
