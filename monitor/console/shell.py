@@ -144,10 +144,14 @@ def table(name: str, head: Sequence[str], rows: Iterable[Sequence[str]], empty: 
 def gates_table(gates: Sequence[GateResult]) -> str:
     """The verdicts of gates."""
     rows = [
-        (f"<b>{escape(one.gate)}</b>", badge(one.verdict), f"{one.value:.4g}", f"{one.limit:.4g}", escape(one.detail))
+        (f"<b>{escape(one.gate)}</b>", badge(one.verdict), _figure(one.value), _figure(one.limit), escape(one.detail))
         for one in gates
     ]
     return table("gates", ("gate", "verdict", "figure", "limit", "in words"), rows, "No verdict yet.")
+
+
+def _figure(value: float) -> str:
+    return f'<span class="number">{value:.4g}</span>'
 
 
 def gates_count(gates: Sequence[GateResult]) -> str:
