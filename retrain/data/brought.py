@@ -6,11 +6,12 @@ from typing import Final
 import numpy as np
 
 from contracts.errors import StoreError
-from contracts.predictions import ClassTruth
+from contracts.predictions import BoxesTruth, Task
+from retrain.data.box_truth import stratum
 from retrain.data.dataset import Dataset, Datasets
 from retrain.data.deals import Deals
 from retrain.data.duplicates import near_pairs
-from retrain.data.frames import Excluded, Frame
+from retrain.data.frames import OTHER_TASK, Excluded, Frame
 from retrain.data.recordings import joined
 from retrain.data.split import FOREIGN_SHARES, assigned, counted
 from retrain.foreign import Inbox
@@ -21,7 +22,7 @@ CAMERA: Final = "inbox"
 """What stands for a camera of pictures that none of the house sent."""
 
 
-def brought(request: CandidateRequest, known: Dataset, datasets: Datasets, excluded: Excluded) -> list[Frame]:
+def brought(request: CandidateRequest, known: Dataset, datasets: Datasets, task: Task, excluded: Excluded) -> list[Frame]:
     """The pictures of the request's batches that the dataset does not hold yet. Raises StoreError where a batch cannot be read."""
     inbox, held = Inbox(request.frame_store, request.model), {item.sha256 for item in known.items}
     found = []
@@ -31,8 +32,9 @@ def brought(request: CandidateRequest, known: Dataset, datasets: Datasets, exclu
             name = f"{batch.source}: {one.name or one.sha256[:12]}"
             if one.sha256 in held:
                 continue
-            if not isinstance(one.truth, ClassTruth):
-                excluded.add("labelled with boxes, and the model names classes", name)
+            boxes = one.truth if isinstance(one.truth, BoxesTruth) else None
+            if (boxes is not None) != (task == "detection"):
+                excluded.add(OTHER_TASK[task], name)
                 continue
             read = partial(datasets.frame, one.sha256)
             try:
@@ -41,10 +43,8 @@ def brought(request: CandidateRequest, known: Dataset, datasets: Datasets, exclu
                 excluded.add("missing or altered in the frame store", name)
                 continue
             recording = f"{CAMERA}/{batch.source}/{one.sha256[:16]}"
-            frame = Frame(
-                name, read, one.sha256, one.truth.label, recording, CAMERA, labelled_by=one.labelled_by, source=batch.source
-            )
-            found.append(frame)
+            said = stratum(one.truth)
+            found.append(Frame(name, read, one.sha256, said, recording, CAMERA, 0.0, "", one.labelled_by, batch.source, boxes))
     return found
 
 

@@ -20,7 +20,9 @@ from retrain.request import LabelledFrame
 
 _NAMED: Final = 3
 """Excluded frames that are named for each reason; the others are counted."""
-_OTHER_TASK: Final[Mapping[Task, str]] = {
+_REASONS: Final = 12
+"""That are told, the most frequent first: labels may name any number of strange classes."""
+OTHER_TASK: Final[Mapping[Task, str]] = {
     "classification": "labelled with boxes, and the model names classes",
     "detection": "labelled with a class, and the model finds boxes",
 }
@@ -89,11 +91,12 @@ class Excluded:
     def __str__(self) -> str:
         if not self.reasons:
             return "none excluded"
+        told = sorted(self.reasons.items(), key=lambda one: -len(one[1]))[:_REASONS]
         parts = [
-            f"{len(names)} {reason} ({', '.join(names[:_NAMED])}{', …' if len(names) > _NAMED else ''})"
-            for reason, names in self.reasons.items()
+            f"{len(names)} {reason} ({', '.join(names[:_NAMED])}{', …' if len(names) > _NAMED else ''})" for reason, names in told
         ]
-        return f"{len(self)} excluded: " + "; ".join(parts)
+        rest = len(self.reasons) - len(told)
+        return f"{len(self)} excluded: " + "; ".join([*parts, *([f"and {rest} other reasons"] if rest else [])])
 
 
 def labelled(
@@ -109,7 +112,7 @@ def labelled(
     unreadable: list[StoreError] = []
     for one in sorted(frames, key=lambda one: (one.captured_at, one.frame_id)):
         if isinstance(one.truth, BoxesTruth) != (task == "detection"):
-            excluded.add(_OTHER_TASK[task], one.frame_id)
+            excluded.add(OTHER_TASK[task], one.frame_id)
             continue
         try:
             name = sha256(store.read(one.path))

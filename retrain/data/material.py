@@ -92,7 +92,7 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
     fresh = views(session, Frames([frame.read for frame in added]), cache, request.threads, report)
     added, fresh = _without_repeats(added, fresh, old, excluded)
     items, fresh, dealt = _dealt(request, known, deals, datasets, added, fresh, excluded)
-    strange = usable(brought(request, known, datasets, excluded), known.labels, excluded)
+    strange = usable(brought(request, known, datasets, manifest.task, excluded), known.labels, excluded)
     if strange:
         seen = views(session, Frames([frame.read for frame in strange]), cache, request.threads)
         strange, seen = _without_repeats(strange, seen, fresh, excluded)

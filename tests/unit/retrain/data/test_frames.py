@@ -48,8 +48,18 @@ def test_only_clean_frames_are_used_and_each_other_has_its_reason() -> None:
         "not a picture that decodes": ["broken"],
         "labelled in two ways": ["two-1", "two-2"],
     }
-    assert "5 excluded: 1 the same picture again (again); " in str(excluded)
+    assert str(excluded).startswith("5 excluded: 2 labelled in two ways (two-1, two-2); 1 the same picture again (again); ")
     assert str(Excluded()) == "none excluded"
+
+
+def test_what_is_told_of_excluded_frames_is_bounded() -> None:
+    excluded = Excluded()
+    for number in range(40):
+        for _ in range(number + 1):
+            excluded.add(f"labelled '{number}'", f"f{number}")
+    told = str(excluded)
+    assert told.startswith("820 excluded: 40 labelled '39' (f39, f39, f39, …); 39 labelled '38'")
+    assert told.endswith("; and 28 other reasons")
 
 
 def test_requested_frames_come_from_the_store_in_order_of_time(tmp_path: Path) -> None:
