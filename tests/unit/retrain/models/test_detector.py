@@ -113,6 +113,18 @@ def test_rows_without_a_peak_are_empty_and_no_two_peaks_touch() -> None:
         assert len(found) <= 2 * (CELLS // 2) ** 2 + 2 * CELLS
 
 
+def test_rescaled_scores_leave_boxes_and_their_order() -> None:
+    made = network().eval()
+    shown = torch.from_numpy(np.stack([cv2.resize(one.image, (SIDE, SIDE)) for one in composed(2)]))
+    with torch.no_grad():
+        before = made(shown)
+        made.rescale(0.5, -1.0)
+        after = made(shown)
+    assert torch.allclose(after[HEAT], before[HEAT] * 0.5 - 1.0, atol=1e-4)
+    kept = [0, 1, 2, 3, 5]
+    assert torch.allclose(after[graph.BOXES][:, :20, kept], before[graph.BOXES][:, :20, kept], atol=1e-3)
+
+
 def test_stages_hold_every_weight_once_and_a_file_builds_it_again() -> None:
     made = network()
     staged = [id(weight) for stage in made.stages() for weight in stage]

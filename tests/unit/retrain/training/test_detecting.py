@@ -11,13 +11,14 @@ from contracts.detections import Way, way
 from contracts.files import Folder
 from contracts.frames import Pixels
 from contracts.manifest import InputSpec
-from contracts.predictions import BoxesTruth
+from contracts.predictions import Box, BoxesTruth
 from retrain.augment.spec import OperationSpec, PipelineSpec
 from retrain.data.box_truth import fitted
 from retrain.models.network import Network
 from retrain.models.recipe import SMALL_CONV, find
+from retrain.training import detecting
 from retrain.training.course import Course
-from retrain.training.detecting import average_precision, said
+from retrain.training.detecting import average_precision, honest, said
 from retrain.training.loader import Loader, TrainingSet
 from retrain.training.loop import Trained, train
 from tests.composed import composed, jpeg
@@ -71,3 +72,31 @@ def test_frames_without_a_box_judge_nothing() -> None:
     images, truth, ways = made(2, 1, 64)
     with pytest.raises(ValueError, match="2 frames without a true box"):
         average_precision(images, [BoxesTruth(())] * len(truth), ways)
+
+
+class Scripted:
+    """Stands for a network: what `said` would make of it is given."""
+
+    def __init__(self, boxes: list[tuple[Box, ...]]) -> None:
+        self.boxes = boxes
+
+
+def test_scores_become_honest_on_frames_that_were_not_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores that say a quarter of the logit that they should."""
+    random = np.random.default_rng(3)
+    chance = random.uniform(0.02, 0.98, 3000)
+    logit = np.log(chance / (1 - chance))
+    score = 1 / (1 + np.exp(-(logit / 4 - 1)))
+    here, elsewhere = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)
+    boxes = [
+        (Box("digit", *(here if lucky else elsewhere), float(s)),)
+        for lucky, s in zip(random.random(3000) < chance, score, strict=True)
+    ]
+    monkeypatch.setattr(detecting, "said", lambda network, *_: network.boxes)
+    truth = [BoxesTruth((Box("digit", *here),))] * 3000
+    slope, offset = honest(Scripted(boxes), [], truth, [])  # type: ignore[arg-type]  # see Scripted
+    assert slope == pytest.approx(4, rel=0.1)
+    assert offset == pytest.approx(4, rel=0.15)
+    assert honest(Scripted(boxes[:40]), [], truth[:40], []) == (1.0, 0.0)  # type: ignore[arg-type]  # too few to tell
+    sure = [(Box("digit", *here, 0.4),)] * 60
+    assert honest(Scripted(sure), [], truth[:60], []) == (1.0, 0.0)  # type: ignore[arg-type]  # nothing was missed
