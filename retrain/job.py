@@ -65,6 +65,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Who let it train with too few labels of a class, and why."""
     device_s: float = 0.0
     """Seconds that its training processes ran, times devices: what the budget counts."""
+    attempt_from_s: float = 0.0
+    """How many of these were over when the attempt began."""
     new_classes: tuple[str, ...] = ()
     """Classes that the champion does not know and enough labels name: the candidate learns them."""
     lacks: str = ""

@@ -76,7 +76,7 @@ class Conclusions:
 
     def died(self, job: Job, detail: str, now: float, disrupted: bool = False) -> None:
         """An attempt left nothing usable: another one follows, or, after the last, an incident. One that was `disrupted` is done again, within reason."""
-        again = msgspec.structs.replace(job, detail=detail, not_before=now + self.retry_delay_s)
+        again = msgspec.structs.replace(job, detail=detail, not_before=now + self.retry_delay_s, attempt_from_s=job.device_s)
         if disrupted and job.disruptions < DISRUPTIONS:
             again = msgspec.structs.replace(again, disruptions=job.disruptions + 1)
         elif job.attempt < self.attempts:

@@ -79,6 +79,7 @@ class Starts:
             lacks="",
             labels_seen=new,
             steps_read=0,
+            attempt_from_s=job.device_s,
             started_at=job.started_at or now,
             owner=self.owner,
             fence=job.fence + 1,

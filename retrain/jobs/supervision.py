@@ -91,7 +91,6 @@ class Training:
         """What its process packaged, in the repository but for the manifest; or why that is no version."""
         self._counted_s: float | None = None
         """Up to when, by our clock, the process's time stands in the job."""
-        self._opened_s = 0.0
         self._foreign: tuple[str, float] | None = None
         """Whose job was found at the last look, and since when."""
 
@@ -175,7 +174,7 @@ class Training:
                 return None
             self._requests.write(job)
             self._run = self._launcher.open(self._requests.place(job), self._name(job))
-            self._opened_s = self._counted_s = self._monotonic()
+            self._counted_s = self._monotonic()
         ended = self._run.ended()
         before, job = job, self._following.read(self._run, job, now)
         if not ended:
@@ -183,7 +182,7 @@ class Training:
         if job != before:
             job = self._jobs.save(self._counted(job))
         if not ended:
-            if self._monotonic() - self._opened_s > self._plan.job_timeout_s:
+            if self._ran_s(job) > self._plan.job_timeout_s:
                 self._run.stop(0.0)
                 self._died(job, f"it took longer than {self._plan.job_timeout_s:g} s (setting job_timeout_s) and was killed", now)
             return None
@@ -254,6 +253,11 @@ class Training:
 
     def _forget(self) -> None:
         self._run, self._staged, self._counted_s = None, None, None
+
+    def _ran_s(self, job: Job) -> float:
+        """Seconds of the attempt so far, under this life of the service and those before."""
+        since = self._monotonic() - self._counted_s if self._counted_s is not None else 0.0
+        return (job.device_s - job.attempt_from_s) / self._plan.request.devices + since
 
     def _counted(self, job: Job) -> Job:
         """The job with the device time since the last count: also of processes that die, and as far as we watched them."""

@@ -29,6 +29,7 @@ from tests.small_model import publish_small_version
 
 LEASE_S = 15.0
 HOUR_S = 3600.0
+TIMEOUT_S = 1e6
 START = 1_760_000_000.0
 RUNNING = Job(
     job_id="j",
@@ -117,7 +118,7 @@ class Desk:
             limits=Limits(0.0, 0.0, 0.0, 7, 10, 5),
             attempts=3,
             retry_delay_s=10.0,
-            job_timeout_s=1e9,
+            job_timeout_s=TIMEOUT_S,
             lease_s=LEASE_S,
             stop_grace_s=5.0,
         )
@@ -310,6 +311,26 @@ def test_device_time_is_counted_over_attempts_and_services(desk: Desk) -> None:
     desk.look(START + 11)
     desk.packaged()
     assert desk.look(START + 12, after_s=1.0).device_s == 72.0
+
+
+def test_a_process_that_hangs_is_killed_in_the_end_whoever_watches(desk: Desk) -> None:
+    """Services that come and go do not begin its time anew; each attempt has its own."""
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    for _ in range(3):
+        desk.look(START)
+        desk.look(START, after_s=TIMEOUT_S / 4)
+        assert not desk.process.stopped
+        desk.training.abandon()
+        with desk.database.transaction():
+            desk.training.leave()
+        desk.look(START)
+    desk.look(START)
+    killed = desk.look(START, after_s=TIMEOUT_S / 3)
+    assert (killed.attempt, desk.process.stopped) == (2, [0.0])
+    assert f"longer than {TIMEOUT_S:g} s (setting job_timeout_s)" in killed.detail
+    desk.process.over = False
+    desk.look(START + 11)
+    assert desk.look(START + 11, after_s=TIMEOUT_S / 2).attempt == 2
 
 
 def published(desk: Desk) -> list[str]:
