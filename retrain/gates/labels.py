@@ -43,7 +43,8 @@ def trusted(new: tuple[NDArray[np.int64], NDArray[np.float64]], old: tuple[NDArr
         f"95 % lower bound {low:+.3f}"
     )
     if low > MARGIN:
-        detail += f"; about {here.value - there.value:.0%} of the new labels may be wrong: look at the suspects again, correct them, and the job goes on"
+        doubt = f"about {here.value - there.value:.0%} of the new labels may be wrong"
+        detail += f"; {doubt}: look at the suspects again (keepsight labels review), and the job goes on"
         return GateResult(LABELS, "inconclusive", low, MARGIN, detail)
     return GateResult(LABELS, "pass", low, MARGIN, detail)
 

@@ -152,7 +152,7 @@ def _suspects(content: Content, album: Album) -> str:
     listed = [(one.frame_id, one.label, one.likely, f"{one.probability:.4f}") for one in content.suspects[:LISTED]]
     return (
         '<section id="suspects"><h2>Labels to look at again</h2><p class="soft">Heads that never learned from the frame contradict its label, or a frame '
-        "that nearly repeats it has another. Nothing was left out for it; a corrected label counts in the next run.</p>"
+        "that nearly repeats it has another. Nothing was left out for it. Look at them in the console or with <code>keepsight labels review</code>.</p>"
         f'<div class="card pictures">{figures}</div>{_details(len(content.suspects), head, listed)}</section>'
     )
 
