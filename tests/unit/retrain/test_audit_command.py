@@ -1,18 +1,21 @@
 """`keepsight audit` on the ledger of a rollout that took place, on the log that its events went to, and on what someone made of either."""
 
 import json
+import shutil
 import sqlite3
-from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from contracts.events import RETRAIN, TOPICS
 from contracts.log import open_bus
 from retrain import audit_command
 from retrain.audit_command import moment
+from retrain.registry.audit import Served, served
 from retrain.state.ledger import chained
-from tests.release_bench import CAMERAS, Bench, walk
+from tests.release_bench import CAMERAS, Bench
 
 
 class House:
@@ -22,13 +25,25 @@ class House:
         self.folder = folder
         self.state = folder / "state" / "retrain" / "state.sqlite3"
         bench = Bench(folder, state=self.state)
-        walk(bench, "stable")
+        self.answered: list[tuple[str, float, str, str]] = []
+        now = 1.0
+        while bench.turn(now) != "stable":
+            frames = bench.frames(now + 1)
+            self.answered += [(one.camera, now + 1, one.version, one.variant) for one in frames if one.variant != "shadow"]
+            now += 10
+            bench.turn(now - 5, *frames, bench.report(now - 5))
         self.told = bench.events()
         self.history = bench.repository.history("small")
         self.digests = {version: bench.digest(version) for version in ("1", "2")}
         self.rows = len(bench.journal.ledger.rows())
         self.publish(bench)
         bench.database.close()
+        self.settle(folder)
+
+    def settle(self, folder: Path) -> None:
+        """The house stands in `folder`."""
+        self.folder = folder
+        self.state = folder / "state" / "retrain" / "state.sqlite3"
         self.settings = folder / "keepsight.toml"
         self.settings.write_text(
             f'model = "small"\nrepository = "{folder}/repository"\nlog = "embedded://{folder}/log"\nstate = "{folder}/state"\n'
@@ -50,9 +65,17 @@ class House:
         connection.close()
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> House:
+    return House(tmp_path_factory.mktemp("built"))
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    return House(tmp_path)
+def house(built: House, tmp_path: Path) -> House:
+    """A copy that a test may spoil."""
+    one = copy(built)
+    one.settle(shutil.copytree(built.folder, tmp_path / "house"))
+    return one
 
 
 Out = pytest.CaptureFixture[str]
@@ -126,6 +149,19 @@ def test_who_answered_a_camera_when(house: House, capsys: Out) -> None:
     assert [(one["version"], one["variant"]) for one in ever] == [("1", "champion"), ("2", "candidate"), ("2", "champion")]
     assert ever[-1]["until"] is None
     assert [one["digest"] for one in ever] == [house.digests[one["version"]] for one in ever]
+
+
+def test_every_frame_of_a_rollout_is_traced_to_the_model_that_answered_it(house: House, capsys: Out) -> None:
+    assert {variant for *_, variant in house.answered} == {"champion", "candidate"}
+    for camera in CAMERAS:
+        assert house.run("served", "--camera", camera, "--json") == 0
+        spans = msgspec.json.decode(capsys.readouterr().out, type=list[Served])
+        frames = [one for one in house.answered if one[0] == camera]
+        assert len(frames) >= 100
+        for _, at, version, variant in frames:
+            one = served(spans, at)
+            assert one is not None
+            assert (one.version, one.variant, one.digest) == (version, variant, house.digests[version])
 
 
 def test_before_the_first_channels_nobody_answered(house: House, capsys: Out) -> None:
