@@ -62,8 +62,7 @@ def plan(standard: Standard, budget: float) -> Plan:
     """The plan of a version, for a budget of false alarms of a camera a month."""
     pixels = _pixels(standard.manifest.input) if standard.manifest is not None else ""
     if standard.manifest is not None and standard.manifest.task == "detection":
-        watched = (IMAGE, aspects.detections())
-        return Plan(len(NUMERIC) + 3, _boxes, _levelled, _judged(watched, budget), pixels)
+        return _detector(standard.reference, pixels, budget)
     if standard.reference is not None:
         return _classifier(standard.reference, pixels, budget)
     return Plan(len(NUMERIC), lambda frame: vector(frame.statistics), _levelled, _judged((IMAGE,), budget), pixels)
@@ -90,6 +89,26 @@ def _classifier(reference: Reference, pixels: str, budget: float) -> Plan:
         return np.concatenate(parts, axis=1)
 
     return Plan(layout.width, layout.row, features, _judged(watched, budget), pixels, accuracy)
+
+
+def _detector(reference: Reference | None, pixels: str, budget: float) -> Plan:
+    """The embedding is watched where there is a reference with axes of it, as a classifier's is."""
+    said = aspects.detections()
+    if reference is None or not reference.layout.axes:
+        return Plan(len(NUMERIC) + len(said.features), _boxes, _levelled, _judged((IMAGE, said), budget), pixels)
+    layout, width = reference.layout, reference.layout.width
+    first = len(NUMERIC) + layout.axes
+
+    def row(frame: FrameScored) -> list[float]:
+        return [*layout.row(frame), *_boxes(frame)[len(NUMERIC) :]]
+
+    def features(rows: Rows) -> Floats:
+        statistics, embedding, _ = layout.split(rows[:, :width])
+        waves = reference.features(rows[:, :width])[:, first : first + mmd.FEATURES]
+        return np.concatenate([levelled(statistics), rows[:, width:].astype(np.float64), embedding, waves], axis=1)
+
+    watched = [IMAGE, said, aspects.embedding(layout.axes), aspects.kernel()]
+    return Plan(width + len(said.features), row, features, _judged(watched, budget), pixels)
 
 
 def _judged(watched: list[Aspect] | tuple[Aspect, ...], budget: float) -> tuple[Judged, ...]:
