@@ -17,7 +17,7 @@ from contracts.repository import Version
 from retrain.data.baseline import baseline_of
 from retrain.data.dataset import Datasets
 from retrain.data.material import Material
-from retrain.request import CandidateRequest
+from retrain.request import PAGE, CandidateRequest
 from retrain.trainer import golden
 from retrain.trainer.package import write
 from retrain.trainer.publication import code_version
@@ -51,6 +51,7 @@ def submit(
         recipe=rework.recipe or parent.manifest.lineage.recipe,
         code=code_version(),
         seed=request.seed,
+        gates=sha256(more[PAGE]) if more and PAGE in more else "",
         overrides=(request.override,) if request.override else (),
         notes=f"benchmark and baseline describe the new domain: its sealed frames and {_unsealed(rework)}; {material.excluded}",
     )

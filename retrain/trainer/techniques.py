@@ -81,8 +81,8 @@ class Contest:
     trials: Mapping[Technique, Trial]
 
     def winner(self) -> Technique:
-        """The best on validation, the head alone where nothing else came through."""
-        standing = {name: trial for name, trial in self.trials.items() if trial.weights or name == "head_only"}
+        """The best on validation, the head alone where nothing else came through, or nothing was better than what it began from."""
+        standing = {name: trial for name, trial in self.trials.items() if trial.epoch or name == "head_only"}
         return best({name: trial.row.harmonic for name, trial in standing.items()})
 
     def table(self) -> tuple[TrialRow, ...]:

@@ -166,7 +166,8 @@ def _trained(bench: Bench, technique: Technique, part: Lesson, course: Course, l
 
 
 def _told(recipe: str, technique: Technique, run: Trained, score: Score, course: Course) -> Trial:
-    why = f"best after epoch {run.epoch} of {len(run.curve) - 1}"
+    went = len(run.curve) - 1
+    why = f"best after epoch {run.epoch} of {went}" if run.epoch else f"none of {went} epochs was better than its beginning"
     row = TrialRow(
         recipe, technique, score.new, score.old, score.harmonic, run.seconds, run.device_s, run.peak_mib, 0.0, False, why
     )

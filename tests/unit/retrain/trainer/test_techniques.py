@@ -14,10 +14,11 @@ from contracts.files import Folder
 from contracts.quality import quality
 from retrain.data.material import Material
 from retrain.models.head import Head
-from retrain.request import CandidateRequest, Technique
+from retrain.request import CandidateRequest, Technique, TrialRow
 from retrain.trainer import techniques
 from retrain.trainer.rework import fit_known, fit_probe
-from retrain.trainer.techniques import Workshop, device_of
+from retrain.trainer.techniques import Contest, Workshop, device_of
+from retrain.training.bakeoff import Trial
 from retrain.training.crossfit import Fitted, pack, unpack
 from tests.small_pictures import LABELS
 from tests.training_material import material
@@ -112,3 +113,20 @@ def test_what_a_fine_tuning_begins_from_has_not_seen_the_frames_that_judge_it() 
         assert right[train].mean() > 0.95
         assert right[~train].mean() < 0.3
     assert fit_known(replace(found, new=found.new | True), 0.003, 10) is None
+
+
+def trial(technique: Technique, harmonic: float, epoch: int) -> Trial:
+    return Trial(
+        TrialRow("r", technique, 0.5, 0.5, harmonic, 1.0, 1.0, 0.0, 0.0, False, ""), epoch=epoch, weights=b"w" if epoch else b""
+    )
+
+
+def test_what_no_epoch_made_better_is_not_chosen() -> None:
+    """Its weights are those that it began from: the head alone, fitted to less."""
+    tried = {"head_only": trial("head_only", 0.65, 0), "full": trial("full", 0.67, 3), "lp_ft": trial("lp_ft", 0.9, 0)}
+    nothing: Any = None
+    contest = Contest(nothing, nothing, tried)  # type: ignore[arg-type]
+    assert contest.winner() == "full"
+    assert [(row.technique, row.chosen) for row in contest.table()] == [("head_only", False), ("full", True), ("lp_ft", False)]
+    del tried["full"]
+    assert contest.winner() == "head_only"

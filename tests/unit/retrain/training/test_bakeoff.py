@@ -87,7 +87,7 @@ def test_each_technique_learns_and_leaves_nothing_but_its_step(tmp_path: Path) -
 def test_killed_anywhere_it_ends_with_the_same_bits(tmp_path: Path, die: int) -> None:
     """Killed twice, at looks at the clock, which are between batches and within them."""
     whole = told(tried(bench(tmp_path / "whole")))
-    assert [trial[4] for trial in whole] != ["best after epoch 0 of 3", "best after epoch 0 of 2"]
+    assert all(trial[4].startswith("best after epoch") for trial in whole)
     for last in (die, 4):
         left = count()
         with pytest.raises(KilledError):
