@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from contracts.channels import Channels
-from contracts.errors import ChannelConflictError, VersionError
+from contracts.errors import ChannelConflictError, StoreError, VersionError
 from contracts.events import FrameLabelled, FrameScored, GateResult, ServingReported
 from contracts.manifest import digest
 from contracts.repository import ModelRepository, changed
@@ -178,8 +178,10 @@ class Release:
         """
         try:
             channels = self._repository.channels(self._plan.model)
-        except VersionError:
-            return  # no champion yet: nothing to move and nothing to enter
+        except VersionError as error:
+            if not self._journal.ledger.channels_sequence():
+                return  # no champion yet: nothing to move and nothing to enter
+            raise StoreError(f"{error}. There were channels: is the repository mounted?") from error
         rollout = self._rollouts.newest()
         if rollout is not None:
             channels = self._apply(rollout, channels, now)

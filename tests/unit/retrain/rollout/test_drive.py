@@ -83,6 +83,22 @@ def test_killed_between_a_step_and_its_channels_it_applies_them_once(
     assert [one.share for one in bench.repository.history("small") if one.candidate] == [0.5, 1.0]
 
 
+@pytest.mark.parametrize("reached", ["shadow", "canary", "champion", "watch", "stable"])
+def test_a_repository_that_disappears_is_said_and_the_rollout_goes_on_when_it_is_back(
+    bench: Bench, reached: str, tmp_path: Path
+) -> None:
+    now = walk(bench, reached)
+    (tmp_path / "repository").rename(tmp_path / "away")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="is the repository mounted"):
+            bench.turn(now)
+    (tmp_path / "away").rename(tmp_path / "repository")
+    bench.again()
+    walk(bench, "stable")
+    assert bench.told() == ["shadow", "canary", "canary", "champion", "watch", "stable"]
+    assert [one.sequence for one in bench.repository.history("small")] == [1, 2, 3, 4, 5, 6]
+
+
 def test_repeated_and_audit_frames_are_no_evidence(bench: Bench) -> None:
     bench.turn(1.0)
     frames = bench.frames(1.0, rounds=1)[:8]
