@@ -40,6 +40,8 @@ def test_pictures_of_elsewhere_teach_and_tune_and_never_judge(line: Line) -> Non
         line.store.kept("small", item.sha256) for item in material.dataset.items
     ]
     assert len(material.seen) == len(material.dataset.items)
+    whenever = line.attempt(inbox=(batch,), since=0.0)
+    assert not any(new for item, new in zip(whenever.dataset.items, whenever.new, strict=True) if item.source)
     sets = {item.sha256: item.set for item in strange}
     line.take_many(100, 40, 900.0)
     later = line.attempt(inbox=(batch,), seed=99)
