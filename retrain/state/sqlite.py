@@ -22,6 +22,8 @@ class SqliteState:
         """Open or make the file. Raises SettingsError when a later release made it, or when it is damaged."""
         self.model = model
         self._path = path
+        self._inside = False
+        """Whether a transaction was begun and not ended by us."""
         with self._answering():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
@@ -44,12 +46,14 @@ class SqliteState:
     def execute(self, sql: str, values: Sequence[Value] = ()) -> Result:
         """See `connection.Connection`."""
         with self._answering():
+            self._check_whole()
             cursor = self._connection.execute(sql, values)
             return Result(cursor.fetchall(), cursor.rowcount)
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         """See `connection.Connection`."""
         with self._answering():
+            self._check_whole()
             self._connection.executemany(sql, rows)
 
     def take(self) -> None:
@@ -75,7 +79,7 @@ class SqliteState:
         try:
             yield
         except BaseException:
-            if self._connection.in_transaction:  # a full disk may have rolled back all by itself
+            if self._connection.in_transaction:
                 self.execute("ROLLBACK TO record")
                 self.execute("RELEASE record")
             raise
@@ -118,13 +122,21 @@ class SqliteState:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         self.execute("BEGIN IMMEDIATE")
+        self._inside = True
         try:
             yield
             self.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:  # a full disk may have rolled back by itself
+            if self._connection.in_transaction:
                 self.execute("ROLLBACK")
             raise
+        finally:
+            self._inside = False
+
+    def _check_whole(self) -> None:
+        """On a full disk SQLite may roll a transaction back by itself; what follows would be saved without what came before, statement by statement."""
+        if self._inside and not self._connection.in_transaction:
+            raise StoreError(f"SQLite gave the transaction in {self._path} up by itself: is the disk full?")
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
