@@ -10,11 +10,13 @@ import numpy as np
 
 from contracts.events import GateResult
 from contracts.predictions import Box
+from contracts.quality_detection import DetectionQuality
 from retrain.gates import flips as flipping
 from retrain.gates.box_evidence import JudgedBoxes, Moved, class_precision_moved, loss_moved, precision_moved, together
 from retrain.gates.gain import USES_MOST
 from retrain.gates.paired import Z_95_ONE_SIDED, Z_POWER_80, holm, rounded_up
 from retrain.gates.policy import Policy
+from retrain.gates.recall import SHARE
 from retrain.gates.verdict import ALPHA, UNKNOWN, Verdict, decide
 
 MARGIN: Final = 0.01
@@ -47,6 +49,29 @@ def gain(new: JudgedBoxes, policy: Policy, uses: int, seed: int) -> GateResult:
         verdict = "inconclusive"
         detail += f"; the set has judged {uses} candidates before: label frames of new recordings"
     return GateResult("gain", verdict, p, ALPHA, detail)
+
+
+def recall(new: JudgedBoxes, labels: Sequence[str], benchmark: DetectionQuality | None, policy: Policy, seed: int) -> GateResult:
+    """On new frames each class with MIN_BOXES of them, and all together, may reach SHARE of the benchmark's average precision: where even the upper 95 % bound
+    does not, the candidate does not find what it should, however much better than a champion that is lost there. That is what wrong labels come to."""
+    if benchmark is None or not _boxes(new):
+        lacks = "the champion has no benchmark" if benchmark is None else f"{len(new)} new frames without a true box"
+        return GateResult(
+            "recall", "inconclusive" if policy.three_valued else "pass", UNKNOWN, UNKNOWN, f"{lacks}: nothing to compare with"
+        )
+    units = replace(_units(new, policy), champion=((),) * len(new))  # what is left is the candidate's own
+    every = {"all classes": (precision_moved(units, seed), benchmark.map50.value)}
+    for label in labels:
+        if label in benchmark.per_class and _boxes(new, label) >= MIN_BOXES:
+            every[label] = (class_precision_moved(units, label, seed), benchmark.per_class[label].value)
+    missed = [name for name, (found, usual) in every.items() if not found.after or found.bounds()[1] < SHARE * usual]
+    found, usual = every["all classes"]
+    detail = (
+        f"average precision at IoU 0.5 on {_told(new)} is {found.after:.3f}, upper 95 % bound {found.bounds()[1]:.3f}; half of the benchmark's {usual:.3f} "
+        "is asked for"
+    )
+    detail += f"; not reached: {', '.join(missed)}" if missed else ""
+    return GateResult("recall", "fail" if missed else "pass", found.after, SHARE * usual, detail)
 
 
 def overall(new: JudgedBoxes, old: JudgedBoxes, policy: Policy, seed: int) -> GateResult:

@@ -59,6 +59,7 @@ def judge(its: Shop, candidate: Candidate, report: Report) -> tuple[GateResult, 
     }
     then: dict[str, Callable[[], GateResult]] = {
         "gain": lambda: detection.gain(new, policy, uses(new.group, request.verdicts), seed),
+        "recall": lambda: detection.recall(new, labels, manifest.detection, policy, seed),
         "overall": lambda: detection.overall(new, old, policy, seed),
         "forgetting": lambda: detection.forgetting(old, labels, policy, seed),
         "negative flips": lambda: detection.flips(old, policy),

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from contracts.predictions import Box
+from contracts.quality import Metric
+from contracts.quality_detection import DetectionQuality
 from retrain.gates.box_evidence import JudgedBoxes, loss_moved, precision_moved, together
-from retrain.gates.detection import flips, forgetting, gain, overall, slices
+from retrain.gates.detection import flips, forgetting, gain, overall, recall, slices
 from retrain.gates.policy import POLICIES, SMALL_SETS, STRICT, Policy
 from tests.judged_boxes import LABELS, judged
 
@@ -16,6 +18,29 @@ SEED = 1
 def test_a_gain_is_found_and_a_detector_that_finds_less_is_refused(policy: Policy) -> None:
     assert all(gain(judged(80, 0.4, 0.8, seed), policy, 0, SEED).verdict == "pass" for seed in range(5))
     assert gain(judged(80, 0.8, 0.5, 1), policy, 0, SEED).verdict == "fail"
+
+
+def benchmark(value: float) -> DetectionQuality:
+    metric = Metric(value, value - 0.05, value + 0.05, 200)
+    return DetectionQuality(map50=metric, map=metric, frame_loss=metric, per_class=dict.fromkeys(LABELS, metric))
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_a_gain_on_a_lost_champion_is_not_enough(policy: Policy) -> None:
+    """The champion finds nothing in the dark; one that finds one object in ten gained, and is of no use."""
+    poor = judged(150, 0.0, 0.1, 1)
+    assert gain(poor, policy, 0, SEED).verdict == "pass"
+    found = recall(poor, LABELS, benchmark(0.8), policy, SEED)
+    assert found.verdict == "fail"
+    assert "not reached: all classes" in found.detail
+    assert recall(judged(150, 0.0, 0.7, 1), LABELS, benchmark(0.8), policy, SEED).verdict == "pass"
+    one = recall(judged(150, 0.0, 0.8, 1, forgot={"nut": 0.05}), LABELS, benchmark(0.8), policy, SEED)
+    assert (one.verdict, one.detail.partition("not reached: ")[2]) == ("fail", "nut")
+
+
+def test_without_a_benchmark_nothing_is_asked_for() -> None:
+    assert recall(judged(80, 0.0, 0.7, 1), LABELS, None, STRICT, SEED).verdict == "inconclusive"
+    assert recall(judged(80, 0.0, 0.7, 1), LABELS, None, SMALL_SETS, SEED).verdict == "pass"
 
 
 def test_unchanged_detectors_gain_no_more_often_than_they_may() -> None:
