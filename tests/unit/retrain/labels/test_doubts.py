@@ -71,6 +71,7 @@ def test_who_looked_takes_it_off_and_only_the_unsure_comes_back(labels: Labels) 
             assert review(labels, frame, {"a": "right", "b": "wrong", "c": "unsure"}[frame]) == ""  # type: ignore[arg-type]
         assert listed(labels) == ("d" if verdicts else "cd")
     assert (labels.doubts.called("right"), labels.doubts.called("wrong"), labels.doubts.called("unsure")) == (("a",), ("b",), ())
+    assert (labels.count_new(0.0, ("another",)), len(labels.usable(()))) == (3, 3)
 
 
 def test_the_newest_verdict_holds_and_one_of_an_older_label_is_refused(labels: Labels) -> None:
