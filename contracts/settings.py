@@ -45,6 +45,10 @@ class ServiceSettings(BaseSettings):
     state: Path = Field(
         Path("/var/lib/keepsight/state"), description="A folder of this machine for what a service must remember over a restart."
     )
+    jobs: Path | None = Field(
+        None,
+        description="Folder of the training jobs, which retrain writes and the console shows. Unset: `retrain/jobs` in `state`.",
+    )
     model: str = Field("model", pattern=f"^{NAME.pattern}$", description="The model that these services serve, watch and mend.")
     new_classes: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = Field(
         (),
@@ -61,6 +65,11 @@ class ServiceSettings(BaseSettings):
     kafka_tls: bool = Field(False, description="Speak TLS to Kafka (implied by kafka_ca_file and kafka_cert_file).")
     kafka_cert_file: Path | None = Field(None, description="This client's certificate (PEM), where the cluster asks for one.")
     kafka_key_file: Path | None = Field(None, description="The key of kafka_cert_file (PEM).")
+
+    @property
+    def jobs_folder(self) -> Path:
+        """The folder of the training jobs."""
+        return (self.jobs or self.state / "retrain" / "jobs").absolute()
 
     @property
     def log_security(self) -> LogSecurity | None:

@@ -34,7 +34,7 @@ def console_of(
 ) -> "Console":
     """The console of a monitor with these settings; `key_id` is None where there are no keys."""
     catalogue = Catalogue(ModelRepository(settings.repository), settings.model, settings.new_classes, time.monotonic)
-    places = Places(settings.repository, settings.frame_store, settings.state / "retrain" / "jobs")
+    places = Places(settings.repository, settings.frame_store, settings.jobs_folder)
     return Console(settings.model, bus, view, catalogue, places, time.time, key_id or (lambda _: ""), count)
 
 

@@ -15,9 +15,6 @@ _DNS = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z
 class LaunchSettings(ServiceSettings):
     """On this host, or in a cluster."""
 
-    jobs: Path | None = Field(
-        None, description="Folder of the training jobs, one for each round of a job. Unset: `retrain/jobs` in `state`."
-    )
     launcher: Literal["local", "kubernetes"] = Field(
         "local",
         description="Where training processes run: `local`, on this host, or `kubernetes`, as Jobs. See docs/kubernetes-jobs.md.",
@@ -60,11 +57,6 @@ class LaunchSettings(ServiceSettings):
                     f"{'a folder' if name == 'jobs' else 'a URL, or a folder'} under kubernetes_mount ({self.kubernetes_mount})"
                 )
         return self
-
-    @property
-    def jobs_folder(self) -> Path:
-        """The folder of the training jobs."""
-        return (self.jobs or self.state / "retrain" / "jobs").absolute()
 
     def cluster(self, deadline_s: float, threads: int, devices: int) -> Cluster:
         """What launch/kubernetes.py needs."""
