@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from contracts.detections import COLUMNS, MOST_ROWS
+from contracts.detections import COLUMNS, MOST_ROWS, detections, way
 from contracts.errors import VersionError
+from contracts.frame_header import Header
 from contracts.golden import Golden
 from contracts.manifest import Manifest
 from contracts.repository import Version
 from serving.models.likeness import TOLERANCES, boxes_differ, embedding_differs, probabilities_differ
 from serving.models.probabilities import to_probabilities
 from serving.models.providers import Precision
-from serving.models.runners import Runner
+from serving.models.runners import Floats, Runner
 
 
 def check_input(manifest: Manifest, session: Any) -> bool:
@@ -61,6 +62,8 @@ def warm_up(version: Version, runner: Runner) -> tuple[int, ...]:
         judged = answers if manifest.task == "detection" else to_probabilities(answers, manifest)
         if not (np.isfinite(embedding).all() and np.isfinite(judged).all()):
             raise VersionError("its outputs are not finite numbers in the warm-up")
+        if manifest.task == "detection":
+            _check_readable(manifest, answers, "noise")
     return tuple(wide)
 
 
@@ -81,6 +84,7 @@ def check_golden(version: Version, runner: Runner, precision: Precision) -> None
     answers, embedding = runner.run(golden.pixels)
     tolerance = TOLERANCES[precision]
     if golden.boxes is not None:
+        _check_readable(version.manifest, answers, "its golden frames")
         fault = boxes_differ(golden.boxes, answers)
     else:
         fault = probabilities_differ(golden.probabilities, to_probabilities(answers, version.manifest), tolerance.probability)
@@ -93,6 +97,17 @@ def _check_boxes(name: str, shape: list[Any]) -> None:
     if len(shape) != 3 or shape[2] != COLUMNS or not isinstance(shape[1], int) or not 1 <= shape[1] <= MOST_ROWS:
         raise VersionError(
             f"its graph gives {name!r} as {shape}, expected [N, M, {COLUMNS}] with a fixed M of at most {MOST_ROWS}: left, top, right, bottom, score, class"
+        )
+
+
+def _check_readable(manifest: Manifest, answers: Floats, of: str) -> None:
+    """Raise VersionError where rows [n, M, 6] are such that no frame would be answered: `of` says what they answer."""
+    spec = manifest.input
+    there = way(Header("rgb", spec.width, spec.height), spec)
+    if any(detections(rows, manifest.labels, there) is None for rows in answers):
+        raise VersionError(
+            f"its boxes of {of} cannot be read: scores go from {answers[..., 4].min():.3g} to {answers[..., 4].max():.3g} and classes from "
+            f"{answers[..., 5].min():g} to {answers[..., 5].max():g}; expected 0 to 1, and whole numbers of 0 to {len(manifest.labels) - 1}"
         )
 
 

@@ -146,3 +146,18 @@ def test_a_detector_in_half_precision_is_refused(version: Version) -> None:
     served = open_served(version, CPU)
     with pytest.raises(VersionError, match="nobody measured what half precision does to boxes"):
         check_golden(version, served._runners[0], "half")
+
+
+def test_scores_that_no_frame_could_be_answered_by_are_found_before_any_is(version: Version) -> None:
+    """A detector that answers logits as scores: without golden frames by noise, with them by what they are answered with."""
+    graph = onnx.load_from_string(version.model)
+    (clip,) = [node for node in graph.graph.node if node.op_type == "Clip"]
+    clip.input[2] = "full"
+    (division,) = [node for node in graph.graph.node if node.output[0] == "share"]
+    division.input[1] = "one"
+    unclipped = graph.SerializeToString()
+    with pytest.raises(VersionError, match=r"its boxes of noise cannot be read: scores go from .* expected 0 to 1"):
+        open_served(Version(version.manifest, unclipped, version.baseline), CPU)
+    one_class = msgspec.structs.replace(version.manifest, labels=("bright",))
+    with pytest.raises(VersionError, match="expected 0 to 1, and whole numbers of 0 to 0"):
+        open_served(Version(one_class, version.model, version.baseline), CPU)
