@@ -156,7 +156,10 @@ class RetrainSettings(LaunchSettings):
         False, description="Keep the old champion in the shadow after the watch, for comparison."
     )
     rollback_deadline_s: float = Field(
-        60.0, gt=0, description="Seconds in which every server should report the old version after a rollback, else it is reported."
+        60.0,
+        gt=0,
+        description="Seconds in which every server should follow a step; those that do not are named then, and of a rollback, which should put the old "
+        "version back everywhere, an alert is raised.",
     )
     server_silent_s: float = Field(
         60.0, gt=20, description="A server whose last report is older than this is silent: a rollback waits for it, and names it."

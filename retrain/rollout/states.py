@@ -126,8 +126,12 @@ def advance(
     match rollout.state:
         case "shadow" if rollout.frames >= plan.shadow_frames and waited_s >= plan.shadow_s and live:
             return _canary(rollout, plan, now, live, _counted(rollout, waited_s))
-        case "canary":
-            return _from_canary(rollout, plan, now, live)
+        case "canary" if (after := _from_canary(rollout, plan, now, live)) is not rollout:
+            return after
+        case "shadow" | "canary" if rollout.frames or rollout.shadow_frames:
+            return msgspec.structs.replace(rollout, waits_for="") if rollout.waits_for else rollout
+        case "shadow" | "canary" if waited_s > plan.rollback_deadline_s:
+            return _waiting(rollout, servers, rollout.digest, "frames")
         case "champion" if rollout.frames:
             reason = f"{servers.counted()} with it; watched for {plan.watch_s:g} s and {plan.watch_frames} frames"
             return _awaited(rollout, rollout.digest, plan, now, servers) or entered(rollout, "watch", now, reason)
@@ -212,7 +216,12 @@ def _awaited(rollout: Rollout, digest: str, plan: Plan, now: float, servers: Sta
         return None
     if now - rollout.entered_at <= plan.rollback_deadline_s:
         return rollout
-    waits_for = _few(servers.lacking(digest, "champion", rollout.sequence)) or "any server's report"
+    return _waiting(rollout, servers, digest, "any server's report")
+
+
+def _waiting(rollout: Rollout, servers: Standing, digest: str, otherwise: str) -> Rollout:
+    """The rollout as it names the servers that do not hold the model `digest` as its state means it; `otherwise` when each does, or none reports."""
+    waits_for = _few(servers.lacking(digest, _ROLES.get(rollout.state, "champion"), rollout.sequence)) or otherwise
     return rollout if waits_for == rollout.waits_for else msgspec.structs.replace(rollout, waits_for=waits_for)
 
 

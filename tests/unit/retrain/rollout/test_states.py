@@ -102,13 +102,26 @@ def test_a_champion_that_changed_meanwhile_refuses_the_version() -> None:
     assert "the champion is 7" in rollout.reason
 
 
-@pytest.mark.parametrize("frames", [0, 9])
+@pytest.mark.parametrize("frames", [1, 9])
 def test_too_few_frames_hold_however_long_one_waits(frames: int) -> None:
     for step in walk(FLEET)[:-1]:
         if step.state == "champion":
             continue
         held = fed(step, frames, role(step))
         assert advance(held, PLAN, 1e9, FLEET, NOBODY) is held
+
+
+def test_a_version_that_scores_no_frame_names_the_servers_that_do_not_hold_it() -> None:
+    """They could not load it, or score no shadows: else nobody would know why nothing moves."""
+    for step in walk(FLEET)[:-3]:
+        assert advance(step, PLAN, step.entered_at + 60, FLEET, servers("1")) is step
+        late = advance(step, PLAN, step.entered_at + 61, FLEET, servers("1"))
+        wanted = {"shadow": "shadow", "canary": "candidate"}[step.state]
+        assert (late.state, late.share, late.waits_for) == (step.state, step.share, f"a (version none as {wanted}, channels 9)")
+        assert advance(late, PLAN, step.entered_at + 99, FLEET, servers("1")) is late
+        assert advance(late, PLAN, step.entered_at + 99, FLEET, NOBODY).waits_for == "frames"
+        some = advance(fed(late, 1, role(late)), PLAN, step.entered_at + 99, FLEET, servers("1"))
+        assert (some.state, some.frames, some.waits_for) == (step.state, 1, "")
 
 
 def test_frames_alone_do_not_pass_before_the_time() -> None:
@@ -141,7 +154,7 @@ def test_a_canary_that_can_hold_no_camera_rests_on_the_shadow() -> None:
     rollout = advance(fed(begun(), 20, "shadow"), PLAN, 10, lone, NOBODY)
     assert (rollout.state, rollout.share) == ("canary", 0.5)
     assert "none of 1 live cameras falls into 50%" in rollout.reason
-    assert advance(rollout, PLAN, 1e9, lone, NOBODY) is rollout
+    assert advance(rollout, PLAN, 1e9, lone, NOBODY).state == "canary"
     after = advance(fed(rollout, 20, "shadow"), PLAN, 1e9, lone, NOBODY)
     assert after.state == "champion"
     assert "20 frames in the shadow" in after.reason
