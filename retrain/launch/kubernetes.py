@@ -25,23 +25,23 @@ _LOOK_S: Final = 5.0
 
 @dataclass(slots=True)
 class KubernetesRun:
-    """A Job, ours or found. `gone`: it ended before we asked for it."""
+    """A Job, ours or found. `gone`: it ended before we asked for it; `looked_s` is when we looked at it last, by `clock`."""
 
     api: Api
     name: str
     trail: Trail
     clock: Callable[[], float]
     gone: bool = False
+    looked_s: float = float("-inf")
     _job: dict[str, Any] | None = None
-    _looked_s: float = float("-inf")
     _pods: list[dict[str, Any]] = field(default_factory=list)
 
     def ended(self) -> bool:
         """Whether the Job came to an end, or is no more."""
-        if not self.gone and self.clock() - self._looked_s >= _LOOK_S:
+        if not self.gone and self.clock() - self.looked_s >= _LOOK_S:
             self._job = self.api.job(self.name)
             self._pods = self.api.pods(self.name)
-            self._looked_s = self.clock()
+            self.looked_s = self.clock()
             self.gone = self._job is None or status.condition(self._job) is not None
         return self.gone
 
@@ -99,7 +99,9 @@ class KubernetesLauncher:
         if (Path(folder) / OUTCOME).exists():
             run.gone = True
             return run
-        if not self._api.create(manifest(self._cluster, name, folder, self._command)):
+        if self._api.create(manifest(self._cluster, name, folder, self._command)):
+            run.looked_s = self._clock()
+        else:
             self._adopt(run.name, name, folder)
         return run
 

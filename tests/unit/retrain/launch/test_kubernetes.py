@@ -183,7 +183,7 @@ def test_a_cluster_that_refuses_is_said_and_asked_again(place: Place, status: in
     run = place.open()
     place.cluster.refuses = status
     with pytest.raises(StoreError, match=f"refuses to get .* {status}"):
-        run.ended()
+        place.ended(run)
     place.cluster.refuses = 0
     assert not run.ended()
 
