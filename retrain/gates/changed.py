@@ -1,7 +1,7 @@
 """Frames that two models answer differently: what got better, what got worse, and how each fares under each corruption. For a person's eyes, no verdict."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,20 @@ from retrain.gates.corruptions import CORRUPTIONS
 from retrain.gates.evidence import Judged
 
 
+class Outline(NamedTuple):
+    """A box to be drawn, in pixels of the frame as sent: the true one, or that of the model before or after."""
+
+    of: Literal["truth", "before", "after"]
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
 class Change(NamedTuple):
-    """A frame (its row in the dataset) on which one of the two models is right. `lead` is the gain in probability of the truth, in [-1, 1]."""
+    """A frame (its row in the dataset) that the two models answer differently. `lead` is what the second one gained, in [-1, 1]: probability of the truth,
+    or F1 of the frame's boxes.
+    """
 
     row: int
     domain: str
@@ -20,6 +32,7 @@ class Change(NamedTuple):
     before: str
     after: str
     lead: float
+    outlines: tuple[Outline, ...] = ()
 
 
 class Changed(NamedTuple):

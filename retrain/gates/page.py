@@ -68,8 +68,8 @@ def render(content: Content, read: Callable[[int], bytes]) -> str:
 <dl class="card" id="facts">{"".join(f"<dt>{escape(name)}</dt><dd>{_text(fact)}</dd>" for name, fact in content.facts.items() if fact)}</dl>
 </header>
 {_gates(content.results)}
-{_changes("worse", "What got worse", "Sealed frames that were right and became wrong, the surest first.", content.worse, album)}
-{_changes("better", "What got better", "Sealed frames that were wrong and became right, the surest first.", content.better, album)}
+{_changes("worse", "What got worse", content.worse, album)}
+{_changes("better", "What got better", content.better, album)}
 {_suspects(content, album)}
 {stress_grid(dict(list(content.grid.items())[:MOST_CLASSES]))}
 {_table(content.table)}
@@ -118,20 +118,22 @@ def _gates(results: Sequence[GateResult]) -> str:
     )
 
 
-def _changes(name: str, title: str, caption: str, changes: Sequence[Change], album: Album) -> str:
+def _changes(name: str, title: str, changes: Sequence[Change], album: Album) -> str:
     if not changes:
         return f'<section id="{name}"><h2>{title}</h2><p class="soft">No sealed frame.</p></section>'
     figures = "".join(
         _figure(
-            album.source(one.row),
+            album.source(one.row, one.outlines),
             one.truth,
             f"<strong>{_text(one.truth)}</strong><br>{_text(one.before)} → {_text(one.after)}<br>{escape(one.domain)}, {_text(one.camera)}",
         )
         for one in changes[:SHOWN]
     )
     more = f" {min(SHOWN, len(changes))} of {len(changes)}." if len(changes) > SHOWN else ""
+    drawn = " Boxes: the true ones white and wide, the champion’s rust, the candidate’s teal." if changes[0].outlines else ""
     return (
-        f'<section id="{name}"><h2>{title}</h2><p class="soft">{caption}{more} The truth, then the champion’s answer → the candidate’s.</p>'
+        f'<section id="{name}"><h2>{title}</h2><p class="soft">Sealed frames, the surest changes first.{more} The truth, then the champion’s answer → the '
+        f"candidate’s.{drawn}</p>"
         f'<div class="card pictures">{figures}</div></section>'
     )
 
@@ -161,7 +163,7 @@ def _flips(flips: Sequence[Change]) -> str:
     if not flips:
         return ""
     listed = [(one.camera, one.truth, one.before, one.after, f"{one.lead:+.3f}") for one in flips[:LISTED]]
-    head = ("camera", "truth", "champion", "candidate", "change in the truth’s probability")
+    head = ("camera", "truth", "champion", "candidate", "what it gained")
     return f'<section id="flips"><h2>Old frames that became wrong</h2>{_details(len(flips), head, listed)}</section>'
 
 

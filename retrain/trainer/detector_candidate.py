@@ -19,13 +19,14 @@ from retrain.data.dataset import Datasets
 from retrain.data.material import Material
 from retrain.gates.verdict import settled
 from retrain.models import graph
-from retrain.request import CandidateOutcome, CandidateRequest
+from retrain.request import PAGE, CandidateOutcome, CandidateRequest
 from retrain.steps import Steps
 from retrain.trainer import golden
 from retrain.trainer.detector_training import Candidate, Clock, Shop, made, shop, truths
-from retrain.trainer.detector_trial import baseline, judge
+from retrain.trainer.detector_trial import baseline, judge, judged
 from retrain.trainer.package import write
 from retrain.trainer.publication import code_version
+from retrain.trainer.verdict_page import box_verdict_page
 from retrain.training import distributed
 from retrain.training.allowance import TooLongError
 from retrain.training.loop import DivergedError
@@ -59,12 +60,16 @@ def detector_candidate(
     results = judge(its, candidate, lambda gate, done: steps("judging", 0.7 + 0.2 * done, gate))
     failed, unsure = ([one for one in results if one.verdict == kind] for kind in ("fail", "inconclusive"))
     told, verdict = "; ".join(f"{one.gate}: {one.detail}" for one in [*failed, *unsure]), settled(results, request.ask)
+    both = (judged(its, candidate, new=True), judged(its, candidate, new=False))
+    page = box_verdict_page(request, parent, material, results, both, verdict, candidate.technique, (candidate.row,))
+    folder.write(PAGE, page)
     recordings = tuple(dict.fromkeys(material.dataset.items[i].recording for i in material.sealed(new=True)))
     outcome = CandidateOutcome(
         verdict=verdict,
         reason=told,
         gates=results,
         trained_from=material.counts().by_set(),
+        page=PAGE,
         judged_on=recordings,
         assigned=material.dealt,
         table=(candidate.row,),
@@ -73,7 +78,7 @@ def detector_candidate(
     if verdict != "packaged":
         return outcome
     steps("packaging", 0.92)
-    files, precision = _packaged(its, candidate)
+    files, precision = _packaged(its, candidate, page)
     passed = f"all {len(results)}" if not unsure else f"{len(results) - len(unsure)} of {len(results)}"
     reason = f"{passed} gates passed; average precision on the new domain {precision:.3f}; {material.counts()}; {material.excluded}"
     return msgspec.structs.replace(
@@ -81,7 +86,7 @@ def detector_candidate(
     )
 
 
-def _packaged(its: Shop, candidate: Candidate) -> tuple[dict[str, str], float]:
+def _packaged(its: Shop, candidate: Candidate, page: bytes) -> tuple[dict[str, str], float]:
     """Write the version's files into the job's folder; the SHA-256 of each, and the benchmark's average precision."""
     request, material, datasets = its.request, its.material, Datasets(its.request.frame_store, its.request.model)
     dataset = datasets.put(material.dataset)
@@ -125,5 +130,6 @@ def _packaged(its: Shop, candidate: Candidate) -> tuple[dict[str, str], float]:
         BASELINE: baselines.encode(reference),
         GOLDEN: goldens.encode(recorded),
         WEIGHTS: candidate.weights,
+        PAGE: page,
     }
     return write(its.folder, manifest, files)[1], benchmark.map50.value

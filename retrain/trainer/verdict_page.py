@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 
+from contracts.events import GateResult
 from contracts.manifest import digest
 from contracts.repository import Version
 from retrain.data.material import Material
+from retrain.gates.box_changed import box_changed
+from retrain.gates.box_evidence import JudgedBoxes
 from retrain.gates.changed import Changed, changed, grid
+from retrain.gates.detection import FLIPPED
+from retrain.gates.evidence import Judged
 from retrain.gates.page import Content, render
 from retrain.gates.page_figures import Point
 from retrain.request import CandidateRequest, Suspect, TrialRow
@@ -35,7 +40,7 @@ def verdict_page(
         job=request.job_id,
         verdict=verdict,
         results=evidence.results,
-        facts=_facts(request, parent, material, evidence, technique),
+        facts=_facts(request, parent, material, (evidence.new, evidence.old), technique),
         better=both.better,
         worse=both.worse,
         flips=old.worse,
@@ -53,15 +58,51 @@ def _together(new: Changed, old: Changed) -> Changed:
     return Changed(better, worse)
 
 
-def _facts(request: CandidateRequest, parent: Version, material: Material, evidence: Evidence, technique: str) -> dict[str, str]:
-    counts = material.counts()
+def box_verdict_page(
+    request: CandidateRequest,
+    parent: Version,
+    material: Material,
+    results: Sequence[GateResult],
+    judged: tuple[JudgedBoxes, JudgedBoxes],
+    verdict: str,
+    technique: str,
+    table: Sequence[TrialRow],
+) -> bytes:
+    """The page of a detector's candidate; `judged` are the sealed frames of the new and of the old domain."""
+    new, old = (
+        box_changed(one, material.sealed(new=is_new), domain)
+        for one, is_new, domain in zip(judged, (True, False), ("new", "old"), strict=True)
+    )
+    both = _together(new, old)
+    content = Content(
+        model=request.model,
+        parent=request.parent,
+        job=request.job_id,
+        verdict=verdict,
+        results=results,
+        facts=_facts(request, parent, material, judged, technique),
+        better=both.better,
+        worse=both.worse,
+        flips=[one for one in old.worse if one.lead < -FLIPPED],
+        table=table,
+    )
+    return render(content, material.frames.__getitem__).encode()
+
+
+def _facts(
+    request: CandidateRequest,
+    parent: Version,
+    material: Material,
+    judged: tuple[Judged, Judged] | tuple[JudgedBoxes, JudgedBoxes],
+    technique: str,
+) -> dict[str, str]:
+    counts, (new, old) = material.counts(), judged
     return {
         "Technique": technique,
         "Labels": f"{counts}; {material.excluded}",
         "By set": ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.by_set().items()),
         "By class": ", ".join(f"{label} {count:,}" for label, count in counts.learning().items()) + " to learn from",
-        "Judged on": f"{len(evidence.new)} new frames of {len(set(evidence.new.group))} recordings, {len(evidence.old)} old ones of "
-        f"{len(set(evidence.old.group))}",
+        "Judged on": f"{len(new)} new frames of {len(set(new.group))} recordings, {len(old)} old ones of {len(set(old.group))}",
         "Cause": " ".join(word.replace("_", " ") for word in (request.cause or "", request.drift_type or "") if word),
         "Gates": f"policy {request.policy}",
         "Allowed by": request.override,

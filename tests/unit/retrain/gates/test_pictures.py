@@ -8,6 +8,7 @@ import pytest
 
 from contracts.errors import StoreError
 from contracts.frames import decode
+from retrain.gates.changed import Outline
 from retrain.gates.pictures import SIDE, Album, small
 
 
@@ -28,6 +29,15 @@ def test_colours_stay_what_they_are() -> None:
     found = decode(small(cv2.imencode(".png", red)[1].tobytes())).mean(axis=(0, 1))
     assert found[0] > 180
     assert found[1:].max() < 30
+
+
+def test_boxes_are_drawn_where_they_are_on_the_frame_made_smaller() -> None:
+    black = cv2.imencode(".png", np.zeros((400, 800, 3), np.uint8))[1].tobytes()
+    drawn = decode(small(black, (Outline("after", 80, 80, 400, 320), Outline("truth", 600, 40, 760, 200)))).astype(int)
+    assert drawn.shape == (100, 200, 3)
+    assert drawn[50, 20, 2] > drawn[50, 20, 0] + 60, "teal, at a quarter of the way"
+    assert drawn[30, 150].min() > 150, "white"
+    assert drawn[50, 60].max() < 40, "nothing inside"
 
 
 def test_each_frame_is_read_once_and_a_full_page_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
