@@ -244,8 +244,8 @@ recordings were, so that 30 % fresh ones make it a new one. Traffic does that by
 ### The page
 
 Every candidate that met its gates leaves `verdict.html` in its job's folder, a published one among its version's files: each gate with its sentence, pictures
-of what got better and what got worse, labels to look at again, the stress gate by class and corruption, the techniques tried. One file of at most 2 MB that
-loads nothing. `keepsight jobs JOB` and the console say where it lies.
+of what got better and what got worse, labels to look at again, the stress gate by class and corruption, the techniques tried; of a detector the frames with
+their boxes drawn. One file of at most 2 MB that loads nothing. `keepsight jobs JOB` and the console say where it lies.
 """
 
 POLICY: Final = """## Which policy
