@@ -104,7 +104,7 @@ class RetrainSettings(LaunchSettings):
     recipe: str = Field(
         "",
         description="The network that the champion is, where its lineage does not say: an imported graph can be fine-tuned only with its network "
-        "named. See docs/training.md.",
+        "named (docs/training.md). Of a detector that was imported: the network that is trained in its place (docs/detection.md).",
     )
     recipe_weights: str = Field("", description="A safetensors file that the recipe begins from, where it needs one.")
     device: Device = Field("auto", description="Where networks train: `cuda`, `cpu`, or `auto`, a GPU where there is one.")
