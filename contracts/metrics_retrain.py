@@ -51,7 +51,12 @@ GATE_USES: Final = Spec(
 LABELS_WANTED: Final = Spec(
     "keepsight_retrain_labels_wanted", "gauge", "Labels that the waiting job lacks which lacks most; 0 when none waits for labels."
 )
-LABELS: Final = Spec("keepsight_retrain_labels", "gauge", "Labelled frames kept.")
+LABELS: Final = Spec("keepsight_retrain_labels", "gauge", "Labels kept.")
+LABELS_UNKEPT: Final = Spec(
+    "keepsight_retrain_labels_unkept",
+    "gauge",
+    "Labelled frames that are not yet copied to where retention does not go; 0 most of the time.",
+)
 LABELS_RECEIVED: Final = Spec(
     "keepsight_retrain_labels_received_total", "counter", "Labels received, by what became of them.", ("outcome",)
 )
@@ -101,6 +106,7 @@ ALL: tuple[Spec, ...] = (
     GATE_USES,
     LABELS_WANTED,
     LABELS,
+    LABELS_UNKEPT,
     LABELS_RECEIVED,
     PROMOTIONS,
     ROLLBACKS,

@@ -32,6 +32,7 @@ class Instruments:
         self.gate_uses = gauge(declared.GATE_USES, registry)
         self.labels_wanted = gauge(declared.LABELS_WANTED, registry)
         self.labels = gauge(declared.LABELS, registry)
+        self.labels_unkept = gauge(declared.LABELS_UNKEPT, registry)
         self.labels_received = counter(declared.LABELS_RECEIVED, registry)
         self.promotions = counter(declared.PROMOTIONS, registry)
         self.rollbacks = counter(declared.ROLLBACKS, registry)

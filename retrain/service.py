@@ -331,6 +331,7 @@ class RetrainService:
         behind = sum(self._reader.lag().values())
         self._instruments.lag_seconds.set(max(0.0, now - records[-1].time_ms / 1000) if behind and records else 0.0)
         self._instruments.labels.set(self._labels.count())
+        self._instruments.labels_unkept.set(self._labels.count_unkept())
         self._instruments.outbox.set(self._database.unpublished())
         self._figures.show(now)
         self._instruments.active.labels(self._model).set(True)

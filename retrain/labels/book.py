@@ -112,6 +112,11 @@ class Labels:
         query = "SELECT frame_id, path FROM unkept WHERE frame_id > ? ORDER BY frame_id LIMIT ?"
         return [(frame_id, path) for frame_id, path in self._sql.execute(query, (after, most))]
 
+    def count_unkept(self) -> int:
+        """Labelled frames that retention can still take."""
+        ((count,),) = self._sql.execute("SELECT count(*) FROM unkept")
+        return int(count)
+
     def expect_all(self) -> None:
         """Whatever label is there waits to be kept: those that came before an earlier release kept any."""
         frames = (msgspec.json.decode(body, type=LabelledFrame) for (body,) in self._sql.execute("SELECT body FROM labels"))

@@ -34,7 +34,7 @@ def next_(parsed: argparse.Namespace, house: HouseSettings, bar: Bar) -> int:
         return 1
     frames = found.unlabelled[: parsed.count]
     if not frames:
-        say(["no stored frame waits for a label: raise [serving] uniform_share, or wait for frames"])
+        say(["no stored frame waits for a label: raise sample_share of [serving], or wait for frames"])
         return 0
     lines = handing_out.told(frames)
     if parsed.to:

@@ -73,9 +73,11 @@ def test_stored_frames_are_asked_for_until_they_are_labelled(site: Site) -> None
     store.put(card, b"a frame")
     site.publish(labelled(card, ClassTruth("china"), "ada", "console", site.now))
     site.turn()
+    assert site.registry.get_sample_value("keepsight_retrain_labels_unkept") == 1
     site.turn(120.0)
     assert asked(site)[-1] == {second.frame_id}
     store.prune("small", 0, START + 1e6)
+    assert site.registry.get_sample_value("keepsight_retrain_labels_unkept") == 0
     (kept,) = site.service._labels.usable(())
     assert store.read(kept.path) == b"a frame"
 
