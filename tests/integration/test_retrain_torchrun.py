@@ -53,6 +53,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalRun]:
     run.stop(30.0)
 
 
+@pytest.mark.slow
 def test_two_processes_answer_as_one(run: LocalRun, tmp_path: Path) -> None:
     until(lambda: run.progress(0).steps, run)
     (tmp_path / "wait").unlink()
