@@ -149,7 +149,9 @@ def test_frames_of_a_faulty_camera_are_not_waited_for_nor_trained_on(make_house:
     house.start()
     since = time.time()
     house.publish(house.fault("line-3", since), house.request(since, key="the faulty one", cameras=("line-3",)))
-    house.until(lambda: any("since the change began: line-3" in detail for detail in details(house, "held")), "the hold for the fault")
+    house.until(
+        lambda: any("since the change began: line-3" in detail for detail in details(house, "held")), "the hold for the fault"
+    )
     house.publish(house.request(since, excluded_cameras=("line-2",)))
     house.publish(*(house.label(since + i * 0.001, CAMERAS[i % 3]) for i in range(54)))
     house.publish(*(house.label(since + i * 0.001, audit=True) for i in range(5)))

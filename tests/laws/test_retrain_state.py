@@ -112,7 +112,7 @@ def test_the_ledger_is_read_beside_its_service_and_nothing_is_made(shop: Shop) -
     assert ledger_rows(url, PASSWORD, path, MODEL)[:-1] == rows
     assert [Row(*row[:3], msgspec.json.decode(row.body), row.hash) for row in rows] == Ledger(database).rows()[:-1]
     for _ in range(2):
-        with pytest.raises(SettingsError, match="no ledger in|no state of the model 'other'"):
+        with pytest.raises(SettingsError, match=r"no ledger in|no state of the model 'other'"):
             ledger_rows(url, PASSWORD, shop.folder / "other.sqlite3", "other")
     with database.transaction():  # nobody took it over
         pass
