@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from contracts.errors import VersionError
 from contracts.frames import Pixels
 from retrain.models import graph
 from retrain.models.network import Network
@@ -49,22 +50,25 @@ def exported(network: Network) -> bytes:
 
 
 def to_onnx(module: nn.Module, side: int, outputs: Sequence[str]) -> bytes:
-    """The ONNX graph of a module in evaluation mode that takes uint8 frames [N, side, side, 3]; batch dimension free."""
+    """The ONNX graph of a module in evaluation mode that takes uint8 frames [N, side, side, 3]; batch dimension free. Raises VersionError."""
     stream = io.BytesIO()
     frame = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         # The TorchScript exporter: 3 s against 15 of its successor, needs no further package; the parity gate judges what it wrote.
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module,
-            (frame,),
-            stream,  # type: ignore[arg-type]  # this exporter writes to streams too
-            input_names=[graph.IMAGE],
-            output_names=list(outputs),
-            dynamic_axes={name: {0: "N"} for name in (graph.IMAGE, *outputs)},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+        try:
+            torch.onnx.export(
+                module,
+                (frame,),
+                stream,  # type: ignore[arg-type]  # this exporter writes to streams too
+                input_names=[graph.IMAGE],
+                output_names=list(outputs),
+                dynamic_axes={name: {0: "N"} for name in (graph.IMAGE, *outputs)},
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        except Exception as error:  # the exporter's own kinds, and whatever a network raises when it is traced
+            raise VersionError(f"the network cannot be exported: {str(error).strip().splitlines()[0]}") from error
     return stream.getvalue()
 
 

@@ -111,7 +111,8 @@ def _make(
     tried = contest(shop)
     if not distributed.place().first:
         return None
-    rework, won = candidate(shop, tried), tried.trials[tried.winner()]
+    rework, tried = candidate(shop, tried)
+    won = tried.trials[tried.winner()]
     steps("judging", 0.7, f"{rework.technique}: {won.row.harmonic:.3f} on validation")
     evidence = judge(request, parent, material, rework, folder, lambda gate, done: steps("judging", 0.7 + 0.2 * done, gate))
     suspects, table = doubted(material, tried.heads, request.confirmed), _timed(shop, rework, tried.table())

@@ -34,6 +34,7 @@ from retrain.training.bakeoff import Bench, Trial, bake_off, no_trial
 from retrain.training.crossfit import Fitted
 from retrain.training.crossfit import pack as pack_fitted
 from retrain.training.crossfit import unpack as unpack_fitted
+from retrain.training.lesson import judged
 from retrain.training.loop import Say
 from retrain.training.score import scored
 from retrain.training.technique import best, far, in_turn, near, prior
@@ -46,6 +47,8 @@ TOLD: Final[Mapping[Technique, str]] = {
 }
 _SPAN: Final = (0.45, 0.6)
 """Of the whole progress, what training is: the shares of its techniques are alike."""
+_SEEN: Final = 0.1
+"""What embedding with the trained network is, after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,12 @@ class Contest:
         standing = {name: trial for name, trial in self.trials.items() if trial.epoch or name == "head_only"}
         return best({name: trial.row.harmonic for name, trial in standing.items()})
 
+    def without(self, name: Technique, why: str) -> "Contest":
+        """The contest without one that turned out to be of no use."""
+        trial = self.trials[name]
+        out = msgspec.structs.replace(trial, epoch=0, row=msgspec.structs.replace(trial.row, why=f"{trial.row.why}; {why}"))
+        return replace(self, trials={**self.trials, name: out})
+
     def table(self) -> tuple[TrialRow, ...]:
         """A row a technique, the chosen one marked."""
         chosen = self.winner()
@@ -103,21 +112,20 @@ def contest(shop: Workshop) -> Contest:
     except VersionError as error:
         others = {name: Trial(no_trial(shop.request.recipe, name, str(error))) for name in techniques}
         return Contest(heads, None, {"head_only": Trial(row), **others})
-    head = Trial(msgspec.structs.replace(row, recipe=found.recipe.name))
-    budget_s = shop.request.budget_s - row.seconds
-    return Contest(
-        heads, found, {"head_only": head, **bake_off(_bench(shop, found, fitted), techniques, budget_s, _said(shop, techniques))}
-    )
+    trials: dict[Technique, Trial] = {"head_only": Trial(msgspec.structs.replace(row, recipe=found.recipe.name))}
+    if techniques:
+        trials |= bake_off(_bench(shop, found, fitted), techniques, shop.request.budget_s - row.seconds, _said(shop, techniques))
+    return Contest(heads, found, trials)
 
 
-def candidate(shop: Workshop, tried: Contest) -> Rework:
-    """The winner, ready to be judged. Raises StoreError, and VersionError where its export fails."""
-    if tried.origin is None:
-        return tried.heads
-    name = tried.winner()
-    if name == "head_only":
-        return _headed(shop, tried.heads, tried.origin)
-    return _whole(shop, tried.origin, tried.heads, name, tried.trials[name])
+def candidate(shop: Workshop, tried: Contest) -> tuple[Rework, Contest]:
+    """The winner, ready to be judged, and the contest as it ended: who cannot be exported gives way to the next. Raises StoreError."""
+    while tried.origin is not None and (name := tried.winner()) != "head_only":
+        try:
+            return _whole(shop, tried.origin, tried.heads, name, tried.trials[name]), tried
+        except VersionError as error:
+            tried = tried.without(name, str(error))
+    return (_headed(shop, tried.heads, tried.origin) if tried.origin else tried.heads), tried
 
 
 def _head_only(shop: Workshop) -> tuple[Fitted, TrialRow]:
@@ -132,11 +140,11 @@ def _head_only(shop: Workshop) -> tuple[Fitted, TrialRow]:
     made = shop.steps.once("train-head_only", [_key(shop)], fit)
     fitted, seconds = unpack_fitted(made["head.npz"]), msgspec.json.decode(made["seconds.json"], type=float)
     learning = material.learning()
-    judged = material.dataset.where("validation")[learning]
-    if not judged.any():
-        judged = np.ones(len(judged), dtype=np.bool_)
-    said = fitted.out_of_fold[judged].argmax(axis=1)
-    score = scored(said, material.truth[learning][judged], material.new[learning][judged])
+    rows = judged(material, shop.request.seed)
+    if not len(rows):
+        rows = np.flatnonzero(learning)
+    said = fitted.out_of_fold[learning.cumsum()[rows] - 1].argmax(axis=1)
+    score = scored(said, material.truth[rows], material.new[rows])
     why = f"l2 {fitted.l2:g}, out of fold"
     row = TrialRow("", "head_only", score.new, score.old, score.harmonic, seconds, seconds, 0.0, 0.0, False, why)
     return fitted, row
@@ -154,9 +162,8 @@ def _techniques(shop: Workshop, fitted: Fitted) -> tuple[Technique, ...]:
     """What is tried, the head alone first: nothing more where nothing could be chosen by."""
     request, material = shop.request, shop.material
     sets = material.dataset.where
-    fresh = int((sets("train") & material.new).sum())
-    judged = int((sets("validation") & material.new).sum())
-    if not fresh or not judged or int((~sets("train") & material.new).sum()) < MIN_FRAMES or request.budget_s <= 0:
+    nothing = not (sets("train") & material.new).any() or not (sets("validation") & material.new).any()
+    if nothing or int((~sets("train") & material.new).sum()) < MIN_FRAMES or request.budget_s <= 0:
         return ("head_only",)
     if request.techniques:
         return in_turn(request.techniques)
@@ -242,10 +249,16 @@ def _whole(shop: Workshop, found: Origin, heads: Rework, name: Technique, won: T
     inputs = [sha256(won.weights), str(torch.__version__)]
     model = shop.steps.once("export", inputs, lambda: {"model.onnx": exported(network)})["model.onnx"]
     cache = Folder(f"{shop.folder.url}/{VIEWS}")
-    seen = views(Session(model, material.session.spec, EMBEDDING, SCORES), material.frames, cache, shop.request.threads)
-    logits, judged = seen.scores.astype(np.float64), material.dataset.where("validation")
-    weight = np.where(material.new[judged], 1.0 / max(1, material.new[judged].sum()), 1.0 / max(1, (~material.new[judged]).sum()))
-    fitted = temperature(logits[judged], material.truth[judged], weight)
+    seen = views(
+        Session(model, material.session.spec, EMBEDDING, SCORES),
+        material.frames,
+        cache,
+        shop.request.threads,
+        lambda done: shop.steps("embedding frames", _SPAN[1] + _SEEN * done, name),
+    )
+    logits, tuned = seen.scores.astype(np.float64), material.dataset.where("validation")
+    weight = np.where(material.new[tuned], 1.0 / max(1, material.new[tuned].sum()), 1.0 / max(1, (~material.new[tuned]).sum()))
+    fitted = temperature(logits[tuned], material.truth[tuned], weight)
     own = ~material.dataset.where("train")
     return Rework(
         model,

@@ -35,17 +35,20 @@ def lesson(material: Material, technique: Technique, old_share: float, seed: int
     fresh, old = np.flatnonzero(train & new), np.flatnonzero(train & ~new)
     if technique != "scratch":
         old = old[_replayed(material, old, wanted(len(fresh), old_share), seed)]
-    kept = np.flatnonzero(material.dataset.where("validation") & ~new)
-    judged = np.concatenate(
-        [np.flatnonzero(material.dataset.where("validation") & new), kept[_replayed(material, kept, MOST_JUDGED, seed)]]
-    )
     parts = [part for part in (fresh, old) if len(part)]
     weight = [_balanced(material, part) for part in parts]
     if len(old) > wanted(len(fresh), old_share):
         for one, share in zip(weight, (1.0 - old_share, old_share), strict=True):
             one *= np.float32(share / one.sum())
     whole = np.concatenate(weight)
-    return Lesson(np.concatenate(parts), whole / whole.mean(), judged)
+    return Lesson(np.concatenate(parts), whole / whole.mean(), judged(material, seed))
+
+
+def judged(material: Material, seed: int) -> Rows:
+    """The rows that every technique is judged on: validation, the new ones first, of old ones no more than MOST_JUDGED."""
+    validation = material.dataset.where("validation")
+    old = np.flatnonzero(validation & ~material.new)
+    return np.concatenate([np.flatnonzero(validation & material.new), old[_replayed(material, old, MOST_JUDGED, seed)]])
 
 
 def _replayed(material: Material, rows: Rows, count: int, seed: int) -> Rows:

@@ -6,9 +6,10 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from contracts.errors import VersionError
 from contracts.manifest import InputSpec
 from retrain.models import graph
-from retrain.models.export import BATCHES, by_torch, exported, onnx_logits, parity_frames
+from retrain.models.export import BATCHES, by_torch, exported, onnx_logits, parity_frames, to_onnx
 from retrain.models.network import Classifier
 from retrain.models.recipe import EFFICIENTNET, SMALL_CONV, find
 from retrain.models.session import Session
@@ -70,3 +71,13 @@ def test_channels_swapped_after_the_export_are_seen() -> None:
 def test_parity_frames_are_spread_evenly() -> None:
     assert parity_frames(100, 5) == [0, 24, 49, 74, 99]
     assert parity_frames(3) == [0, 1, 2]
+
+
+def test_what_has_no_graph_is_refused_in_a_line() -> None:
+    class Strange(torch.nn.Module):
+        def forward(self, image_NHWC: torch.Tensor) -> torch.Tensor:
+            x_ND = image_NHWC.float().flatten(1)[:, :4]
+            return torch.linalg.eigvalsh(x_ND.T @ x_ND)[None]
+
+    with pytest.raises(VersionError, match=r"the network cannot be exported: .*eigvalsh"):
+        to_onnx(Strange(), SIDE, ("scores",))
