@@ -131,9 +131,10 @@ def test_a_turn_that_is_undone_has_said_nothing(house: House) -> None:
 
 
 def test_open_changes_and_waiting_jobs_say_what_is_drifted(house: House) -> None:
-    for camera in "ab":
-        house.frames(40, camera=camera)
-    house.frames(60, camera="b", sample="uncertain")
+    with house.database.transaction():
+        for camera in "ab":
+            house.frames(40, camera=camera)
+        house.frames(60, camera="b", sample="uncertain")
     (said,) = house.lists()
     assert "drifted" not in why(said)
     for number, cause in (("1", "environment_change"), ("2", "camera_fault"), ("3", "job_failed")):
@@ -163,10 +164,11 @@ def test_open_changes_and_waiting_jobs_say_what_is_drifted(house: House) -> None
 
 
 def test_doubted_labels_stand_in_front_and_leave_half_for_frames_without_a_label(house: House) -> None:
-    house.frames(LISTED, camera="b")
-    house.frames(LISTED, camera="b", sample="uncertain")
-    for number in range(MOST_DOUBTED + 20):
-        house.label(f"d{number:03d}")
+    with house.database.transaction():
+        house.frames(LISTED, camera="b")
+        house.frames(LISTED, camera="b", sample="uncertain")
+        for number in range(MOST_DOUBTED + 20):
+            house.label(f"d{number:03d}")
     house.labels.doubts.found([Suspect(f"d{number:03d}", "cat", "dog", number / 1000) for number in range(MOST_DOUBTED + 20)])
     (said,) = house.lists()
     assert [frame.frame_id for frame in said.frames[:MOST_DOUBTED]] == [f"d{number:03d}" for number in range(MOST_DOUBTED)]
