@@ -31,6 +31,7 @@ from retrain.data.frames import Frames
 from retrain.models.export import exported
 from retrain.models.recipe import SMALL_CONV, find
 from retrain.models.session import Session, views
+from retrain.registry.publish import stage
 from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, LabelledFrame
 from retrain.trainer import golden
 from retrain.trainer.candidate import run
@@ -105,7 +106,7 @@ class House:
         recorded = golden.record(model, manifest, baseline, contents)
         self.repository.publish(manifest, model, baseline, recorded, {WEIGHTS: weights})
 
-    def job(self, name: str, made: Sequence[Composed], parent: str = "1") -> Path:
+    def job(self, name: str, made: Sequence[Composed], parent: str = "1", recipe: str = "") -> Path:
         labels = []
         for number, one in enumerate(made):
             at = SINCE + 600.0 * (number // 8) + number
@@ -116,7 +117,7 @@ class House:
             labels.append(LabelledFrame(frame_id=frame_id, camera="cam-1", site="s", captured_at=at, path=path, truth=truth))
         request = CandidateRequest(
             job_id=name, request_key="key", model=NAME, parent=parent, repository=self.repository.url, frame_store=self.store, since=SINCE,
-            labels=tuple(labels), seed=1, min_train_per_class=50, task="detection",
+            labels=tuple(labels), seed=1, min_train_per_class=50, task="detection", recipe=recipe,
         )  # fmt: skip
         job = self.folder / "jobs" / name
         job.mkdir(parents=True)
@@ -146,12 +147,19 @@ def test_a_detector_learns_the_night_and_keeps_the_day(house: House) -> None:
     told = {one.gate: (one.verdict, one.detail) for one in outcome.gates}
     assert outcome.verdict == "packaged", (outcome.reason, told)
     package = house.folder / "jobs" / "night" / "package"
+    assert b'id="gate-recall"' in (package / outcome.page).read_bytes()
     model = (package / MODEL).read_bytes()
     assert sha256(model) == outcome.digest
     before, after = (precision(one, night(100, 40)) for one in (champion()[0], model))
     assert after > before + 0.1
     assert precision(model, day(100, 41)) > precision(champion()[0], day(100, 41)) - 0.1
 
+    published = house.repository.finish(
+        stage(NAME, "1", outcome, Folder(str(house.folder / "jobs" / "night")), house.repository, SINCE)
+    )
+    assert open_served(house.repository.read(NAME, published.version), Runtime(How("cpu", 4))).golden_frames == 8
+    assert published.detection is not None
+    assert published.detection.map50.low < after < published.detection.map50.high
     assert {"gain", "forgetting", "slices", "stress", "calibration", "drift closure"} <= told.keys()
     assert set(outcome.assigned.values()) == {"train", "validation", "gate"}
 
@@ -191,6 +199,11 @@ def test_a_graph_without_weights_needs_a_recipe_and_says_so(house: House) -> Non
     assert outcome is not None
     assert outcome.verdict == "held"
     assert "name a network in the setting recipe" in outcome.reason
+    named = run(house.job("named", night(NEW, 7), parent="2", recipe=SMALL_CONV), io.StringIO())
+    assert named is not None
+    assert [row.technique for row in named.table] == ["scratch"]
+    verdicts = {one.gate: one.verdict for one in named.gates}
+    assert (verdicts["export parity"], verdicts["gain"], verdicts["recall"]) == ("pass", "pass", "pass")
 
 
 def test_the_champion_is_served(house: House) -> None:
