@@ -63,8 +63,8 @@ def empty(frame: Frame, total: int, undo: str) -> Answer:
         words = f"All {total} frames of the list are done, or gone from the frame store. Retrain names others within a minute or so, if it wants more."
     else:
         words = (
-            "Retrain has named no frame yet. It names some when a change was seen or a job lacks labels, as far as stored frames reach;"
-            " <code>keepsight labels next</code> picks some at any time."
+            "Retrain has named no frame yet. It names stored frames without a label within seconds of the first: see whether it runs, and whether"
+            " <code>sample_share</code> of serving lets frames be stored."
         )
     back = f'<p><a data-key="z" href="{WHERE}?frame={quote(undo)}">Back to the last one <kbd>Z</kbd></a></p>' if undo else ""
     body = f'<div class="quiet"><h1>Nothing to label</h1><p>{words}</p>{back}</div>'
