@@ -6,7 +6,8 @@ the day. One that learned from boxes that are wrong must be refused.
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -29,11 +30,12 @@ from retrain.data.box_truth import fitted
 from retrain.data.dataset import Dataset, Datasets, Item
 from retrain.data.frames import Frames
 from retrain.models.export import exported
+from retrain.models.network import pack
 from retrain.models.recipe import SMALL_CONV, find
 from retrain.models.session import Session, views
 from retrain.registry.publish import stage
 from retrain.request import OUTCOME, REQUEST, CandidateOutcome, CandidateRequest, LabelledFrame
-from retrain.trainer import golden
+from retrain.trainer import detector_training, golden
 from retrain.trainer.candidate import run
 from retrain.training.course import Course
 from retrain.training.detecting import average_precision
@@ -43,7 +45,6 @@ from serving.models.runtime import How, Runtime
 from serving.models.served import open_served
 from tests.composed import Composed, composed, jpeg
 
-pytestmark = pytest.mark.slow
 NAME, SIDE, LABELS = "bench", 64, ("digit",)
 SPEC = InputSpec("image", SIDE, SIDE, "stretch", "full")
 DARK = 0.2
@@ -77,12 +78,18 @@ def champion() -> tuple[bytes, bytes]:
     return exported(network), trained.weights
 
 
+def untaught() -> tuple[bytes, bytes]:
+    """One that knows nothing yet."""
+    network = find(SMALL_CONV).build("detection", LABELS, SIDE, seed=1)
+    return exported(network), pack(network)
+
+
 class House:
     """A repository with the champion, a frame store with its dataset, and jobs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, made: Callable[[], tuple[bytes, bytes]]) -> None:
         self.folder, self.repository, self.store = folder, ModelRepository(str(folder / "repository")), str(folder / "frames")
-        model, weights = champion()
+        model, weights = made()
         contents = [jpeg(one.image) for one in day(OLD, 1)]
         session = Session(model, SPEC, "embedding", "boxes")
         seen = views(session, Frames([partial(bytes, content) for content in contents]))
@@ -138,9 +145,25 @@ def precision(model: bytes, made: Sequence[Composed]) -> float:
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+    return House(tmp_path, champion)
 
 
+def test_a_detectors_request_is_trained_judged_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One epoch teaches nothing: every gate is asked, and it is refused."""
+    monkeypatch.setitem(detector_training.COURSES, "full", replace(detector_training.COURSES["full"], epochs=1))
+    quick = House(tmp_path, untaught)
+    outcome = run(quick.job("quick", night(200, 7)), io.StringIO())
+    assert outcome is not None
+    verdicts = {one.gate: one.verdict for one in outcome.gates}
+    assert (verdicts["data"], verdicts["artefact"], verdicts["export parity"]) == ("pass", "pass", "pass")
+    assert len(verdicts) == 14
+    assert not [one.detail for one in outcome.gates if "the gate itself failed" in one.detail]
+    assert outcome.verdict in ("rejected", "held")
+    assert (tmp_path / "jobs" / "quick" / outcome.page).exists()
+    assert open_served(quick.repository.read(NAME, "1"), Runtime(How("cpu", 4))).golden_frames == 8
+
+
+@pytest.mark.slow
 def test_a_detector_learns_the_night_and_keeps_the_day(house: House) -> None:
     outcome = run(house.job("night", night(NEW, 7)), io.StringIO())
     assert outcome is not None
@@ -164,6 +187,7 @@ def test_a_detector_learns_the_night_and_keeps_the_day(house: House) -> None:
     assert set(outcome.assigned.values()) == {"train", "validation", "gate"}
 
 
+@pytest.mark.slow
 def test_one_that_learned_from_wrong_boxes_is_refused(house: House) -> None:
     """Every box lies beside its object."""
     beside = [
@@ -177,6 +201,7 @@ def test_one_that_learned_from_wrong_boxes_is_refused(house: House) -> None:
     assert outcome.package == {}
 
 
+@pytest.mark.slow
 def test_a_killed_job_ends_as_it_would_have(house: House) -> None:
     job = house.job("again", night(NEW, 7))
     first = run(job, io.StringIO())
@@ -188,6 +213,7 @@ def test_a_killed_job_ends_as_it_would_have(house: House) -> None:
     assert msgspec.json.decode((job / OUTCOME).read_bytes(), type=CandidateOutcome) == second
 
 
+@pytest.mark.slow
 def test_a_graph_without_weights_needs_a_recipe_and_says_so(house: House) -> None:
     version = house.repository.read(NAME, "1")
     bare = msgspec.structs.replace(
@@ -204,7 +230,3 @@ def test_a_graph_without_weights_needs_a_recipe_and_says_so(house: House) -> Non
     assert [row.technique for row in named.table] == ["scratch"]
     verdicts = {one.gate: one.verdict for one in named.gates}
     assert (verdicts["export parity"], verdicts["gain"], verdicts["recall"]) == ("pass", "pass", "pass")
-
-
-def test_the_champion_is_served(house: House) -> None:
-    assert open_served(house.repository.read(NAME, "1"), Runtime(How("cpu", 4))).golden_frames == 8
