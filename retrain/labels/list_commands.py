@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Final
 
 from contracts.errors import SettingsError
@@ -75,10 +76,13 @@ def review(parsed: argparse.Namespace, house: HouseSettings, bar: Bar) -> int:
     try:
         if parsed.table:
             return _take_table(table, found, classes, by, bus)
+        taken = 0
         with tempfile.TemporaryDirectory(prefix="keepsight-review-") as folder:
             pictures = partial(_picture, store, Folder(folder))
             for event in reviewing.asked(found.doubted, pictures, classes, by, time.time, input, lambda line: say([line])):
                 bus.publish([encode(event, SOURCE)])
+                taken += 1
+        say([f"{taken} put on the log, {len(found.doubted) - taken} still to be looked at"])
     finally:
         bus.close()
     return 0
@@ -104,7 +108,7 @@ def _take_table(table: Mapping[str, str], found: Standing, classes: Sequence[str
 
 def _picture(store: FrameStore, folder: Folder, wanted: WantedFrame) -> str:
     """Where a person finds the picture of a frame."""
-    name = f"{wanted.frame_id}.jpeg"
+    name = f"{wanted.frame_id}{PurePosixPath(wanted.path).suffix or '.jpeg'}"
     try:
         folder.write(name, store.read(wanted.path), durable=False)
     except FileNotFoundError:
