@@ -64,7 +64,7 @@ def test_cameras_of_a_detector_are_judged_and_the_light_that_goes_is_one_inciden
     assert kinds(said).count("IncidentOpened") == 1
     assert isinstance(said[0], IncidentOpened)
     told = said[-1].incident  # type: ignore[union-attr]  # incidents only
-    assert told.cause == "environment_change"
+    assert (told.cause, told.severity) == ("environment_change", "page")
     assert told.cameras == CAMERAS
     assert {e.channel for e in told.evidence} >= {"image statistics", "detections", "triage"}
     assert told.estimates == ()  # nobody knows how to expect a detector's quality from its scores
