@@ -39,9 +39,10 @@ from retrain.trainer.detector_candidate import detector_candidate
 from retrain.trainer.review import doubted
 from retrain.trainer.rework import Rework
 from retrain.trainer.submission import submit
-from retrain.trainer.techniques import Workshop, candidate, contest, device_of
+from retrain.trainer.techniques import Workshop, contest, device_of
 from retrain.trainer.trial import judge
 from retrain.trainer.verdict_page import verdict_page
+from retrain.trainer.winner import candidate
 from retrain.training import distributed
 from retrain.training.bakeoff import Trial
 from retrain.training.curve import picture

@@ -1,4 +1,4 @@
-"""From the material to a candidate: the head alone, then the techniques that the rule or the settings name, and the best of them on validation."""
+"""What is tried on a job's material: the head alone, then the techniques that the rule or the settings name, each scored on validation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,15 +16,12 @@ from contracts.frames import see
 from contracts.manifest import WEIGHTS
 from contracts.repository import ModelRepository, Version
 from retrain.augment.spec import parse
-from retrain.data.material import VIEWS, Material
+from retrain.data.material import Material
 from retrain.data.replay import replay_share
-from retrain.models.calibrate import softmax, temperature
-from retrain.models.export import by_torch, exported, parity_frames
-from retrain.models.graph import EMBEDDING, SCORES
+from retrain.models.export import parity_frames
 from retrain.models.head import Head
 from retrain.models.last_layer import widened
-from retrain.models.network import Network, pack
-from retrain.models.session import Session, views
+from retrain.models.network import Network
 from retrain.request import CandidateRequest, Device, Technique, TrialRow
 from retrain.steps import Steps
 from retrain.trainer.origin import Origin, origin
@@ -40,15 +37,8 @@ from retrain.training.score import scored
 from retrain.training.technique import best, far, in_turn, near, prior
 
 Clock = Callable[[], float]
-TOLD: Final[Mapping[Technique, str]] = {
-    "lp_ft": "fine-tuning from a new head",
-    "full": "fine-tuning from the champion",
-    "scratch": "training from scratch",
-}
-_SPAN: Final = (0.45, 0.6)
+SPAN: Final = (0.45, 0.6)
 """Of the whole progress, what training is: the shares of its techniques are alike."""
-_SEEN: Final = 0.1
-"""What embedding with the trained network is, after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +106,6 @@ def contest(shop: Workshop) -> Contest:
     if techniques:
         trials |= bake_off(_bench(shop, found, fitted), techniques, shop.request.budget_s - row.seconds, _said(shop, techniques))
     return Contest(heads, found, trials)
-
-
-def candidate(shop: Workshop, tried: Contest) -> tuple[Rework, Contest]:
-    """The winner, ready to be judged, and the contest as it ended: who cannot be exported gives way to the next. Raises StoreError."""
-    while tried.origin is not None and (name := tried.winner()) != "head_only":
-        try:
-            return _whole(shop, tried.origin, tried.heads, name, tried.trials[name]), tried
-        except VersionError as error:
-            tried = tried.without(name, str(error))
-    return (_headed(shop, tried.heads, tried.origin) if tried.origin else tried.heads), tried
 
 
 def _head_only(shop: Workshop) -> tuple[Fitted, TrialRow]:
@@ -224,7 +204,7 @@ def device_of(device: Device) -> torch.device:
 
 def _said(shop: Workshop, techniques: Sequence[Technique]) -> Callable[[Technique], Say]:
     def of(technique: Technique) -> Say:
-        low, high = (_SPAN[0] + (_SPAN[1] - _SPAN[0]) * (techniques.index(technique) + more) / len(techniques) for more in (0, 1))
+        low, high = (SPAN[0] + (SPAN[1] - SPAN[0]) * (techniques.index(technique) + more) / len(techniques) for more in (0, 1))
 
         def say(step: str, progress: float, detail: str = "", **metrics: float) -> None:
             shop.steps(f"{step} {technique}", low + (high - low) * progress, detail, **metrics)
@@ -232,42 +212,3 @@ def _said(shop: Workshop, techniques: Sequence[Technique]) -> Callable[[Techniqu
         return say
 
     return of
-
-
-def _headed(shop: Workshop, heads: Rework, found: Origin) -> Rework:
-    """The head alone; where the body is not the recipe's own its weights go with it, for the next retraining."""
-    assert heads.head is not None
-    weights = pack(found.network(shop.labels, heads.head)) if found.own else b""
-    return replace(heads, recipe=found.recipe.name, weights=weights)
-
-
-def _whole(shop: Workshop, found: Origin, heads: Rework, name: Technique, won: Trial) -> Rework:
-    """The trained network's graph, and what it sees and says of every item. Its temperature is that of the frames that it was chosen on."""
-    material = shop.material
-    network = found.recipe.load(won.weights)
-    shop.steps("export", _SPAN[1], name)
-    inputs = [sha256(won.weights), str(torch.__version__)]
-    model = shop.steps.once("export", inputs, lambda: {"model.onnx": exported(network)})["model.onnx"]
-    cache = Folder(f"{shop.folder.url}/{VIEWS}")
-    seen = views(
-        Session(model, material.session.spec, EMBEDDING, SCORES),
-        material.frames,
-        cache,
-        shop.request.threads,
-        lambda done: shop.steps("embedding frames", _SPAN[1] + _SEEN * done, name),
-    )
-    logits, tuned = seen.scores.astype(np.float64), material.dataset.where("validation")
-    weight = np.where(material.new[tuned], 1.0 / max(1, material.new[tuned].sum()), 1.0 / max(1, (~material.new[tuned]).sum()))
-    fitted = temperature(logits[tuned], material.truth[tuned], weight)
-    own = ~material.dataset.where("train")
-    return Rework(
-        model,
-        seen,
-        np.where(own[:, None], softmax(logits / fitted), heads.probabilities),
-        own,
-        fitted,
-        f"{TOLD[name]} of {found.recipe.name}, {won.row.why}; {shop.old_share:.0%} of what it learned from were old frames",
-        lambda frames: by_torch(network, frames)[1].astype(np.float64),
-        recipe=found.recipe.name,
-        weights=won.weights,
-    )

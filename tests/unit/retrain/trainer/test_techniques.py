@@ -130,21 +130,3 @@ def test_what_no_epoch_made_better_is_not_chosen() -> None:
     assert [(row.technique, row.chosen) for row in contest.table()] == [("head_only", False), ("full", True), ("lp_ft", False)]
     del tried["full"]
     assert contest.winner() == "head_only"
-
-
-def test_who_cannot_be_exported_gives_way_to_the_next_and_the_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def whole(shop: Workshop, found: Any, heads: Any, name: Technique, won: Trial) -> Any:
-        if name == "full":
-            raise VersionError("the network cannot be exported: no operator")
-        return name
-
-    monkeypatch.setattr(techniques, "_whole", whole)
-    nothing: Any = None
-    tried = {"head_only": trial("head_only", 0.65, 0), "full": trial("full", 0.9, 3), "lp_ft": trial("lp_ft", 0.8, 2)}
-    made, ended = techniques.candidate(nothing, Contest(nothing, object(), tried))  # type: ignore[arg-type]
-    assert (made, ended.winner()) == ("lp_ft", "lp_ft")
-    assert [(row.chosen, row.why) for row in ended.table()] == [
-        (False, ""),
-        (False, "; the network cannot be exported: no operator"),
-        (True, ""),
-    ]
