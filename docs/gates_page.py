@@ -80,7 +80,7 @@ def _gates() -> list[tuple[str, ...]]:
             "gain",
             "one-sided McNemar mid-p on new frames",
             f"p < 0.05; inconclusive where {_points(gain.WORTH)} could not be seen, or after {gain.USES_MOST} verdicts of the same recordings",
-            "p < 0.05",
+            f"p < 0.05; inconclusive where a gain of {_points(gain.WORTH)} was seen and may be chance",
         ),
         (
             "recall",

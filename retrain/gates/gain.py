@@ -26,6 +26,7 @@ def uses(recordings: Iterable[str], verdicts: Mapping[str, int]) -> int:
 def gain(new: Judged, policy: Policy, used: int) -> GateResult:
     """One-sided McNemar mid-p below 0.05. Without it: fail where surely worse or where a gain worth having would have been seen, else inconclusive.
 
+    Without three values inconclusive only where a gain worth having was seen, and may be chance: more labels tell, a refusal would cost days.
     `used` is how often the set has judged before (see `uses`); with three values a worn set passes nobody.
     """
     if not len(new):
@@ -38,7 +39,8 @@ def gain(new: Judged, policy: Policy, used: int) -> GateResult:
         f"one-sided McNemar mid-p on {len(new)} new frames: accuracy {before.mean():.3f} to {after.mean():.3f}, "
         f"{int((after & ~before).sum())} became right and {int((before & ~after).sum())} wrong"
     )
-    if verdict == "fail" and policy.three_valued and found.bounds()[1] >= 0 and found.smallest_visible() > WORTH:
+    open_still = policy.three_valued or after.mean() - before.mean() >= WORTH
+    if verdict == "fail" and open_still and found.bounds()[1] >= 0 and found.smallest_visible() > WORTH:
         verdict = "inconclusive"
         more = f"about {found.frames_needed(WORTH):,} are needed" if found.n else "frames of more recordings are needed"
         detail += f"; of {found.recordings} recordings, worth {found.n:.0f} independent ones: {more} to see a gain of {100 * WORTH:g} points"

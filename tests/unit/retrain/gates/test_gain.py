@@ -24,6 +24,15 @@ def test_what_a_small_set_cannot_see_is_inconclusive_and_says_what_it_takes() ->
     assert gain(judged(4000, 0.8, 0.8, 0, together=0.7), STRICT, 0).verdict == "fail"
 
 
+def test_without_three_values_a_gain_that_may_be_chance_waits_for_more_labels() -> None:
+    seen = judged(90, 0.75, 0.84, 19, together=0.5)
+    assert 0.05 < seen.candidate_right.mean() - seen.champion_right.mean() < 0.12
+    result = gain(seen, SMALL_SETS, 0)
+    assert (result.verdict, result.value > 0.05) == ("inconclusive", True)
+    assert "are needed to see a gain of 5 points" in result.detail
+    assert gain(judged(70, 0.8, 0.4, 1), SMALL_SETS, 0).verdict == "fail"
+
+
 def test_surely_worse_fails_however_few() -> None:
     assert gain(judged(70, 0.8, 0.4, 1), STRICT, 0).verdict == "fail"
 
