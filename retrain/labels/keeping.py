@@ -4,7 +4,7 @@ Some at each tick, outside of the transaction: a store may be slow. What was cop
 place, where the process ends in between.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from contracts.errors import StoreError
@@ -35,26 +35,33 @@ class Keeping:
         if began < self._resting_until:
             return
         waiting = self._labels.unkept(self._after, AT_ONCE)
+        if self._copied(waiting, began) and len(waiting) < AT_ONCE:
+            self._after = ""
+        gone = [path for (_, path), (_, kept) in zip(waiting, self._done, strict=False) if not kept]
+        if gone:
+            self._log.warning(
+                "labelled_frames_gone",
+                frames=len(gone),
+                first=gone[0],
+                why="retention took them before they were kept: they cannot be trained on",
+            )
+
+    def _copied(self, waiting: Sequence[tuple[str, str]], began: float) -> bool:
+        """Whether all were looked at."""
         for frame_id, path in waiting:
             if self._monotonic() - began > MOST_S:
-                return
+                return False
             try:
                 kept = kept_path(self._model, self._store.keep(self._model, self._store.read(path), durable=True))
             except FileNotFoundError:
-                self._log.warning(
-                    "labelled_frame_gone",
-                    frame=frame_id,
-                    why=f"{path} was gone by retention before it was kept: it cannot be trained on",
-                )
                 kept = ""
             except StoreError as error:
                 self._log.error("labelled_frame_not_kept", frame=frame_id, why=str(error), again_in_s=AGAIN_S)
                 self._resting_until = began + AGAIN_S
                 self._after = frame_id
-                return
+                return False
             self._done.append((frame_id, kept))
-        if len(waiting) < AT_ONCE:
-            self._after = ""
+        return True
 
     def enter(self) -> None:
         """Inside the next transaction: where the frames lie that were copied. Entering them twice changes nothing."""
