@@ -76,7 +76,7 @@ class Contest:
     def winner(self) -> Technique:
         """The best on validation, the head alone where nothing else came through, or nothing was better than what it began from."""
         standing = {name: trial for name, trial in self.trials.items() if trial.epoch or name == "head_only"}
-        return best({name: trial.row.harmonic for name, trial in standing.items()})
+        return best({name: (trial.row.harmonic, trial.error) for name, trial in standing.items()})
 
     def without(self, name: Technique, why: str) -> "Contest":
         """The contest without one that turned out to be of no use."""
@@ -92,23 +92,27 @@ class Contest:
 
 def contest(shop: Workshop) -> Contest:
     """Train the head alone and the techniques that the rule or the request names, within the budget. Raises StoreError."""
-    fitted, row = _head_only(shop)
+    fitted, head = _head_only(shop)
     heads = refit(shop.request, shop.parent, shop.material, fitted)
     techniques = _techniques(shop, fitted)[1:]
     if not techniques and WEIGHTS not in shop.parent.manifest.files:
-        return Contest(heads, None, {"head_only": Trial(row)})
+        return Contest(heads, None, {"head_only": head})
     try:
         found = _origin(shop)
     except VersionError as error:
         others = {name: Trial(no_trial(shop.request.recipe, name, str(error))) for name in techniques}
-        return Contest(heads, None, {"head_only": Trial(row), **others})
-    trials: dict[Technique, Trial] = {"head_only": Trial(msgspec.structs.replace(row, recipe=found.recipe.name))}
+        return Contest(heads, None, {"head_only": head, **others})
+    trials: dict[Technique, Trial] = {
+        "head_only": msgspec.structs.replace(head, row=msgspec.structs.replace(head.row, recipe=found.recipe.name))
+    }
     if techniques:
-        trials |= bake_off(_bench(shop, found, fitted), techniques, shop.request.budget_s - row.seconds, _said(shop, techniques))
+        trials |= bake_off(
+            _bench(shop, found, fitted), techniques, shop.request.budget_s - head.row.seconds, _said(shop, techniques)
+        )
     return Contest(heads, found, trials)
 
 
-def _head_only(shop: Workshop) -> tuple[Fitted, TrialRow]:
+def _head_only(shop: Workshop) -> tuple[Fitted, Trial]:
     """The head, once, with its row: scored out of fold on the frames that the other techniques are judged on."""
     material, began = shop.material, shop.clock()
 
@@ -127,7 +131,7 @@ def _head_only(shop: Workshop) -> tuple[Fitted, TrialRow]:
     score = scored(said, material.truth[rows], material.new[rows])
     why = f"l2 {fitted.l2:g}, out of fold"
     row = TrialRow("", "head_only", score.new, score.old, score.harmonic, seconds, seconds, 0.0, 0.0, False, why)
-    return fitted, row
+    return fitted, Trial(row, score.error)
 
 
 def _key(shop: Workshop) -> str:

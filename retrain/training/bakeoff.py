@@ -74,9 +74,13 @@ class Bench:
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """A technique as it came out; `weights` (a file of `pack`) are empty where it did not. `epoch` is the best one's, of `epochs` at most."""
+    """A technique as it came out; `weights` (a file of `pack`) are empty where it did not. `epoch` is the best one's, of `epochs` at most.
+
+    `error` is the standard error of its harmonic mean.
+    """
 
     row: TrialRow
+    error: float = 0.0
     curve: tuple[Point, ...] = ()
     epoch: int = 0
     epochs: int = 0
@@ -171,7 +175,7 @@ def _told(recipe: str, technique: Technique, run: Trained, score: Score, course:
     row = TrialRow(
         recipe, technique, score.new, score.old, score.harmonic, run.seconds, run.device_s, run.peak_mib, 0.0, False, why
     )
-    return Trial(row, run.curve, run.epoch, course.epochs, run.weights)
+    return Trial(row, score.error, run.curve, run.epoch, course.epochs, run.weights)
 
 
 def _prepared(bench: Bench, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Pixels:

@@ -31,12 +31,12 @@ from retrain.models.network import Network
 from retrain.models.recipe import SMALL_CONV, find
 from retrain.models.session import Session, views
 from retrain.request import OUTCOME, REQUEST, CandidateOutcome, Step, TrialRow
+from retrain.trainer import techniques
 from retrain.trainer.candidate import run
 from retrain.training import bakeoff
 from retrain.training.course import Course
 from retrain.training.loader import Loader, TrainingSet
 from retrain.training.loop import train
-from retrain.training.technique import TIE
 from serving.models.runtime import How, Runtime
 from serving.models.served import open_served
 from tests import digits
@@ -65,6 +65,8 @@ def pixels(frames: Sequence[Digit]) -> NDArray[np.uint8]:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bakeoff, "COURSES", QUICK)
     monkeypatch.setattr(bakeoff, "_FEW", 0)
+    # Sixty frames could seldom tell techniques apart: here the best is taken, however little it is ahead.
+    monkeypatch.setattr(techniques, "best", lambda scores: max(scores, key=scores.__getitem__))
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +152,8 @@ def test_a_network_is_tuned_judged_and_packaged(place: Place) -> None:
     assert list(table) == ["head_only", "full", "lp_ft"]
     assert [row.technique for row in outcome.table if row.chosen] != ["head_only"], table
     assert all(row.recipe == SMALL_CONV and row.latency_ms > 0 for row in table.values())
-    assert max(row.harmonic for row in table.values()) <= max(row.harmonic for row in table.values() if row.chosen) + TIE
+    standing = [row for row in table.values() if not row.why.startswith("none of")]
+    assert max(standing, key=lambda row: row.harmonic).chosen
     assert outcome.device_s == pytest.approx(sum(row.device_s for row in table.values()))
     assert (job / "curve.png").read_bytes() == (job / "package" / "curve.png").read_bytes()
     assert not (job / "training").exists()

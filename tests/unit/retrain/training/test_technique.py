@@ -38,7 +38,13 @@ def test_the_head_alone_is_always_tried_and_first() -> None:
 
 
 def test_of_equals_the_cheaper_is_taken() -> None:
-    assert best({"head_only": 0.80, "full": 0.809}) == "head_only"
-    assert best({"head_only": 0.80, "full": 0.811}) == "full"
-    assert best({"head_only": 0.70, "full": 0.811, "lp_ft": 0.805}) == "lp_ft"
-    assert best({"scratch": 0.9, "full": 0.895}) == "full"
+    assert best({"head_only": (0.80, 0.0), "full": (0.809, 0.0)}) == "head_only"
+    assert best({"head_only": (0.80, 0.0), "full": (0.811, 0.0)}) == "full"
+    assert best({"head_only": (0.70, 0.0), "full": (0.811, 0.0), "lp_ft": (0.805, 0.0)}) == "lp_ft"
+    assert best({"scratch": (0.9, 0.0), "full": (0.895, 0.0)}) == "full"
+
+
+def test_what_a_standard_error_parts_is_equal() -> None:
+    assert best({"head_only": (0.655, 0.05), "full": (0.673, 0.05)}) == "head_only"
+    assert best({"head_only": (0.655, 0.05), "full": (0.71, 0.05)}) == "full"
+    assert best({"head_only": (0.655, 0.5), "full": (0.673, 0.01)}) == "full"
