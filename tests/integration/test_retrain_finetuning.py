@@ -45,6 +45,8 @@ from tests.digits import Digit
 
 SCANS = 300
 ROOT = Path(__file__).parents[2]
+AUGMENT = '[[operations]]\nname = "translate"\nmagnitude = [0, 0.1]'
+"""A mirrored digit is none."""
 QUICK = {
     "lp_ft": Course(epochs=4, batch=16, rate=1e-3, seed=0, patience=4),
     "full": Course(epochs=8, batch=16, rate=3e-3, seed=0, patience=8),
@@ -127,7 +129,7 @@ def tuned(place: Place, name: str, **fields: object) -> Path:
         "recipe": SMALL_CONV,
         "recipe_weights": str(place.folder / "weights.safetensors"),
         "device": "cpu",
-        "augment": '[[operations]]\nname = "translate"\nmagnitude = [0, 0.1]',  # a mirrored digit is none
+        "augment": AUGMENT,
         "min_train_per_class": 5,
         "min_gate": 40,
     }
@@ -274,7 +276,7 @@ def test_a_class_that_the_champion_never_knew_is_learned(place: Place) -> None:
     turned = [Digit(inverted(one.content), "zebra") for one in digits.scans()[SCANS : SCANS + 150]]
     frames = [one for pair in zip(digits.scans()[:150], turned, strict=True) for one in pair]
     job = place.request(
-        "zebra", frames, cause="new_class", new_classes=("zebra",), techniques=("full",), min_train_per_class=5, min_gate=40,
+        "zebra", frames, cause="new_class", new_classes=("zebra",), techniques=("full",), augment=AUGMENT, min_train_per_class=5, min_gate=40,
         recipe=SMALL_CONV, recipe_weights=str(place.folder / "weights.safetensors"), device="cpu",
     )  # fmt: skip
     outcome = outcome_of(job)
