@@ -43,7 +43,8 @@ def gain(new: Judged, policy: Policy, used: int) -> GateResult:
     if verdict == "fail" and open_still and found.bounds()[1] >= 0 and found.smallest_visible() > WORTH:
         verdict = "inconclusive"
         more = f"about {found.frames_needed(WORTH):,} are needed" if found.n else "frames of more recordings are needed"
-        detail += f"; of {found.recordings} recordings, worth {found.n:.0f} independent ones: {more} to see a gain of {100 * WORTH:g} points"
+        worth = f"of {found.recordings} recordings, worth {found.n:.0f} independent ones: " if policy.by_recording else ""
+        detail += f"; {worth}{more} to see a gain of {100 * WORTH:g} points"
     if verdict == "pass" and policy.three_valued and used >= USES_MOST:
         verdict = "inconclusive"
         detail += f"; the set has judged {used} candidates before: label frames of new recordings, {FRESH:.0%} of it must be fresh"
