@@ -151,7 +151,7 @@ def test_certificates_are_replaced_while_connections_are_open(tmp_path: Path) ->
         assert (
             serving.metric("keepsight_serving_certificate_expiry_timestamp_seconds") == datetime(2060, 1, 1, tzinfo=UTC).timestamp()
         )
-        assert serving.ask("POST", "/v1/frames?camera=line-1", JPEG).status == 501
+        assert serving.ask("POST", "/v1/frames?camera=line-1", JPEG).status == 405
     finally:
         assert serving.stop() == 0
 
