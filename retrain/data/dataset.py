@@ -61,6 +61,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     labels: tuple[str, ...]
     items: tuple[Item, ...]
     schema: int = SCHEMA
+    redefined: dict[str, float] = {}
+    """Classes that mean something else since then (Unix seconds): what was called so on frames captured before is true no more."""
 
     @property
     def strata(self) -> tuple[str, ...]:

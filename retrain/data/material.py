@@ -36,6 +36,7 @@ from retrain.request import CandidateRequest, LabelledFrame, Set
 VIEWS: Final = "views"
 _GIVES_WAY: Final[dict[Set, int]] = {"gate": 0, "validation": 1, "train": 2}
 """Of two near-duplicates in two sets the one that learns is left out: judged frames are few."""
+_REDEFINED: Final = "of a class that means something else by now"
 Report = Callable[[float], None]
 
 
@@ -83,7 +84,7 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
     _check_number(others, excluded)
     bucket_s = deals.bucket_s(usual_bucket_s([f"{one.site}/{one.camera}" for one in others], [one.captured_at for one in others]))
     found = _unknown(labelled(others, FrameStore(request.frame_store), bucket_s, excluded, manifest.task), known, excluded)
-    added = usable(found, known.labels, excluded)
+    added = usable(_called_so_now(found, known, excluded), known.labels, excluded)
     _check_number(added, excluded)
     session = Session(parent.model, manifest.input, manifest.embedding, manifest.answers)
     cache = Folder(f"{folder.url}/{VIEWS}")
@@ -92,7 +93,8 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
     fresh = views(session, Frames([frame.read for frame in added]), cache, request.threads, report)
     added, fresh = _without_repeats(added, fresh, old, excluded)
     items, fresh, dealt = _dealt(request, known, deals, datasets, added, fresh, excluded)
-    strange = usable(brought(request, known, datasets, manifest.task, excluded), known.labels, excluded)
+    strange = _called_so_now(brought(request, known, datasets, manifest.task, excluded), known, excluded)
+    strange = usable(strange, known.labels, excluded)
     if strange:
         seen = views(session, Frames([frame.read for frame in strange]), cache, request.threads)
         strange, seen = _without_repeats(strange, seen, fresh, excluded)
@@ -114,27 +116,34 @@ def gather(request: CandidateRequest, parent: Version, folder: Folder, excluded:
         session,
     )
     if manifest.task == "classification":
-        material = _as_meant_now(material, manifest.labels)
+        material = _as_meant_now(material, manifest.labels, request.since)
     if missing := lacking(material.counts(), request, showing(material.dataset)):
-        raise TooLittleError(f"{missing}; {material.counts()}; {excluded}")
+        told = "; ".join(map(str, (missing, *material.redefined, material.counts(), excluded)))
+        raise TooLittleError(told)
     return material
 
 
-def _as_meant_now(material: Material, labels: tuple[str, ...]) -> Material:
-    """Without the old items of classes that mean something else since the change: they would teach, and judge by, what is true no more."""
-    items, seen, new = material.dataset.items, material.seen, material.new
-    recordings = [item.recording for item in items]
-    moved = redefined(seen.scores.argmax(axis=1), material.truth, new, seen.embedding, recordings, labels)
+def _as_meant_now(material: Material, labels: tuple[str, ...], since: float) -> Material:
+    """Without the old items of classes that mean something else since the change: they would teach, and judge by, what is true no more.
+
+    Sealed labels have no say in what is learned from. The dataset remembers, since the old labels come with every later request.
+    """
+    items, seen, new, learning = material.dataset.items, material.seen, material.new, np.flatnonzero(material.learning())
+    recordings = [items[row].recording for row in learning]
+    said, truth = seen.scores[learning].argmax(axis=1), material.truth[learning]
+    moved = redefined(said, truth, new[learning], seen.embedding[learning], recordings, labels)
     gone = frozenset(one.label for one in moved)
     stays = np.array([new[row] or item.label not in gone for row, item in enumerate(items)], dtype=np.bool_)
     if stays.all():
         return material
     for row in np.flatnonzero(~stays).tolist():
-        material.excluded.add("of a class that means something else by now", items[row].frame_id or items[row].sha256[:12])
+        material.excluded.add(_REDEFINED, items[row].frame_id or items[row].sha256[:12])
     rows = np.flatnonzero(stays)
+    began = since or 1.0 + max(items[row].captured_at for row in np.flatnonzero(~stays))
+    known_since = material.dataset.redefined | dict.fromkeys(sorted(gone), began)
     return replace(
         material,
-        dataset=msgspec.structs.replace(material.dataset, items=tuple(items[row] for row in rows)),
+        dataset=msgspec.structs.replace(material.dataset, items=tuple(items[row] for row in rows), redefined=known_since),
         seen=seen.rows(rows),
         new=new[rows],
         truth=material.truth[rows],
@@ -142,6 +151,15 @@ def _as_meant_now(material: Material, labels: tuple[str, ...]) -> Material:
         added=range(int(stays[: material.added.start].sum()), len(rows)),
         redefined=moved,
     )
+
+
+def _called_so_now(frames: list[Frame], known: Dataset, excluded: Excluded) -> list[Frame]:
+    """The frames but for those of classes that have come to mean something else since they were captured; a picture without a time was before."""
+    stale = [frame.boxes is None and frame.captured_at < known.redefined.get(frame.label, -np.inf) for frame in frames]
+    for frame, is_stale in zip(frames, stale, strict=True):
+        if is_stale:
+            excluded.add(_REDEFINED, frame.name)
+    return [frame for frame, is_stale in zip(frames, stale, strict=True) if not is_stale]
 
 
 def corrected(known: Dataset, labels: tuple[LabelledFrame, ...], excluded: Excluded) -> tuple[Dataset, list[LabelledFrame]]:

@@ -50,8 +50,11 @@ def trusted(new: tuple[NDArray[np.int64], NDArray[np.float64]], old: tuple[NDArr
 
 
 def meant(result: GateResult, moved: Sequence[Redefined], allowed: str) -> GateResult:
-    """`trusted`'s result, which passes no classes that mean something else by now unless a person `allowed` it: people may have taken one for another."""
-    if not moved or allowed or result.verdict != "pass":
+    """`trusted`'s result, which passes no classes that mean something else by now unless a person `allowed` it: people may have taken one for another.
+
+    That too few labels are left to tell is then no more than what follows of it.
+    """
+    if not moved or allowed or result.value > result.limit:
         return result
     surest = max(moved, key=lambda one: one.renamed / one.of)
     detail = (

@@ -61,3 +61,17 @@ def test_a_class_that_is_called_as_ever_keeps_its_old_frames(line: Line) -> None
     assert {item.truth for item, new in zip(found.dataset.items, found.new, strict=True) if not new} == {
         ClassTruth(label) for label in LABELS[:2]
     }
+
+
+def test_labels_of_before_do_not_come_back_with_the_next_request(line: Line) -> None:
+    swapped = {LABELS[0]: LABELS[1], LABELS[1]: LABELS[0]}
+    found = _after(line, swapped, Excluded())
+    line.publish(found)
+    stale = set(line.labels) - {item.frame_id for item in found.dataset.items}
+    line.take_many(160, 40, 2 * LATER)
+    line.take_many(360, 40, 2 * LATER + 100)
+    for since in (SINCE + 2 * LATER, 0.0):
+        excluded = Excluded()
+        later = line.attempt(excluded, since=since)
+        assert stale.isdisjoint(item.frame_id for item in later.dataset.items)
+        assert "of a class that means something else by now" in str(excluded)

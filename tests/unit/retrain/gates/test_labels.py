@@ -60,3 +60,10 @@ def test_classes_that_mean_something_else_wait_for_a_person() -> None:
     assert "keepsight jobs override" in asked.detail
     assert meant(passed, MOVED, "ada: the names were changed") == passed
     assert meant(passed, (), "") == passed
+
+
+def test_that_classes_mean_something_else_is_said_where_no_old_label_is_left() -> None:
+    few = trusted(side(250, 0.2, 0.0, 1), side(0, 0.2, 0.0, 2))
+    assert meant(few, MOVED, "").detail.startswith("37 of 46 new frames that look like 'sneaker' are labelled 'boot'")
+    doubted = trusted(side(250, 1.0, 0.2, 3), side(800, 1.0, 0.0, 4))
+    assert meant(doubted, MOVED, "") == doubted
