@@ -3,6 +3,7 @@
     frames/<model>/<day>/<hour>/<frame_id>.<codec>     the bytes as received
     frames/<model>/<day>/<hour>/<frame_id>.json        StoredFrame, written after the bytes: a frame without it is unfinished
     datasets/<model>/files/<sha256>                    the bytes of a frame that has a label, or that a version was made from: retention never goes there
+    datasets/<model>/cards/<frame_id>.json             StoredFrame of a frame that has a label, with the path above
 
 A frame's folder follows from its id (a UUIDv7 holds the time), so that any serving replica joins a label without an index.
 """
@@ -51,17 +52,18 @@ class FrameStore:
         self._folder.write(_card_path(card.model, card.frame_id), msgspec.json.encode(card), durable=False)
 
     def card(self, model: str, frame_id: str) -> StoredFrame | None:
-        """What is known of a frame; None when it was never stored, or is gone by retention."""
+        """What is known of a frame; None when it was never stored, or is gone by retention and was not kept."""
         if not is_id(frame_id):
             return None
-        path = _card_path(model, frame_id)
-        try:
-            content = self._folder.read(path)
-            return msgspec.json.decode(content, type=StoredFrame) if content else None  # empty: a power cut came between
-        except FileNotFoundError:
-            return None
-        except msgspec.MsgspecError as error:
-            raise StoreError(f"{self.url}/{path} is not readable: {error}") from error
+        for path in (_card_path(model, frame_id), _kept_card_path(model, frame_id)):
+            try:
+                if content := self._folder.read(path):  # empty: a power cut came between
+                    return msgspec.json.decode(content, type=StoredFrame)
+            except FileNotFoundError:
+                continue
+            except msgspec.MsgspecError as error:
+                raise StoreError(f"{self.url}/{path} is not readable: {error}") from error
+        return None
 
     def read(self, path: str) -> bytes:
         """A frame's bytes, sampled or kept. Raises FileNotFoundError when retention took it, and for a path that leads out of the store."""
@@ -79,6 +81,16 @@ class FrameStore:
         if not self._folder.exists(path) or (durable and self._folder.read(path) != content):
             self._folder.write(path, content, durable)
         return name
+
+    def keep_card(self, model: str, frame_id: str, path: str) -> None:
+        """Keep what is known of a frame whose bytes are kept at `path`: it is found by its id when retention took the rest. A damaged card is not kept."""
+        if not is_id(frame_id):
+            return
+        try:
+            card = msgspec.json.decode(self._folder.read(_card_path(model, frame_id)), type=StoredFrame)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return
+        self._folder.write(_kept_card_path(model, frame_id), msgspec.json.encode(msgspec.structs.replace(card, path=path)))
 
     def kept(self, model: str, digest: str) -> bytes:
         """The bytes that were kept. Raises FileNotFoundError when there are none, StoreError when they are others than were kept."""
@@ -140,3 +152,7 @@ def kept_path(model: str, digest: str) -> str:
 
 def _card_path(model: str, frame_id: str) -> str:
     return frame_path(model, frame_id, "json")
+
+
+def _kept_card_path(model: str, frame_id: str) -> str:
+    return f"datasets/{checked_name('model', model)}/cards/{frame_id}.json"

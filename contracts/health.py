@@ -151,7 +151,10 @@ def _handler(
             if len(length) > 9 or int(length) > MAX_BODY:
                 self._answer(_problem(413, "Content Too Large", f"a body has {MAX_BODY} bytes at most"))
                 return
-            request = self._request(self.rfile.read(int(length)))
+            if len(body := self.rfile.read(int(length))) < int(length):
+                self._answer(_problem(400, "Bad Request", "the body ended before its Content-Length: nothing was done"))
+                return
+            request = self._request(body)
             app = _below(apps, request.place)
             otherwise = _problem(405, "Method Not Allowed", "nothing is posted here", (("Allow", "GET"),))
             self._answer(self._refused(request) or (otherwise if app is None else app(request)))

@@ -77,7 +77,7 @@ class Console:
             return self._sorry(500, "That went wrong", "It is a bug in the monitor; its log has the details (console_failed).")
 
     def _get(self, path: tuple[str, ...], request: Request) -> Answer:
-        asked = {name: values[-1] for name, values in parse_qs(request.path.partition("?")[2], max_num_fields=8).items()}
+        asked = _asked(request.path.partition("?")[2])
         frame = self._frame(name_in(request), asked.get("done", ""))
         match path:
             case ("",):
@@ -201,6 +201,14 @@ class Console:
     def _sorry(self, status: int, title: str, text: str) -> Answer:
         body = f'<h1>{escape(title)}</h1><p class="lead">{escape(text)}</p><p>Go back with your browser: what you wrote is still there.</p>'
         return shell.page(self._frame(), "", title, body, status)
+
+
+def _asked(query: str) -> dict[str, str]:
+    """The fields of a query. Raises FormError."""
+    try:
+        return {name: values[-1] for name, values in parse_qs(query, max_num_fields=8).items()}
+    except ValueError as error:
+        raise FormError(f"the address cannot be read: {error}", 400) from None
 
 
 def _number(text: str) -> int:

@@ -49,5 +49,7 @@ class Follower:
                 self._view.take(decode(record))
             except BadEventError:
                 continue  # the services have put it among the dead letters
+            except Exception:  # a bug must not end the reading without a word while pages grow old
+                _LOG.error("console_event_failed", trace=True, topic=record.place.topic, offset=record.offset)
         left = sum(reader.lag().values())
         return f"the log is being read: {left:,} records are left" if left or not reader.places() else None

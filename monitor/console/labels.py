@@ -33,14 +33,17 @@ def one(frame: Frame, turn: Turn, labels: tuple[str, ...], said: Answered | None
         f'height="{size.height}" alt="Frame of camera {escape(turn.card.camera, quote=True)}"></div>'
     )
     back = f'<a data-key="z" href="{WHERE}?frame={quote(undo)}">Undo <kbd>Z</kbd></a>' if undo else ""
-    before = f'<a data-key="ArrowLeft" href="{WHERE}?frame={quote(turn.before)}">Back <kbd>←</kbd></a>' if turn.before else ""
+    still = f"&amp;undo={quote(undo)}" if undo else ""
+    before = (
+        f'<a data-key="ArrowLeft" href="{WHERE}?frame={quote(turn.before)}{still}">Back <kbd>←</kbd></a>' if turn.before else ""
+    )
     ahead = f'<link rel="prefetch" href="{PREFIX}/frames/{quote(turn.after)}">' if turn.after else ""
     form = f"""<form method="post" action="{WHERE}" id="label" data-kind="{"boxes" if detects else "class"}">
 <input type="hidden" name="token" value="{escape(frame.token)}"><input type="hidden" name="frame" value="{turn.card.frame_id}">
 {_who(frame.name)}
 {_boxes(labels, said) if detects else _classes(labels, said)}
 <div class="others"><button name="unsure" value="yes" data-key="u">Unsure <kbd>U</kbd></button>
-<a data-key="s ArrowRight" href="{WHERE}?after={turn.card.frame_id}">Skip <kbd>S</kbd></a>{back}
+<a data-key="s ArrowRight" href="{WHERE}?after={turn.card.frame_id}{still}">Skip <kbd>S</kbd></a>{back}
 {before}</div></form>"""
     told = (
         f'<p class="notice soft" role="status">You said <b>{escape(_words(said))}</b>. That stands until you say otherwise.</p>'

@@ -53,7 +53,7 @@ class Desk:
                 if rollout
                 else "there was no rollout"
             )
-            raise FormError(f"version {version} waits for no {what} by now: {now}", 409)
+            raise FormError(f"there is nothing to {what} in version {version} by now: {now}", 409)
         kind = Approve if what == "approve" else Reject
         return kind(**self._about(fields), version=version, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
 

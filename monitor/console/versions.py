@@ -127,7 +127,7 @@ def _roles(version: str, channels: Channels | None) -> str:
 
 def _headline(manifest: Manifest) -> str:
     if manifest.benchmark is not None:
-        return _metric(manifest.benchmark.balanced_accuracy)
+        return f"{_metric(manifest.benchmark.balanced_accuracy)} balanced"
     return f"{_metric(manifest.detection.map50)} AP50" if manifest.detection is not None else ""
 
 
@@ -209,7 +209,8 @@ def _quality(manifest: Manifest) -> str:
     if not rows:
         return ""
     cells = [(escape(name), f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}", f"{one.n:,}") for name, one in rows]
-    return f"<h2>On its sealed gate set</h2>{table('benchmark', ('figure', 'value', '95 %', 'n'), cells, '')}"
+    where = "On the reference frames that it came with" if manifest.lineage.origin == "import" else "On its sealed gate set"
+    return f"<h2>{where}</h2>{table('benchmark', ('figure', 'value', '95 %', 'n'), cells, '')}"
 
 
 def _story(story: Sequence[RolloutAdvanced]) -> str:

@@ -1,4 +1,5 @@
-"""Copies labelled frames to where retention does not go: a label may wait for weeks until its job trains, and a frame that is gone by then teaches nothing.
+"""Copies labelled frames to where retention does not go, with their cards: a label may wait for weeks until its job trains, and a frame that is gone by then
+teaches nothing, nor can anybody look at its label again.
 
 Some at each tick, outside of the transaction: a store may be slow. What was copied is entered in the next transaction, and copied once more, to the same
 place, where the process ends in between.
@@ -53,11 +54,12 @@ class Keeping:
                 return False
             try:
                 kept = kept_path(self._model, self._store.keep(self._model, self._store.read(path), durable=True))
+                self._store.keep_card(self._model, frame_id, kept)
             except FileNotFoundError:
                 kept = ""
             except StoreError as error:
                 self._log.error("labelled_frame_not_kept", frame=frame_id, why=str(error), again_in_s=AGAIN_S)
-                self._resting_until = began + AGAIN_S
+                self._resting_until = self._monotonic() + AGAIN_S
                 self._after = frame_id
                 return False
             self._done.append((frame_id, kept))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from contracts.errors import StoreError
@@ -205,3 +206,18 @@ def test_no_path_leads_to_anything_but_frames(store: FrameStore, url: str, path:
     Folder(url).write(f"datasets/files/{'0' * 64}", b"no frame")
     with pytest.raises(FileNotFoundError, match="is no frame of this store"):
         store.read(path)
+
+
+def test_a_kept_frames_card_outlives_retention(store: FrameStore) -> None:
+    card, other = put(store, START), put(store, START + 1)
+    path = kept_path("solar", store.keep("solar", CONTENT))
+    store.keep_card("solar", card.frame_id, path)
+    assert store.card("solar", card.frame_id) == card  # as long as it is there
+    store.prune("solar", 0, 2 * START)
+    found = store.card("solar", card.frame_id)
+    assert found == msgspec.structs.replace(card, path=path)
+    assert store.read(path) == CONTENT
+    assert store.card("solar", other.frame_id) is None
+    for nothing in (other.frame_id, "no id"):  # gone, or none: there is nothing to keep
+        store.keep_card("solar", nothing, path)
+        assert store.card("solar", nothing) is None

@@ -255,6 +255,15 @@ def test_what_is_posted_is_bounded_asked_for_and_guarded(console: tuple[HealthSe
     assert asked == []
 
 
+def test_half_a_body_is_no_request(console: tuple[HealthServer, list[Request]]) -> None:
+    server, asked = console
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(b"POST /console/jobs/ask HTTP/1.1\r\nContent-Length: 40\r\n\r\ntoken=t&by=ada&reason=the li")
+        client.shutdown(socket.SHUT_WR)  # as the server does where a client takes too long
+        assert client.recv(1000).startswith(b"HTTP/1.0 400 ")
+    assert asked == []
+
+
 def test_no_page_is_taken_for_what_it_is_not(server: HealthServer) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("GET", "/livez")

@@ -98,6 +98,7 @@ def test_a_page_before_anything_happened(house: ConsoleHouse, path: str) -> None
         ("/jobs?page=-1&state=%00", 200),
         ("/jobs?page=99999999999999999999", 200),
         ("/labels?frame=%22%3E&after=..&undo=x", 200),
+        ("/labels?a=1&b&c&d&e&f&g&h&i&j", 400),
     ],
 )
 def test_every_path_has_an_answer(house: ConsoleHouse, path: str, status: int) -> None:
@@ -317,6 +318,9 @@ def test_labels_go_to_the_log_and_the_next_frame_comes(house: ConsoleHouse) -> N
     assert 'value="scratch" data-key="3"' in page  # a class that the settings list as new
     _, undone = house.get(re.findall(r'data-key="z" href="([^"]+)"', page)[0])
     assert "You said <b>flower</b>" in undone
+    _, skipped = house.get(unescape(re.findall(r'data-key="s ArrowRight" href="([^"]+)"', page)[0]))
+    assert f"/console/frames/{cards[2].frame_id}" in skipped
+    assert f'data-key="z" href="/console/labels?frame={cards[0].frame_id}"' in skipped
     assert re.search(r'value="flower" data-key="2" aria-pressed="true"', undone)
     assert post(house, "/console/labels", {"by": "ada", "frame": cards[0].frame_id, "label": "china"}).status == 303
     assert post(house, "/console/labels", {"by": "ada", "frame": cards[1].frame_id, "label": "china"}).status == 303

@@ -41,6 +41,29 @@ def test_everything_that_the_log_holds_is_read_and_what_follows(tmp_path: Path) 
     house.close()
 
 
+def test_a_bug_at_one_event_is_told_and_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = ConsoleHouse(tmp_path)
+    house.publish(house.rollout("2", "shadow"), house.job(1, "running"))
+    view = View(MODEL)
+    take = view.take
+
+    def buggy(event: events.AnyEvent) -> None:
+        if isinstance(event, events.RolloutAdvanced):
+            raise KeyError("a bug")
+        take(event)
+
+    monkeypatch.setattr(view, "take", buggy)
+    with caplog.at_level("ERROR", "keepsight"):
+        follower = Follower(house.bus, view)
+        eventually(lambda: view.trouble is None)
+    assert len(view.jobs()) == 1
+    follower.close()
+    house.close()
+    assert [record.getMessage() for record in caplog.records] == ["console_event_failed"]
+
+
 class Flaky:
     """A log that is away at the first look."""
 

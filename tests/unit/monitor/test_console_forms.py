@@ -42,6 +42,7 @@ def test_without_our_token_nothing_is_taken(body: str) -> None:
         ({"origin": "http://evil.example", "host": "127.0.0.1:8081"}, True),
         ({"origin": "http://127.0.0.1:9999", "host": "127.0.0.1:8081"}, True),
         ({"origin": "null", "host": "127.0.0.1:8081"}, True),
+        ({"origin": "http://[", "host": "127.0.0.1:8081"}, True),
     ],
 )
 def test_what_another_sites_page_sends_is_told(headers: dict[str, str], crosses: bool) -> None:

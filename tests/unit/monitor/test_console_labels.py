@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from contracts.errors import StoreError
 from contracts.events import FrameLabelled, ReviewLabel
+from contracts.frame_store import kept_path
 from contracts.frames import inspect
 from contracts.predictions import Box, BoxesTruth, ClassTruth, Detections
 from monitor.console.answering import Answering
 from monitor.console.forms import FormError
 from monitor.console.places import Places
-from monitor.console.queue import Queue, Turn
+from monitor.console.queue import LATE_S, LOOKS, Queue, Turn
 from monitor.console.view import Answered
 from tests.console_house import EVIL, MODEL, NOW, ConsoleHouse
 from tests.small_model import LABELS, photographs
@@ -52,6 +55,51 @@ def test_frames_that_are_gone_or_damaged_are_passed_over(house: ConsoleHouse) ->
     house.take(house.want(cards))
     (house.folder / "frames" / cards[0].path).unlink()
     assert shown(queue(house).turn(NOW)) == cards[2].frame_id
+
+
+def test_frames_that_are_gone_stand_in_nobodys_way(house: ConsoleHouse) -> None:
+    cards = [house.frame(CONTENT[0]) for _ in range(LOOKS + 2)]
+    house.take(house.want(cards))
+    for card in cards[:-1]:
+        (house.folder / "frames" / card.path).unlink()
+    line = queue(house)
+    assert line.turn(NOW) is None  # it looked at as many as it may
+    assert shown(line.turn(NOW)) == cards[-1].frame_id
+
+
+def test_a_card_that_cannot_be_read_stands_in_nobodys_way(house: ConsoleHouse) -> None:
+    cards = [house.frame(one) for one in CONTENT[:2]]
+    house.take(house.want(cards))
+    (house.folder / "frames" / cards[0].path).with_suffix(".json").write_bytes(b"{")
+    line = queue(house)
+    with pytest.raises(StoreError, match="not readable"):
+        line.turn(NOW)
+    assert shown(line.turn(NOW)) == cards[1].frame_id
+
+
+def test_a_doubted_label_is_looked_at_again_after_retention_took_the_frame(house: ConsoleHouse) -> None:
+    card = house.frame(CONTENT[0])
+    path = kept_path(MODEL, house.store.keep(MODEL, CONTENT[0]))
+    house.store.keep_card(MODEL, card.frame_id, path)
+    house.store.prune(MODEL, 0, 2 * NOW)
+    house.take(house.want([msgspec.structs.replace(card, path=path)], ("suspect",)))
+    turn = queue(house).turn(NOW)
+    assert turn is not None
+    assert (turn.card, turn.size) == (msgspec.structs.replace(card, path=path), SIZE)
+    assert house.get(f"/console/frames/{card.frame_id}")[0] == 200
+
+
+def test_a_label_that_was_given_here_and_is_doubted_since_is_asked_for_again(house: ConsoleHouse) -> None:
+    card = house.frame(CONTENT[0])
+    house.take(house.want([card], ("suspect",)), review(card.frame_id))
+    line = queue(house)
+    assert line.turn(NOW) is None
+    house.now += LATE_S - 1  # a list that may not have heard of it
+    house.take(house.want([card], ("suspect",)))
+    assert (line.turn(house.now), line.left(house.now)) == (None, 0)
+    house.now += 1
+    house.take(house.want([card], ("suspect",)))
+    assert shown(line.turn(house.now)) == card.frame_id
 
 
 def test_two_people_are_shown_different_frames(house: ConsoleHouse) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.errors import StoreError
 from contracts.events import FrameLabelled
 from contracts.frame_store import FrameStore, StoredFrame, frame_path
 from contracts.ids import new_id
@@ -67,6 +68,10 @@ def test_some_at_a_tick_until_all_outlive_retention(house: House) -> None:
     assert [house.tick(), house.tick()] == [5, 0]
     house.store.prune("m", 0, START * 2)
     assert sorted(house.content()) == sorted(f"frame {number}".encode() for number in range(AT_ONCE + 5))
+    for frame in house.labels.usable(()):  # and are found by their ids
+        card = house.store.card("m", frame.frame_id)
+        assert card is not None
+        assert card.path == frame.path
 
 
 def test_a_slow_store_gets_fewer_but_never_none(house: House) -> None:
@@ -104,6 +109,22 @@ def test_a_frame_that_cannot_be_read_lets_the_others_by(house: House) -> None:
     broken.rmdir()
     broken.write_bytes(b"frame 0")
     assert house.tick() == 0
+
+
+def test_a_store_that_hangs_before_it_fails_is_left_alone_as_long(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.frame(0)
+    house.frame(1)
+    asked = []
+
+    def hang(path: str) -> bytes:
+        asked.append(path)
+        house.now += 2 * AGAIN_S
+        raise StoreError("timed out")
+
+    monkeypatch.setattr(house.store, "read", hang)
+    house.tick()
+    house.tick()
+    assert len(asked) == 1
 
 
 FULL = """
