@@ -1,5 +1,6 @@
 """Makes a detector's candidate of a request: trained, judged by a detector's gates, and packaged where none refused it."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ from retrain.models import graph
 from retrain.request import PAGE, CandidateOutcome, CandidateRequest
 from retrain.steps import Steps
 from retrain.trainer import golden
-from retrain.trainer.detector_training import Candidate, Clock, Shop, made, shop, truths
+from retrain.trainer.detector_training import PREPARED, Candidate, Clock, Shop, made, shop, truths
 from retrain.trainer.detector_trial import baseline, judge, judged
 from retrain.trainer.package import write
 from retrain.trainer.publication import code_version
@@ -44,7 +45,10 @@ def detector_candidate(
     clock: Clock,
 ) -> CandidateOutcome | None:
     """The outcome; None in all but the first of several processes that train together. Raises TooLittleError, StoreError."""
-    unlearned = material.new & ~material.dataset.where("train")
+    train = material.dataset.where("train")
+    unlearned = material.new & ~train
+    if not (material.new & train).any():
+        raise TooLittleError(f"no new frame to learn from: all lie in recordings that tune or judge; {material.counts()}")
     if int(unlearned.sum()) < MIN_FRAMES:
         raise TooLittleError(
             f"{int(unlearned.sum())} new frames that the detector would not learn from, {MIN_FRAMES} are needed to measure it on; {material.counts()}"
@@ -54,6 +58,9 @@ def detector_candidate(
         candidate = made(its, clock)
     except (VersionError, TooLongError, DivergedError, torch.OutOfMemoryError) as error:
         return CandidateOutcome(verdict="held", reason=f"the detector cannot be trained: {error}", assigned=material.dealt)
+    finally:
+        if distributed.place().first:
+            shutil.rmtree(local / PREPARED, ignore_errors=True)
     if not distributed.place().first:
         return None
     steps("judging", 0.7, candidate.technique)
@@ -63,7 +70,7 @@ def detector_candidate(
     both = (judged(its, candidate, new=True), judged(its, candidate, new=False))
     page = box_verdict_page(request, parent, material, results, both, verdict, candidate.technique, (candidate.row,))
     folder.write(PAGE, page)
-    recordings = tuple(dict.fromkeys(material.dataset.items[i].recording for i in material.sealed(new=True)))
+    recordings = tuple(dict.fromkeys(both[0].group)) if any(one.gate == "gain" for one in results) else ()
     outcome = CandidateOutcome(
         verdict=verdict,
         reason=told,
@@ -110,6 +117,7 @@ def _packaged(its: Shop, candidate: Candidate, page: bytes) -> tuple[dict[str, s
         recipe=candidate.recipe,
         code=code_version(),
         seed=request.seed,
+        gates=sha256(page),
         overrides=(request.override,) if request.override else (),
         notes=f"benchmark and baseline describe the new domain: its sealed frames and those of validation; {material.excluded}",
     )

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts import box_statistics
 from contracts.baseline import MIN_FRAMES, Baseline
 from contracts.detections import COLUMNS
 from contracts.errors import VersionError
@@ -15,7 +16,7 @@ from contracts.events import GateResult
 from contracts.files import sha256
 from contracts.frames import see
 from contracts.manifest import BASELINE, MODEL, FileEntry, Manifest
-from contracts.predictions import Box
+from contracts.predictions import Box, Detections
 from contracts.statistics import NUMERIC
 from retrain.data.box_baseline import box_baseline
 from retrain.data.conflicts import conflicting
@@ -170,15 +171,27 @@ def _closure(its: Shop, candidate: Candidate) -> GateResult:
         return closure(Judgement(unjudged=f"{len(learned)} new frames of validation, a baseline needs {MIN_FRAMES}"), policy)
     files = {MODEL: FileEntry(sha256(candidate.model), len(candidate.model)), BASELINE: FileEntry("", 0)}
     manifest = msgspec.structs.replace(its.parent.manifest, labels=material.dataset.labels, files=files)
-    reference = baseline(its, candidate, learned)
-    sealed = baseline(its, candidate, material.sealed(new=True))
-    held_out = replace(
-        sealed,
-        embedding=reference.project(candidate.seen.embedding[material.sealed(new=True)]),
-        centre=reference.centre,
-        axes=reference.axes,
+    return closure(by_monitor(manifest, *apart(its, candidate, learned)), policy)
+
+
+def apart(its: Shop, candidate: Candidate, learned: Rows) -> tuple[Baseline, Baseline]:
+    """The baseline of the frames `learned`, and the sealed new ones on its axes, in their order, however few they are."""
+    material, seen, labels = its.material, candidate.seen, its.material.dataset.labels
+    reference, sealed = baseline(its, candidate, learned), material.sealed(new=True)
+    names = [material.dataset.items[i].recording for i in sealed]
+    number = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    answers = [
+        box_statistics.vector(Detections(candidate.said[i]), labels, its.headers[i].width, its.headers[i].height) for i in sealed
+    ]
+    return reference, replace(
+        reference,
+        statistics=seen.statistics[sealed],
+        embedding=reference.project(seen.embedding[sealed]),
+        probabilities=np.zeros((len(sealed), 0), np.float32),
+        truth=np.full(len(sealed), -1, np.int32),
+        group=np.array([number[name] for name in names], np.int32),
+        answers=np.array(answers, np.float32).reshape(len(sealed), len(labels) + 2),
     )
-    return closure(by_monitor(manifest, reference, held_out), policy)
 
 
 def baseline(its: Shop, candidate: Candidate, index: Rows) -> Baseline:

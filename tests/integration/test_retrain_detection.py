@@ -160,6 +160,8 @@ def test_a_detectors_request_is_trained_judged_and_told(tmp_path: Path, monkeypa
     assert not [one.detail for one in outcome.gates if "the gate itself failed" in one.detail]
     assert outcome.verdict in ("rejected", "held")
     assert (tmp_path / "jobs" / "quick" / outcome.page).exists()
+    assert outcome.judged_on
+    assert not (tmp_path / "jobs" / "quick" / "prepared").exists()
     assert open_served(quick.repository.read(NAME, "1"), Runtime(How("cpu", 4))).golden_frames == 8
 
 
