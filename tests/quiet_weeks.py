@@ -81,7 +81,9 @@ class Weeks:
         self.jobs, self.labels = Jobs(self.database), Labels(self.database)
         instruments = Instruments(CollectorRegistry())
         requests = Requests(training_request(settings), str(folder / "jobs"), self.jobs, self.labels)
-        conclusions = Conclusions(self.jobs, journal, repository, instruments, requests, settings.attempts, 0.0)
+        conclusions = Conclusions(
+            self.jobs, journal, repository, instruments, requests, settings.attempts, 0.0, settings.labels_more
+        )
         limits = settings.limits()
         self.starts = Starts(limits, "us", self.jobs, self.labels, journal, repository, instruments, conclusions)
         new = NewClasses(MODEL, (), Enough(1, 1), self.database, self.labels, lambda: None)

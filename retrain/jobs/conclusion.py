@@ -16,6 +16,7 @@ from retrain.metrics import Instruments
 from retrain.registry.publish import mounted
 from retrain.request import PAGE, CandidateOutcome
 from retrain.state.journal import Journal
+from retrain.trigger.policy import lacking
 
 DISRUPTIONS: Final = 20
 """Of a job that cost no attempt: hosts that are taken away this often are no place to train."""
@@ -23,7 +24,7 @@ DISRUPTIONS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Conclusions:
-    """Called inside the service's transaction. `attempts` and `retry_delay_s` are the settings of these names."""
+    """Called inside the service's transaction. `attempts`, `retry_delay_s` and `labels_more` are the settings of these names."""
 
     jobs: Jobs
     journal: Journal
@@ -32,6 +33,7 @@ class Conclusions:
     requests: Requests
     attempts: int
     retry_delay_s: float
+    labels_more: int
 
     def answered(
         self, job: Job, outcome: CandidateOutcome, staged: Manifest | None, now: float
@@ -60,8 +62,9 @@ class Conclusions:
         if outcome.verdict == "held":
             self.instruments.holds.labels("data").inc()
             tried = self._labels_tried(job)
+            detail = lacking(outcome.reason, tried, self.labels_more)
             held = msgspec.structs.replace(
-                job, state="held", hold="data", detail=outcome.reason, lacks=outcome.reason, labels_tried=tried, attempt=1, owner=""
+                job, state="held", hold="data", detail=detail, lacks=outcome.reason, labels_tried=tried, attempt=1, owner=""
             )
             telling.advanced(self.journal, self.jobs.save(held), now, outcome)
             return None

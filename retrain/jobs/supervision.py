@@ -79,7 +79,9 @@ class Training:
         self._log = log
         self._monotonic = monotonic
         self._requests = Requests(plan.request, plan.folder, jobs, labels)
-        self._conclusions = Conclusions(jobs, journal, repository, instruments, self._requests, plan.attempts, plan.retry_delay_s)
+        self._conclusions = Conclusions(
+            jobs, journal, repository, instruments, self._requests, plan.attempts, plan.retry_delay_s, plan.limits.labels_more
+        )
         self._starts = Starts(plan.limits, plan.owner, jobs, labels, journal, repository, instruments, self._conclusions)
         self.trouble: str | None = None
         """Why the last look got nowhere, for whoever asks whether all is well."""
@@ -138,6 +140,7 @@ class Training:
         if job is None:
             self._run.stop(self._plan.stop_grace_s)
             self._forget()
+            self._following.lost()
         elif job.owner == self._plan.owner and self._staged is None and self._run.ended():
             try:
                 outcome = self._answer(job, self._run)

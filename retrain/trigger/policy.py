@@ -86,14 +86,19 @@ def hold(job: Job, limits: Limits, situation: Situation) -> Hold | None:
     if cameras and barred.issuperset(cameras):
         named = ", ".join(sorted(cameras))
         return Hold("camera_fault", f"every camera of the request has a fault, or had one since the change began: {named}")
-    if job.lacks and (wanted := job.labels_tried + limits.labels_more) > situation.new_labels:
-        return Hold("data", f"{job.lacks}; it is tried again with {wanted} new labels, {job.labels_tried} were tried")
+    if job.lacks and job.labels_tried + limits.labels_more > situation.new_labels:
+        return Hold("data", lacking(job.lacks, job.labels_tried, limits.labels_more))
     labels_left = max(0, limits.labels_wanted - situation.new_labels)
     if limits.costs is not None and job.started_at is None and (wait := unpaid(job, labels_left, others, limits.costs)):
         return wait
     if labels_left:
         return Hold("labels", f"waiting for labels: {situation.new_labels} of {limits.labels_wanted}")
     return None
+
+
+def lacking(why: str, tried: int, more: int) -> str:
+    """What a round lacked, and what ends the wait: `more` new labels beside those that were `tried`."""
+    return f"{why}; it is tried again with {tried + more} new labels, {tried} were tried"
 
 
 def rejections(jobs: Sequence[Job]) -> int:

@@ -285,7 +285,7 @@ def test_a_job_that_training_held_is_tried_again_when_more_labels_came(site: Sit
     site.label(12)
     site.publish(site.request())
     site.until_idle()
-    assert site.states()[-1] == ("held", "too few of class china")
+    assert site.states()[-1] == ("held", "too few of class china; it is tried again with 17 new labels, 12 were tried")
     site.label(4)
     site.until_idle()
     assert len(site.states()) == 3

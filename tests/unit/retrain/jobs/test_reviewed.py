@@ -40,7 +40,9 @@ def test_a_job_held_by_doubted_labels_goes_on_when_all_were_looked_at(desk: Desk
     desk.jobs.save(msgspec.structs.replace(RUNNING, owner=""))
     desk.look(START)
     desk.process.over, desk.process.answer = True, msgspec.structs.replace(HELD, fence=desk.jobs.get("j").fence)  # type: ignore[union-attr]
-    assert desk.look(START).hold == "data"
+    held = desk.look(START)
+    assert held.hold == "data"
+    assert held.detail == f"{HELD.reason}; it is tried again with 17 new labels, 12 were tried"
     assert [frame.frame_id for frame in desk.labels.doubts.listed(9)] == ["f0", "f1", "f2"]
     review(desk, "f0", "right")
     review(desk, "f1", "wrong")
