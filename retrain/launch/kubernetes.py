@@ -35,14 +35,21 @@ class KubernetesRun:
     looked_s: float = float("-inf")
     _job: dict[str, Any] | None = None
     _pods: list[dict[str, Any]] = field(default_factory=list)
+    _away: str = ""
+    """What the last look got instead of an answer."""
 
     def ended(self) -> bool:
         """Whether the Job came to an end, or is no more."""
         if not self.gone and self.clock() - self.looked_s >= _LOOK_S:
-            self._job = self.api.job(self.name)
-            self._pods = self.api.pods(self.name)
+            self._away = ""
+            try:
+                self._job, self._pods = self.api.job(self.name), self.api.pods(self.name)
+                self.gone = self._job is None or status.condition(self._job) is not None
+            except StoreError as error:
+                self._away = str(error)  # and asked again after a while: a call may take seconds, and the turn waits
             self.looked_s = self.clock()
-            self.gone = self._job is None or status.condition(self._job) is not None
+        if self._away:
+            raise StoreError(self._away)
         return self.gone
 
     def waits(self) -> str:
@@ -71,7 +78,7 @@ class KubernetesRun:
     def stop(self, grace_s: float) -> None:
         """Delete the Job. Its pods end in their own time; the next one goes by another name."""
         self.api.delete(self.name, max(0, round(grace_s)))
-        self.gone = True
+        self.gone, self._away = True, ""
 
     def abandon(self, grace_s: float) -> None:
         """It goes on: whoever owns the state next finds it by its name."""

@@ -184,8 +184,12 @@ def test_a_cluster_that_refuses_is_said_and_asked_again(place: Place, status: in
     place.cluster.refuses = status
     with pytest.raises(StoreError, match=f"refuses to get .* {status}"):
         place.ended(run)
+    asked = len(place.cluster.calls)
+    with pytest.raises(StoreError, match=f"refuses to get .* {status}"):
+        run.ended()
+    assert len(place.cluster.calls) == asked, "a call may take seconds: in a turn there is one, and then none for a while"
     place.cluster.refuses = 0
-    assert not run.ended()
+    assert not place.ended(run)
 
 
 def test_a_cluster_that_is_away_is_said(tmp_path: Path) -> None:
