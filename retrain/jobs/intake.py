@@ -84,7 +84,7 @@ class Intake:
         """
         if moved_s := self.watch.moved_s(now, self.monotonic()):
             self.journal.note("clock_moved", now, why=f"the clock moved by {moved_s:+,.0f} s since the last look")
-        with contextlib.suppress(StoreError):
+        with contextlib.suppress(StoreError), self.journal.database.savepoint():
             self._ask(now, rollout)
 
     def closed(self, event: IncidentClosed, now: float) -> None:

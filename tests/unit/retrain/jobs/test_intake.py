@@ -221,6 +221,20 @@ def test_while_the_repository_is_away_nothing_is_asked_and_nothing_forgotten(des
     assert sorted(job.trigger for job in desk.look(START + HOUR + 61)) == ["monitor", "monitor", "new_class"]
 
 
+def test_a_job_is_written_whole_or_not_at_all(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused(desk)
+
+    def full(event: object) -> None:
+        raise StoreError("the disk is full")
+
+    before = desk.kinds()
+    monkeypatch.setattr(desk.intake.journal, "say", full)
+    assert len(desk.look(START + HOUR)) == 1
+    assert desk.kinds() == before
+    monkeypatch.undo()
+    assert len(desk.look(START + HOUR)) == 2
+
+
 def test_a_clock_that_was_set_is_kept(desk: Desk) -> None:
     for now, monotonic_s in ((START, 0.0), (START + 1, 1.0), (START + 2 + HOUR, 2.0), (START + 3, 3.0)):
         desk.monotonic_s = monotonic_s
