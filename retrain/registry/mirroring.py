@@ -27,6 +27,8 @@ _MOST_S: Final = 300.0
 _LEAVE_S: Final = 2.0
 _TRANSIENT: Final = (408, 429)
 _BYTES: Final = 4 << 20
+_MISSHAPEN: Final = (LookupError, TypeError, ValueError, AttributeError)
+"""An answer of another shape."""
 
 
 class Mirrors(Protocol):
@@ -89,7 +91,7 @@ class Mirroring:
         except StoreError as error:
             self._outcomes.labels("failed").inc()
             return str(error)
-        except (RefusedError, VersionError, LookupError, TypeError, ValueError) as error:  # an answer of another shape, too
+        except (RefusedError, VersionError, *_MISSHAPEN) as error:
             self._outcomes.labels("refused").inc()
             self._log.error(
                 "mlflow_refused", version=finished.version, state=finished.state, why=f"{type(error).__name__}: {error}"

@@ -56,15 +56,17 @@ def test_what_fails_is_tried_again_in_order_and_what_is_refused_is_not() -> None
             raise RefusedError("INVALID_PARAMETER_VALUE", "no such thing")
         if finished.version == "3":
             raise KeyError("run")
+        if finished.version == "4":
+            raise AttributeError("'list' object has no attribute 'get'")
 
     registry, slate = CollectorRegistry(), Slate(answer)
     mirroring = Mirroring(slate, registry, Logger("test"), first_s=0.0)
-    for number in (1, 2, 3, 4):
+    for number in (1, 2, 3, 4, 5):
         mirroring.tell(ended(number))
-    slate.until(6)
+    slate.until(7)
     mirroring.close()
-    assert slate.asked == ["1", "1", "1", "2", "3", "4"]
-    assert counts(registry) == {"mirrored": 2, "failed": 2, "refused": 2}
+    assert slate.asked == ["1", "1", "1", "2", "3", "4", "5"]
+    assert counts(registry) == {"mirrored": 2, "failed": 2, "refused": 3}
 
 
 def test_while_mlflow_hangs_nobody_waits_and_the_oldest_are_dropped_and_counted() -> None:
