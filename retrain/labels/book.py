@@ -58,6 +58,7 @@ class Labels:
         self._sql.execute(insert, values)
         if standing is None:
             self._sql.execute("INSERT INTO unkept VALUES (?, ?) ON CONFLICT (frame_id) DO NOTHING", (frame.frame_id, frame.path))
+            self.doubts.labelled_again(frame.frame_id, False, event.occurred_at)
             return "new"
         otherwise = standing.truth != frame.truth
         self.doubts.labelled_again(frame.frame_id, otherwise, event.occurred_at)

@@ -33,11 +33,14 @@ class Doubts:
                 self._sql.execute(insert, (one.frame_id, one.label, one.likely, one.probability))
 
     def reviewed(self, event: ReviewLabel) -> str:
-        """A person's verdict, the newest of a frame holds. Returns why it is not taken, "" when it is."""
+        """A person's verdict, the newest of a frame holds. Returns why it is not taken, "" when it is.
+
+        A label that is called wrong may come later than that: it is on another topic, and many may wait before it.
+        """
         row = self._sql.execute("SELECT labelled_at FROM labels WHERE frame_id = ?", (event.frame_id,)).fetchone()
-        if row is None:
+        if row is None and event.verdict != "wrong":
             return "the frame has no label"
-        if row[0] > event.occurred_at:
+        if row is not None and row[0] > event.occurred_at:
             return "the frame was labelled again since"
         insert = (
             "INSERT INTO reviews VALUES (?, ?, ?) ON CONFLICT (frame_id) DO UPDATE SET verdict = excluded.verdict, at = excluded.at"
@@ -47,11 +50,12 @@ class Doubts:
         return ""
 
     def labelled_again(self, frame_id: str, otherwise: bool, at: float) -> None:
-        """Another label ends doubt and verdict. The same one, said after it was called wrong, is used again."""
+        """Another label ends doubt, and the verdicts before it. The same one, said after it was called wrong, is used again."""
         if otherwise:
-            self._sql.execute("DELETE FROM reviews WHERE frame_id = ?", (frame_id,))
+            self._sql.execute("DELETE FROM reviews WHERE frame_id = ? AND at < ?", (frame_id, at))
             if self._sql.execute("SELECT 1 FROM doubts WHERE frame_id = ?", (frame_id,)).rows:
-                self._sql.execute("INSERT INTO reviews VALUES (?, 'corrected', ?)", (frame_id, at))
+                insert = "INSERT INTO reviews VALUES (?, 'corrected', ?) ON CONFLICT (frame_id) DO NOTHING"
+                self._sql.execute(insert, (frame_id, at))
         else:
             self._sql.execute("DELETE FROM reviews WHERE frame_id = ? AND verdict = 'wrong' AND at < ?", (frame_id, at))
 

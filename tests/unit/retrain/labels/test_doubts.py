@@ -82,8 +82,30 @@ def test_the_newest_verdict_holds_and_one_of_an_older_label_is_refused(labels: L
     assert labels.doubts.called("right") == ("a",)
     label(labels, "b", "dog", 400.0)
     assert review(labels, "b", "wrong", 350.0) == "the frame was labelled again since"
-    assert review(labels, "x", "wrong") == "the frame has no label"
+    assert review(labels, "x", "right") == review(labels, "x", "unsure") == "the frame has no label"
     assert labels.doubts.called("wrong") == ()
+
+
+def test_the_order_of_the_topics_changes_nothing(labels: Labels) -> None:
+    assert review(labels, "new", "wrong", 300.0) == ""  # its label waits behind a thousand others
+    label(labels, "new", "cat", 250.0)
+    review(labels, "a", "wrong", 300.0)
+    label(labels, "a", "dog", 250.0)
+    assert labels.doubts.called("wrong") == ("a", "new")
+    assert [frame.frame_id for frame in labels.usable(())] == ["b", "c", "d"]
+    label(labels, "new", "cat", 350.0)
+    label(labels, "a", "cat", 350.0)
+    assert labels.doubts.called("wrong") == ()
+    review(labels, "early", "wrong", 300.0)
+    label(labels, "early", "cat", 400.0)  # said since, and the first to arrive
+    assert len(labels.usable(())) == 6
+    doubt(labels, "b", "c")
+    review(labels, "b", "right", 500.0)  # what the console says of a doubted label, in either order
+    label(labels, "b", "dog", 500.0)
+    label(labels, "c", "dog", 500.0)
+    review(labels, "c", "right", 500.0)
+    assert labels.doubts.called("right") == ("b", "c")
+    assert labels.doubts.settled()
 
 
 def test_the_list_is_settled_when_all_of_it_was_looked_at_or_corrected(labels: Labels) -> None:
