@@ -149,7 +149,7 @@ class RetrainService:
         for record in records:
             self._instruments.events_consumed.labels(record.place.topic).inc()
         if duties or self._release.unapplied:
-            self._release.reconcile(now)
+            self._reconcile(now)
         self._publish()
         if records:
             self._reader.commit(self._offsets)
@@ -168,6 +168,15 @@ class RetrainService:
         except KeepsightError as error:
             self._log.warning("outbox_kept", why=str(error))
         self._reader.close()
+
+    def _reconcile(self, now: float) -> None:
+        """While the repository is away what needs no channels is told all the same: why jobs wait, which frames are wanted."""
+        try:
+            self._release.reconcile(now)
+        except (StoreError, VersionError):
+            if not self._release.unapplied:
+                self._publish()
+            raise
 
     def _read(self) -> None:
         """After a turn that failed hardly more: the reader keeps its places by being asked."""

@@ -20,7 +20,8 @@ ADVICE: Final[Mapping[str, str]] = {
     "camera_fault": "mend the cameras: keepsight status names their incidents",
     "cost": "see the settings cost_*; `keepsight retrain --reason TEXT` is not weighed",
     "labels": "keepsight labels next 50 --to FOLDER hands out frames to label",
-    "data": "label more of what is short, or let it train: keepsight jobs override {job} --by NAME --reason TEXT",
+    "data": "keepsight labels next 50 --to FOLDER hands out frames; a class with too few is let pass by "
+    "keepsight jobs override {job} --by NAME --reason TEXT",
 }
 """What a person can do. Another job and a rollout end by themselves, and a hold for an archived version says it in its reason."""
 

@@ -182,6 +182,8 @@ class Training:
         before, job = job, self._following.read(self._run, job, now)
         if not ended:
             job = self._following.waits(self._run, job, now)
+            if self._run.waits():
+                self._counted_s = self._monotonic()  # no device is taken yet; how long it may wait is the cluster's to watch
         if job != before:
             job = self._jobs.save(self._counted(job))
         if not ended:

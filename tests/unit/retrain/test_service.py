@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from contracts.channels import Channels
 from contracts.errors import LogAwayError, StoreError, TakenOverError
 from contracts.events import (
     COMMANDS,
@@ -45,6 +46,7 @@ from contracts.log import open_bus
 from contracts.logs import Logger
 from contracts.ports import Outgoing
 from contracts.predictions import ClassTruth
+from contracts.repository import ModelRepository
 from retrain.__main__ import wired
 from retrain.labels.book import Labels
 from retrain.service import RetrainService
@@ -293,6 +295,22 @@ def test_a_job_that_training_held_is_tried_again_when_more_labels_came(site: Sit
     site.until_idle()
     assert [state for state, _ in site.states()] == ["queued", "running", "held", "running", "rejected"]
     assert len({event.job_id for event in site.jobs()}) == 1
+
+
+def test_while_the_repository_is_away_it_is_told_what_waits(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.turn()
+
+    def away(repository: ModelRepository, model: str) -> Channels:
+        raise StoreError("the repository is away")
+
+    monkeypatch.setattr(ModelRepository, "channels", away)
+    site.publish(site.request())
+    with pytest.raises(StoreError):
+        site.turn()
+    assert site.states() == [("queued", "decay")]
+    monkeypatch.undo()
+    site.turn()
+    assert [state for state, _ in site.states()] == ["queued", "held"]
 
 
 def test_a_person_lets_a_held_job_train_at_once(site: Site) -> None:

@@ -296,6 +296,17 @@ def test_why_a_process_has_not_begun_is_told_once(desk: Desk) -> None:
     assert sum(b"ImagePullBackOff" in record.value for record in records) == 1
 
 
+def test_a_process_that_has_not_begun_takes_no_device(desk: Desk) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.process.queued = "its pod has not begun: Unschedulable"
+    for _ in range(3):
+        desk.look(START, after_s=2 * HOUR_S)
+    desk.process.queued = ""
+    desk.look(START)
+    desk.packaged()
+    assert desk.look(START, after_s=5.0).device_s == 10.0
+
+
 def test_device_time_is_counted_over_attempts_and_services(desk: Desk) -> None:
     desk.save(msgspec.structs.replace(RUNNING, owner="us"))
     desk.look(START)
