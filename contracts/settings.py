@@ -152,7 +152,9 @@ def read_toml(cls: type[ServiceSettings], path: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise SettingsError(f"settings file {path} does not exist") from None
+        raise SettingsError(
+            f"settings file {path} does not exist: name one with --settings, or make one with `keepsight init`"
+        ) from None
     except OSError as error:
         raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

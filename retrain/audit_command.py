@@ -78,7 +78,7 @@ def told(found: Verified) -> list[str]:
         lines = [f"the ledger of {found.model} is empty"]
     else:
         lines = [
-            f"the ledger of {found.model}: {found.rows} rows from {_when(found.since)} to {_when(found.until)}",
+            f"the ledger of {found.model}: {found.rows} row{'' if found.rows == 1 else 's'} from {_when(found.since)} to {_when(found.until)}",
             f"  head      {found.head}",
         ]
     if found.anchors:
@@ -86,7 +86,7 @@ def told(found: Verified) -> list[str]:
     else:
         lines.append("  log       no event names its rows: a ledger that was cut or written anew would not show")
     waits = f", {found.pending} not entered yet: is the retrain service running?" if found.pending else ""
-    lines.append(f"  channels  {found.channels} states{waits}")
+    lines.append(f"  channels  {found.channels} state{'' if found.channels == 1 else 's'}{waits}")
     if not found.findings:
         return [*lines, "it holds"]
     lines += [f"FOUND {one.breach}: {one.detail}" for one in found.findings]

@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"keepsight {version('keepsight')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    demo = commands.add_parser("demo", help="the whole loop on this machine, on real photographs")
+    demo = _command(commands, "demo", "the whole loop on this machine, on real photographs")
     demo.add_argument("--seed", type=int, default=1, help="deals the cells otherwise; the loop must close for any (default 1)")
     demo.add_argument("--log", default="", metavar="URL", help="kafka://host:port to run on a Kafka cluster; embedded otherwise")
     demo.add_argument("--fresh", action="store_true", help="train the first version anew instead of taking it from an earlier run")
@@ -131,28 +131,28 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--plain", action="store_true", help="one line an event even on a terminal")
     demo.set_defaults(run=_demo)
 
-    init = commands.add_parser("init", help="write a commented keepsight.toml to start from")
+    init = _command(commands, "init", "write a commented keepsight.toml to start from")
     init.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="where the house stands (default: here)")
     init.add_argument("--model", default="model", help="the model's name (default: model)")
     init.add_argument("--force", action="store_true", help="replace a keepsight.toml that is there")
     init.set_defaults(run=_init)
 
-    up = commands.add_parser("up", help="run serving, monitor and retrain until Ctrl-C")
+    up = _command(commands, "up", "run serving, monitor and retrain until Ctrl-C")
     _takes_settings(up)
     up.set_defaults(run=_up)
 
-    status = commands.add_parser("status", help="who serves, what is under way, which incidents are open")
+    status = _command(commands, "status", "who serves, what is under way, which incidents are open")
     _takes_settings(status)
     status.set_defaults(run=lambda parsed: house_status(parsed.settings, _say))
 
-    report = commands.add_parser("report", help="lay out the data behind an incident, open or over, on a page")
+    report = _command(commands, "report", "lay out the data behind an incident, open or over, on a page")
     report.add_argument("incident", metavar="INCIDENT", help="the id, or its beginning")
     report.add_argument("--out", type=Path, metavar="FILE", help="the page (default: report-INCIDENT.html here)")
     _takes_settings(report)
     report.set_defaults(run=_report)
 
     for name, meaning in orders.ORDERS.items():
-        one = commands.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
+        one = _command(commands, name, meaning)
         if target := orders.TARGETS.get(name):
             one.add_argument("target", metavar=target, help="the id, or its beginning" if target == "INCIDENT" else "its number")
         if name == "promote":
@@ -187,6 +187,10 @@ def _parser() -> argparse.ArgumentParser:
         "key", add_help=False, help="make, list or revoke a key for cameras, labels or metrics; see keepsight key --help"
     )
     return parser
+
+
+def _command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, meaning: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
 
 
 def _takes_settings(parser: argparse.ArgumentParser) -> None:

@@ -25,7 +25,9 @@ def read(settings: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(settings.read_text())
     except FileNotFoundError:
-        raise SettingsError(f"settings file {settings} does not exist: make one with `keepsight init`") from None
+        raise SettingsError(
+            f"settings file {settings} does not exist: name one with --settings, or make one with `keepsight init`"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"settings file {settings} is not TOML: {error}") from None
 

@@ -62,7 +62,8 @@ def found(jobs: Seen, name: str) -> JobSeen:
     matching = [job for job in jobs.jobs.values() if job.job_id.startswith(name) or job.job_id.endswith(name)]
     if len(matching) != 1:
         known = ", ".join(f"…{job_words.short(one)}" for one in list(jobs.jobs)[-_SHOWN:]) or "none"
-        raise SettingsError(f"{len(matching)} jobs begin or end with {name!r}; the newest: {known}")
+        many = f"{len(matching)} jobs begin or end" if matching else "no job begins or ends"
+        raise SettingsError(f"{many} with {name!r}; the newest: {known}")
     return matching[0]
 
 

@@ -133,7 +133,7 @@ def _waiting(state: State, name: str, version: str) -> str:
             if rollout
             else "there was no rollout yet"
         )
-        raise SettingsError(f"version {version!r} waits for no {name}: {now}. See keepsight status")
+        raise SettingsError(f"there is nothing to {name} in version {version!r}: {now}. See keepsight status")
     return version
 
 

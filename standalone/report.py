@@ -67,9 +67,9 @@ def as_json(facts: Facts) -> dict[str, Any]:
 
 
 def value(quality: Quality | None, metric: str) -> float | None:
-    """A metric of a quality, four digits; None where there is none."""
+    """A metric of a quality, six digits; None where there is none."""
     found = getattr(quality, metric, None)
-    return None if found is None else round(found.value, 4)
+    return None if found is None else round(found.value, 6)
 
 
 def write(folder: Path, facts: Facts, pictures: Pictures) -> Path:

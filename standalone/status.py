@@ -157,6 +157,8 @@ def _servers(state: State) -> list[str]:
     silent = [
         f"{name} since {_when(report.occurred_at)}" for name, report in heard if state.read_at - report.occurred_at > SILENT_S
     ]
+    if not heard and state.channels is not None:
+        return ["  servers   none: serving is stopped, or has not reported yet"]
     told = [f"  servers   {', '.join(live)}"] if live else []
     return told + ([f"  silent    {', '.join(silent)}"] if silent else [])
 

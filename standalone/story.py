@@ -142,7 +142,7 @@ class Story:
         self._world("lens smeared", f"{SMEARED_CAMERA} goes out of focus")
         self._until(lambda: self._incident("camera_fault", True) is not None, f"an incident about {SMEARED_CAMERA}'s lens", FOUND_S)
         clean_at = time.monotonic() + LENS_S
-        self._until(lambda: time.monotonic() >= clean_at, "the cloth", LENS_S + 5)
+        self._until(lambda: time.monotonic() >= clean_at, "somebody who wipes the lens", LENS_S + 5)
         self.cleaned_s = self._now()
         self._stage.line.clean()
         self._world("lens wiped", f"a person read the report and wiped the lens of {SMEARED_CAMERA}")

@@ -4,6 +4,7 @@ Each is a process group of its own, so that Ctrl-C reaches the supervisor alone,
 last. `demo` treats a death as its failure; `up` starts the service again, later and later.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -152,9 +153,17 @@ def readiness(service: Service, timeout_s: float = 2.0) -> str | None:
         with urllib.request.urlopen(f"http://{service.address}/readyz", timeout=timeout_s):
             return None
     except urllib.error.HTTPError as error:
-        return error.read(500).decode(errors="replace")
+        return _reason(error.read(500).decode(errors="replace"))
     except OSError as error:
         return f"no answer on {service.address} ({error})"
+
+
+def _reason(said: str) -> str:
+    """What a service that is not ready says of itself, else its answer as it is."""
+    try:
+        return str(json.loads(said)["reason"])
+    except (ValueError, KeyError, TypeError):
+        return said
 
 
 def _stop(process: subprocess.Popen[bytes]) -> str:

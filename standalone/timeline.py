@@ -127,7 +127,12 @@ def _where(incident: Incident) -> str:
 def _reason(proof: Evidence) -> str:
     said = f"{proof.channel}: {_plain(proof.feature)} {_short(proof.value)} against {_short(proof.reference)}"
     detail = f" ({proof.detail})" if proof.detail else ""
-    return f"{said} on {proof.camera or 'all cameras'}, {proof.ratio:.1f} times its threshold{detail}"
+    return f"{said} on {proof.camera or 'all cameras'}, {_times(proof.ratio)} its threshold{detail}"
+
+
+def _times(ratio: float) -> str:
+    """The monitor says no more than a million."""
+    return "a million times or more" if ratio >= 1e6 else f"{ratio:.1f} times"
 
 
 def _effect(estimate: Estimate) -> str:

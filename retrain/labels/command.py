@@ -42,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    one = commands.add_parser("import", help="put the labels of a file on the log")
+    one = commands.add_parser(
+        "import", help="put the labels of a file on the log", description="Put the labels of a file on the log."
+    )
     one.add_argument("file", type=Path, metavar="FILE", help="the file; for YOLO its folder")
     one.add_argument("--format", choices=("auto", *FORMATS), default="auto", help="its format (default: by its content)")
     one.add_argument(
@@ -63,19 +65,29 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--dry-run", action="store_true", help="say what would be taken and what not, and why; put nothing on the log")
     _finish(one, file_commands.import_)
 
-    one = commands.add_parser("export", help="write the newest label of every labelled frame to a file")
+    one = commands.add_parser(
+        "export",
+        help="write the newest label of every labelled frame to a file",
+        description="Write the newest label of every labelled frame to a file.",
+    )
     one.add_argument("out", type=Path, metavar="FILE", help="the file; for YOLO a folder")
     one.add_argument("--format", choices=FORMATS, default="csv", help="its format (default: csv)")
     one.add_argument("--pictures", type=Path, metavar="DIR", help="copy the frames there, too")
     one.add_argument("--since", default="", metavar="TIME", help="only frames captured from then on")
     _finish(one, file_commands.export)
 
-    one = commands.add_parser("next", help="the frames that are worth a label next")
+    one = commands.add_parser(
+        "next", help="the frames that are worth a label next", description="The frames that are worth a label next."
+    )
     one.add_argument("count", type=int, nargs="?", default=50, metavar="COUNT", help=f"how many (default 50, at most {MOST_NEXT})")
     one.add_argument("--to", type=Path, metavar="DIR", help="copy the frames there, with a table to fill in")
     _finish(one, list_commands.next_)
 
-    one = commands.add_parser("review", help="look again at the labels that the last training run doubts")
+    one = commands.add_parser(
+        "review",
+        help="look again at the labels that the last training run doubts",
+        description="Look again at the labels that the last training run doubts.",
+    )
     one.add_argument(
         "table", type=Path, nargs="?", metavar="FILE", help="a table that --to wrote, filled in (default: ask here, one by one)"
     )

@@ -102,7 +102,7 @@ class LabelDesk:
     def _say_wanted(self, now: float) -> bool:
         """Returns whether there is anything to be asked for."""
         job = next((job for job in self._jobs() if job.hold in ("labels", "data")), None)
-        changes = list(self._changes().values()) + ([Change(job.since, job.cameras)] if job else [])
+        changes = list(self._changes().values()) + ([Change(job.since, job.cameras)] if job and job.since else [])
         since = min((one.since for one in changes), default=None)
         everywhere = any(not one.cameras for one in changes)
         cameras = frozenset[str]() if everywhere else frozenset(camera for one in changes for camera in one.cameras)

@@ -263,7 +263,7 @@ def _summary(manifest: Manifest, trained: Trained) -> str:
     recall = f", recall of {manifest.positive} {b.recall.value:.3f}" if manifest.positive and b.recall else ""
     return (
         f"{manifest.model} version {manifest.version} ({digest(manifest)[:12]}): accuracy {b.accuracy.value:.3f} "
-        f"[{b.accuracy.low:.3f}, {b.accuracy.high:.3f}], balanced {b.balanced_accuracy.value:.3f}{recall}; {trained.fitted.temperature:.2f} temperature"
+        f"[{b.accuracy.low:.3f}, {b.accuracy.high:.3f}], balanced {b.balanced_accuracy.value:.3f}{recall}; temperature {trained.fitted.temperature:.2f}"
     )
 
 

@@ -95,7 +95,7 @@ def _parser(about: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--positive", help="the class whose recall and precision count")
     parser.add_argument("--height", type=int, help="of the input, where the graph leaves it open")
-    parser.add_argument("--width", type=int)
+    parser.add_argument("--width", type=int, help="likewise")
     parser.add_argument("--scale", default="1/255", help="pixels are multiplied by this first")
     parser.add_argument("--mean", default="0", help="then this is taken away: one value, or one a channel, comma-separated")
     parser.add_argument("--std", default="1", help="then divided by this")
@@ -121,7 +121,7 @@ def _parser(about: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--threshold", type=float, default=0.5, help="of a detector: boxes of this score or more are acted on")
     parser.add_argument("--version", help="default: the next number")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of the measuring (default 1)")
     return parser
 
 

@@ -150,7 +150,7 @@ def test_orders_about_a_job(house: Path, bus: Bus, capsys: pytest.CaptureFixture
     [
         (("override", "bbbb"), "to override a job needs --reason TEXT"),
         (("override", "aaaa", "--reason", "x"), f"job {FIRST} is over: succeeded"),
-        (("cancel", "zzz", "--reason", "x"), "0 jobs begin or end with 'zzz'; the newest: …0000aaaa, …0000bbbb"),
+        (("cancel", "zzz", "--reason", "x"), "no job begins or ends with 'zzz'; the newest: …0000aaaa, …0000bbbb"),
         (("0199",), "2 jobs begin or end with '0199'"),
     ],
 )

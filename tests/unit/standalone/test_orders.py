@@ -65,7 +65,7 @@ def test_an_approval_that_nothing_waits_for_is_refused(house: Path, bus: Bus, ca
     assert "there was no rollout yet" in capsys.readouterr().err
     tell(bus, rollout("awaiting_approval"))
     assert run(house, "approve", "3", "--wait", "0") == 2
-    assert "version '3' waits for no approve: the last rollout is version 2, awaiting approval" in capsys.readouterr().err
+    assert "there is nothing to approve in version '3': the last rollout is version 2, awaiting approval" in capsys.readouterr().err
     tell(bus, rollout("stable"))
     assert run(house, "approve", "2", "--wait", "0") == 2
     assert "the last rollout is version 2, stable" in capsys.readouterr().err

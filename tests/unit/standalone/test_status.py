@@ -47,7 +47,9 @@ def test_a_canary_is_told() -> None:
     channels = Channels(
         champion="1", candidate="2", share=0.25, shadow="2", sequence=3, changed_at=AT, by="retrain", reason="gated"
     )
-    assert "  canary    version 2 answers 25% of the cameras" in told("model", State(channels=channels))
+    lines = told("model", State(channels=channels))
+    assert "  canary    version 2 answers 25% of the cameras" in lines
+    assert "  servers   none: serving is stopped, or has not reported yet" in lines
 
 
 def report(server: str, at: float, version: str = "1", leaving: bool = False) -> ServingReported:

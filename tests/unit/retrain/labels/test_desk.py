@@ -161,6 +161,9 @@ def test_open_changes_and_waiting_jobs_say_what_is_drifted(house: House) -> None
     (said,) = house.lists()
     assert said.request_key == "k"
     assert {frame.frame_id >= "a030" for frame in said.frames if frame.why == "drifted"} == {True}
+    house.jobs[0] = msgspec.structs.replace(house.jobs[0], trigger="operator", since=0.0, cameras=())
+    (said,) = house.lists()
+    assert "drifted" not in why(said)
 
 
 def test_doubted_labels_stand_in_front_and_leave_half_for_frames_without_a_label(house: House) -> None:
