@@ -1,6 +1,7 @@
 """What a retraining brings after each change, beside the loops that people write: the same labels, the same network, sealed proofs of both domains.
 
-`ours` is what serves afterwards: the candidate where the gates let it through, else the champion, since a refused candidate changes nothing.
+`ours` is what serves afterwards: the candidate where no gate refused it, as if a person approved what a gate could not tell, else the champion, since a
+refused candidate changes nothing.
 """
 
 import os
@@ -31,6 +32,7 @@ LOST: Final = 0.03
 CAVEATS: Final = (
     f"scenarios: networks see {SIDE} pixels and worlds are small (some 500 to 800 photographs before the change, 160 to 400 labels after it), so that whole"
     " networks can be trained on two cores; every figure is a share of some 120 to 500 sealed photographs, an interval the spread over seeds.",
+    "scenarios: a candidate of which a gate could not tell (inconclusive, with its verdict) counts as approved by the person who would be asked.",
     "scenarios: darkness and blur are computed on real photographs; garments are 28 pixels wide, enlarged.",
 )
 

@@ -34,6 +34,7 @@ SIZES: Final = ("small", "middling", "large")
 def gain(new: JudgedBoxes, policy: Policy, uses: int, seed: int) -> GateResult:
     """Average precision on new frames rises, at one-sided 5 %. Else fail where it surely falls or where a rise worth having would have been seen.
 
+    Without three values inconclusive only where a rise worth having was seen, and may be chance, as of a classifier (see gain.py).
     `uses` counts the verdicts that these recordings gave before; with three values a worn set passes nobody.
     """
     if not _boxes(new):
@@ -42,7 +43,8 @@ def gain(new: JudgedBoxes, policy: Policy, uses: int, seed: int) -> GateResult:
     p = found.p_below(0.0)
     verdict: Verdict = "pass" if p < ALPHA else "fail"
     detail = f"average precision at IoU 0.5 on {_told(new)}: {found.before:.3f} to {found.after:.3f}, p {p:.3f} over recordings drawn again"
-    if verdict == "fail" and policy.three_valued and found.bounds()[1] >= 0 and _reach(found) > WORTH:
+    open_still = policy.three_valued or found.difference >= WORTH
+    if verdict == "fail" and open_still and found.bounds()[1] >= 0 and _reach(found) > WORTH:
         verdict = "inconclusive"
         detail += f"; {_wanted(found, WORTH, 'a gain')}"
     if verdict == "pass" and policy.three_valued and uses >= USES_MOST:

@@ -126,6 +126,7 @@ def made(its: Shop, clock: Clock) -> Candidate:
     seen = views(session, its.material.frames, Folder(f"{its.folder.url}/{VIEWS}"), its.request.threads)
     labels = its.material.dataset.labels
     boxes, judged = said(seen.scores, labels, its.ways), np.flatnonzero(its.material.dataset.where("validation"))
+    true = truths(its.material)
     told = "fine-tuning from the champion" if technique == "full" else "training of a new network"
     return Candidate(
         model,
@@ -136,7 +137,7 @@ def made(its: Shop, clock: Clock) -> Candidate:
         seen,
         boxes,
         said(its.material.seen.scores, its.parent.manifest.labels, its.ways),
-        best_threshold([truths(its.material)[row].boxes for row in judged], [boxes[row] for row in judged]),
+        best_threshold([true[row].boxes for row in judged], [boxes[row] for row in judged]),
         row,
     )
 
