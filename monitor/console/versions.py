@@ -188,7 +188,7 @@ def _acts(frame: Frame, version: str, channels: Channels | None, where: str) -> 
 
 def _confirm(version: str) -> str:
     return (
-        f'<label>Type <b>{escape(version)}</b> to confirm <input name="confirm" required maxlength="64" autocomplete="off"'
+        f'<label><span>Type <b>{escape(version)}</b> to confirm</span> <input name="confirm" required maxlength="64" autocomplete="off"'
         ' autocapitalize="off" spellcheck="false"></label>'
     )
 
