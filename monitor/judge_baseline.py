@@ -2,7 +2,8 @@
 
 For whoever wants to know before a version serves whether its own domain would raise an alarm. VERSION_FOLDER holds manifest.json and baseline.npz,
 ROWS.npz the frames in order, written as a baseline is and on its axes. The limits, the features and the rule by which an incident opens are those of
-production; there is no camera, so that no health is looked at. One JSON object on standard output.
+production with the monitor's default settings, whatever a house has set; there is no camera, so that no health is looked at. One JSON object on standard
+output.
 """
 
 import sys
