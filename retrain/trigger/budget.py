@@ -35,9 +35,15 @@ def used(jobs: Sequence[Job], now: float) -> Used:
 
 def spent(jobs: Sequence[Job], budget: Budget, now: float) -> Hold | None:
     """Why nothing is left for another run; None while something is."""
-    runs, minutes = used(jobs, now)
+    runs, _ = used(jobs, now)
     if runs >= budget.runs_per_week:
         return Hold("budget", f"{runs} runs in the last week, {budget.runs_per_week} are allowed (setting runs_per_week)")
+    return overdrawn(jobs, budget, now)
+
+
+def overdrawn(jobs: Sequence[Job], budget: Budget, now: float) -> Hold | None:
+    """Why no device time is left, also for a further round of a run that began; None while some is."""
+    _, minutes = used(jobs, now)
     if 0 < budget.device_minutes_per_month <= minutes:
         allowed = f"{budget.device_minutes_per_month:g} are allowed (setting device_minutes_per_month)"
         return Hold("budget", f"{minutes:.0f} device minutes in the last 30 days, {allowed}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrain.job import Job
-from retrain.trigger.budget import Budget, spent
+from retrain.trigger.budget import Budget, overdrawn, spent
 from retrain.trigger.clock import believed
 from retrain.trigger.cost import Costs, unpaid
 from retrain.trigger.hold import Hold
@@ -70,13 +70,16 @@ def hold(job: Job, limits: Limits, situation: Situation) -> Hold | None:
         return Hold("job_active", f"job {active.job_id} is training: one at a time")
     if situation.rollout is not None:
         return Hold("rollout_active", f"version {situation.rollout} is being rolled out: its end is awaited")
-    if job.trigger != "operator" and job.started_at is None:
+    if job.trigger != "operator":
         budget = Budget(limits.runs_per_week, limits.device_minutes_per_month)
-        wait = (
-            offered(job, situation.champion, situation.archived, limits.recurs_offer_s, now)
-            or _cooldown(others, limits, now)
-            or spent(others, budget, now)
-        )
+        if job.started_at is not None:
+            wait = overdrawn([*others, job], budget, now)
+        else:
+            wait = (
+                offered(job, situation.champion, situation.archived, limits.recurs_offer_s, now)
+                or _cooldown(others, limits, now)
+                or spent(others, budget, now)
+            )
         if wait:
             return wait
     barred = situation.faulty | frozenset(job.excluded)

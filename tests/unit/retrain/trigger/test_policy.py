@@ -107,6 +107,20 @@ def test_a_job_that_the_training_process_held_waits_for_more_labels() -> None:
     assert seen(held, new_labels=270) is None
 
 
+def test_a_further_round_takes_no_device_time_that_is_not_left() -> None:
+    limits = replace(LIMITS, runs_per_week=1, device_minutes_per_month=60.0)
+    held = job(state="held", hold="data", lacks="too few of class defect", labels_tried=220, started_at=99 * DAY, device_s=3000.0)
+    another = done("another", 99.5 * DAY, device_s=600.0)
+
+    def told(asked: Job) -> str | None:
+        found = hold(asked, limits, Situation(100 * DAY, "1", (another, asked), None, 300, frozenset()))
+        return found.kind if found else None
+
+    assert told(held) == "budget"
+    assert told(msgspec.structs.replace(held, device_s=2999.0)) is None
+    assert told(msgspec.structs.replace(held, trigger="operator")) is None
+
+
 def test_what_it_lacks_is_not_forgotten_over_another_hold() -> None:
     between = job(state="held", hold="rollout_active", lacks="too few of class defect", labels_tried=220, started_at=99 * DAY)
     assert (seen(between, new_labels=269) or "")[0] == "data"
