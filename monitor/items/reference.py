@@ -29,6 +29,8 @@ FOCUS_RUN: Final = 12
 """Frames in a row whose mean sharpness tells a lens from a soft object: more than a group of ten neighbours."""
 
 Z_95: Final = 1.96
+NEVER_MOVED: Final = 1e-9
+"""Limits up to this are the roundings of zeros."""
 
 Statistic = Callable[[Floats, Floats], Floats]
 """Bank [..., S, f] and standard errors [S, f] to [..., S]."""
@@ -202,7 +204,7 @@ def fit(
         weight=weight,
         level=values.mean(axis=0),
         error=error,
-        limits=np.stack(limits),
+        limits=_standing(np.stack(limits)),
         accuracy=accuracy,
         focus=focus,
         focus_limit=focus - bootstrap.WORST * (focus - bootstrap.lowest_run(log_sharpness, pieces, FOCUS_RUN, rng)),
@@ -216,6 +218,11 @@ def fit(
             layout.labels, classes, values.mean(axis=0)[last], banks[..., -1, last], layout.answers.group(said), baseline.truth
         ),
     )
+
+
+def _standing(limits: Floats) -> Floats:
+    """One, the smallest change that is looked for, where nothing ever moved in the null: a model that is always sure, recordings of one mix of classes."""
+    return np.where(limits > NEVER_MOVED, limits, 1.0)
 
 
 def _accuracy(manifest: Manifest, baseline: Baseline) -> float | None:
