@@ -232,10 +232,10 @@ count against it again.
 
 ### Drift closure
 
-The monitor judges with the code of production (`python -m monitor.judge_baseline`), in blocks as large as the sealed frames allow, at most its own 64. On 30
-deals of solar cells (mono to poly, 240 labels, 70 to 80 of them sealed, four blocks of 17 to 20) the good candidate's own domain stays at 0.54 times a limit
-at most. So few blocks would not open an incident for the old cells either (0.6 to 1.1 times a limit): the gate finds what would alarm at once, not what would
-in a day.
+The monitor judges with the code of production at its default settings (`python -m monitor.judge_baseline`), in blocks as large as the sealed frames allow,
+at most its own 64. On 30 deals of solar cells (mono to poly, 240 labels, 70 to 80 of them sealed, four blocks of 17 to 20) the good candidate's own domain
+stays at 0.54 times a limit at most. So few blocks would not open an incident for the old cells either (0.6 to 1.1 times a limit): the gate finds what would
+alarm at once, not what would in a day.
 
 ### A set that wears out
 
