@@ -132,7 +132,7 @@ class EmbeddedReader:
         missing = set(self._topics) - {row[1] for row in rows}
         if missing:
             raise LogRefusedError(
-                f"the embedded log in {self._folder} has no topic {', '.join(sorted(missing))}; create it with ensure_topics before reading"
+                f"the embedded log in {self._folder} has no topic {', '.join(sorted(missing))} yet: services make theirs when they first start (ensure_topics)"
             )
         return {number: Place(topic, partition) for number, topic, partition in rows}
 
