@@ -2,7 +2,7 @@
 
 python -m retrain.trainer.candidate JOB_FOLDER      reads request.json, writes outcome.json last; one JSON line per step on standard output
 
-Fields are only added, with defaults: a job's folder may be older than the release that goes on with it.
+Fields have defaults, and unknown ones are passed over: a job's folder may be older than the release that goes on with it.
 """
 
 from typing import Final, Literal
@@ -12,7 +12,7 @@ import msgspec
 from contracts.events import GateResult, Sample
 from contracts.events import TrialRow as TrialRow
 from contracts.incidents import Cause, DriftType
-from contracts.predictions import ClassTruth, Task, Truth
+from contracts.predictions import ClassTruth, Truth
 
 REQUEST: Final = "request.json"
 OUTCOME: Final = "outcome.json"
@@ -71,7 +71,6 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Least share of replayed old frames in the training set."""
     fence: int = 0
     """The job's when it was started: what a process with an older one leaves is not published."""
-    task: Task = "classification"
     cause: Cause | None = None
     drift_type: DriftType | None = None
     techniques: tuple[Technique, ...] = ()
@@ -84,8 +83,6 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     devices: int = 1
     budget_s: float = 3600.0
     """Seconds that all training together may take."""
-    recordings: dict[str, Set] = {}
-    """The set of every recording that was dealt before: it never moves."""
     ask: bool = False
     """A candidate with an inconclusive gate, and none that failed, is published for a person to decide; else the job waits for more labels."""
     policy: GatePolicy = "small_sets"
@@ -137,8 +134,6 @@ class CandidateOutcome(msgspec.Struct, frozen=True, kw_only=True):
     table: tuple[TrialRow, ...] = ()
     judged_on: tuple[str, ...] = ()
     """The sealed recordings of the new domain that gave the verdict."""
-    assigned: dict[str, Set] = {}
-    """The set of every recording, those dealt in this run too."""
     suspects: tuple[Suspect, ...] = ()
     device_s: float = 0.0
     """Seconds of training times devices."""

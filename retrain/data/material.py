@@ -241,7 +241,7 @@ def _dealt(
     excluded: Excluded,
 ) -> tuple[tuple[Item, ...], Views, dict[str, Set]]:
     """The new items with what the champion sees of them, their bytes kept, and the set of every recording, kept before anybody learns from it."""
-    standing = {**request.recordings, **{item.recording: item.set for item in known.items}, **deals.standing()}
+    standing = {**{item.recording: item.set for item in known.items}, **deals.standing()}
     recordings = [frame.recording for frame in added]
     scenes = joined(recordings, near_pairs(fresh))
     place = {label: k for k, label in enumerate((*known.labels, EMPTY))}

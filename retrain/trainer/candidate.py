@@ -126,7 +126,6 @@ def _make(
         outcome,
         page=PAGE,
         judged_on=evidence.judged_on,
-        assigned=material.dealt,
         suspects=suspects,
         table=table,
         device_s=sum(row.device_s for row in table),

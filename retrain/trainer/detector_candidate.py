@@ -57,7 +57,7 @@ def detector_candidate(
     try:
         candidate = made(its, clock)
     except (VersionError, TooLongError, DivergedError, torch.OutOfMemoryError) as error:
-        return CandidateOutcome(verdict="held", reason=f"the detector cannot be trained: {error}", assigned=material.dealt)
+        return CandidateOutcome(verdict="held", reason=f"the detector cannot be trained: {error}")
     finally:
         if distributed.place().first:
             shutil.rmtree(local / PREPARED, ignore_errors=True)
@@ -78,7 +78,6 @@ def detector_candidate(
         trained_from=material.counts().by_set(),
         page=PAGE,
         judged_on=recordings,
-        assigned=material.dealt,
         table=(candidate.row,),
         device_s=candidate.row.device_s,
     )

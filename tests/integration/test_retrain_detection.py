@@ -28,6 +28,7 @@ from retrain.augment.spec import OperationSpec, PipelineSpec
 from retrain.data.box_baseline import box_baseline
 from retrain.data.box_truth import fitted
 from retrain.data.dataset import Dataset, Datasets, Item
+from retrain.data.deals import Deals
 from retrain.data.frames import Frames
 from retrain.models.export import exported
 from retrain.models.network import pack
@@ -124,7 +125,7 @@ class House:
             labels.append(LabelledFrame(frame_id=frame_id, camera="cam-1", site="s", captured_at=at, path=path, truth=truth))
         request = CandidateRequest(
             job_id=name, request_key="key", model=NAME, parent=parent, repository=self.repository.url, frame_store=self.store, since=SINCE,
-            labels=tuple(labels), seed=1, min_train_per_class=50, task="detection", recipe=recipe,
+            labels=tuple(labels), seed=1, min_train_per_class=50, recipe=recipe,
         )  # fmt: skip
         job = self.folder / "jobs" / name
         job.mkdir(parents=True)
@@ -186,7 +187,7 @@ def test_a_detector_learns_the_night_and_keeps_the_day(house: House) -> None:
     assert published.detection is not None
     assert published.detection.map50.low < after < published.detection.map50.high
     assert {"gain", "forgetting", "slices", "stress", "calibration", "drift closure"} <= told.keys()
-    assert set(outcome.assigned.values()) == {"train", "validation", "gate"}
+    assert set(Deals(house.store, NAME).standing().values()) == {"train", "validation", "gate"}
 
 
 @pytest.mark.slow

@@ -26,10 +26,10 @@ def test_a_truth_that_is_given_stands() -> None:
 def test_a_request_and_an_outcome_of_an_earlier_release_are_read() -> None:
     old = {
         "job_id": "j", "request_key": "k", "model": "m", "parent": "1", "repository": "r", "frame_store": "f", "since": 0.0,
-        "labels": [{**FRAME, "label": "crack"}], "seed": 1,
+        "labels": [{**FRAME, "label": "crack"}], "seed": 1, "recordings": {"of an earlier release": "gate"},
     }  # fmt: skip
     request = msgspec.convert(old, CandidateRequest)
-    assert (request.fence, request.task, request.techniques, request.recordings) == (0, "classification", (), {})
+    assert (request.fence, request.techniques, request.override) == (0, (), "")
     outcome = msgspec.json.decode(b'{"verdict": "rejected", "reason": "worse"}', type=CandidateOutcome)
     assert (outcome.package, outcome.table, outcome.suspects) == ({}, (), ())
     assert msgspec.json.decode(b'{"step": "train", "progress": 0.5}', type=Step) == Step("train", 0.5)

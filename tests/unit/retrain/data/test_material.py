@@ -124,17 +124,6 @@ def test_a_rejected_attempt_s_deal_stands_in_the_next_one(line: Line) -> None:
     assert len(second.dataset.items) == 160
 
 
-def test_what_the_service_remembers_stands_where_the_store_has_forgotten(line: Line) -> None:
-    frames = line.take_many(0, 80, 0.0)
-    first = line.attempt()
-    for path in (line.folder / "frames" / "datasets" / "small" / "recordings").iterdir():
-        path.unlink()
-    line.labels = {frame.frame_id: frame for frame in frames}
-    again = line.attempt(seed=99, recordings=first.dealt)
-    assert sets_of(again) == sets_of(first)
-    assert again.dealt == first.dealt
-
-
 def test_a_corrected_label_of_the_dataset_enters_as_its_next_version_and_moves_nothing(line: Line) -> None:
     frames = line.take_many(0, 80, 0.0)
     first = line.attempt()
