@@ -36,7 +36,7 @@ L2: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Went:
-    """What a loop's network gets right of each domain after the change, and the seconds that it took to make."""
+    """What a loop's network gets right of each domain after the change, and the CPU seconds that it took to make."""
 
     old: float
     new: float
@@ -65,13 +65,13 @@ def trained_anew_on_all(world: World, champion: Version, seed: int) -> Went:
 
 def head_on_all(world: World, champion: Version, _seed: int) -> Went:
     """Only the head, fitted on old and new photographs as if they were one set, at one penalty."""
-    began = time.monotonic()
+    began = time.process_time()
     manifest, labels = champion.manifest, world.known()
     session = Session(champion.model, manifest.input, manifest.embedding, manifest.scores)
     photos = world.old + world.met
     weight = np.ones(len(photos), dtype=np.float32)
     head = fit(seen(session, photos).embedding, truth(photos, labels), weight, len(labels), L2)
-    seconds = time.monotonic() - began
+    seconds = time.process_time() - began
 
     def share(proof: Sequence[Photo]) -> float:
         return right([labels[k] for k in head.logits(seen(session, proof).embedding).argmax(axis=1)], proof)
@@ -87,7 +87,7 @@ LOOPS: Final[Mapping[str, Loop]] = {
 
 
 def _went(network: Classifier, photos: Sequence[Photo], world: World, spec: InputSpec, seed: int) -> Went:
-    began = time.monotonic()
+    began = time.process_time()
     labels = world.known()
     images = _prepared(photos, spec)
     classes = torch.from_numpy(truth(photos, labels))
@@ -105,7 +105,7 @@ def _went(network: Classifier, photos: Sequence[Photo], world: World, spec: Inpu
             torch.nn.functional.cross_entropy(network(image)[SCORES], classes[rows]).backward()  # type: ignore[no-untyped-call]  # torch's own
             optimiser.step()
     network.eval()
-    seconds = time.monotonic() - began
+    seconds = time.process_time() - began
     old, new = (right([labels[k] for k in _said(network, proof, spec)], proof) for proof in (world.proof_old, world.proof_new))
     return Went(old, new, seconds)
 
