@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from contracts.errors import VersionError
+from contracts.finite import finite
 from contracts.predictions import Task
 from contracts.quality import Quality
 from contracts.quality_detection import DetectionQuality
@@ -106,8 +107,20 @@ def digest(manifest: Manifest) -> str:
 
 
 def encode(manifest: Manifest) -> bytes:
-    """The bytes of manifest.json: sorted keys, indented, readable."""
-    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
+    """The bytes of manifest.json: sorted keys, indented, readable. Raises VersionError for a figure that is no finite number: nobody could read it back."""
+    content = msgspec.json.encode(manifest, order="sorted")
+    if finite(manifest) is not manifest:
+        raise VersionError(f"a figure of the manifest of version {manifest.version} is not a finite number: {_gap(content)}")
+    return msgspec.json.format(content, indent=1)
+
+
+def _gap(content: bytes) -> str:
+    """Where a number is missing, in the reader's words."""
+    try:
+        msgspec.json.decode(content, type=Manifest)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return "where none is needed"
 
 
 def decode(content: bytes, where: str) -> Manifest:

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from contracts import finite
 from contracts.files import Folder
 from contracts.incidents import Incident
 
@@ -31,7 +32,7 @@ class Shelf:
         found = {}
         for file in self._by_age("*.json"):
             with contextlib.suppress(OSError, msgspec.MsgspecError):
-                found[file.stem] = msgspec.json.decode(file.read_bytes(), type=Incident)
+                found[file.stem] = finite.decode(file.read_bytes(), Incident)
         return found
 
     def page_path(self, incident_id: str) -> Path:
@@ -47,7 +48,7 @@ class Shelf:
 
     def ask(self, incident: Incident) -> None:
         """Note what the incident is now. Raises StoreError."""
-        self._folder.write(f"{incident.incident_id}.json", msgspec.json.encode(incident), durable=False)
+        self._folder.write(f"{incident.incident_id}.json", msgspec.json.encode(finite.finite(incident)), durable=False)
 
     def trim(self) -> None:
         """Remove the oldest beyond the bounds, and what an unfinished process left."""

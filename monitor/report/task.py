@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from contracts.finite import finite
 from contracts.incidents import Incident
 from contracts.log_security import LogSecurity
 from monitor.settings import MonitorSettings
@@ -30,7 +31,7 @@ def task_of(settings: MonitorSettings, incident: Incident, served: bool = True) 
     """The task for an incident of the house with these settings."""
     return Task(
         model=settings.model,
-        incident=incident,
+        incident=finite(incident),
         log=settings.log,
         security=settings.log_security,
         repository=settings.repository,
