@@ -29,6 +29,8 @@ ACCEPTED: Final = 7 * DAY
 """Minutes that an alarm stays open before its camera learns again: what a week of incident did not bring back is how things are now."""
 _CLUSTER: Final = 50.0
 """An excursion of a mean over L minutes beyond 5 errors lasts L / 50 minutes (L / 2 h^2, Ornstein-Uhlenbeck): so many crossings are one alarm."""
+_LIKELIEST: Final = 0.01
+"""Of a tail, whatever the budget: the quantiles above are over one error, so that no limit is a zero's rounding, however little the history moved."""
 _SCALES: Final = np.array(SCALES, float)
 
 
@@ -37,7 +39,8 @@ def tails(aspect: Aspect, budget: float) -> Floats:
     camera a month, split evenly over its statistics and their features."""
     minute = SAFETY * budget / aspect.tests / MINUTES_A_MONTH * np.maximum(1, _SCALES / _CLUSTER)
     looks = np.array([c.columns.stop - c.columns.start if c.statistic == "largest" else 1 for c in aspect.channels])
-    return np.broadcast_to((minute / looks[:, None])[:, None], (len(looks), len(aspect.scopes), len(SCALES))).copy()
+    tail = np.minimum(minute / looks[:, None], _LIKELIEST)
+    return np.broadcast_to(tail[:, None], (len(looks), len(aspect.scopes), len(SCALES))).copy()
 
 
 def limits(aspect: Aspect, almanac: Records, tail: Floats) -> Floats:

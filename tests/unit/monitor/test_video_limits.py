@@ -6,8 +6,9 @@ from scipy.stats import f as fisher
 from scipy.stats import t as student
 
 from monitor.video import almanac, aspects, limits
-from monitor.video.aspect import DAY, SCALES
-from tests.video_weeks import weeks
+from monitor.video.aspect import DAY, SCALES, Aspect
+from monitor.video.bank import step
+from tests.video_weeks import site, weeks
 
 IMAGE, EMBEDDING = aspects.image(), aspects.embedding(8)
 
@@ -46,6 +47,29 @@ def test_a_worse_reference_raises_the_limit() -> None:
     made = weeks(IMAGE, np.zeros(10), np.ones(10), tail)
     made["worst"] = 400.0
     assert np.allclose(np.sqrt(limits.limits(IMAGE, made[None], tail)[0, 0, 0, :4]), limits.WORST * 20)
+
+
+@pytest.mark.parametrize("aspect", [IMAGE, EMBEDDING], ids=["image", "embedding"])
+@pytest.mark.parametrize("budget", [1e-6, 1.0, 1e9])
+def test_no_limit_is_a_zeros_rounding(aspect: Aspect, budget: float) -> None:
+    """Of a camera that shows one picture for weeks: nothing ever moved, and a limit is above one error all the same, whatever the budget."""
+    tail = limits.tails(aspect, budget)
+    made = weeks(aspect, np.zeros(len(aspect.features)), np.zeros(len(aspect.features)), tail)
+    for name in ("deviation", "second", "fourth", "worst"):
+        made[name] = 0.0
+    found = limits.limits(aspect, made[None], tail)
+    assert np.isfinite(found).all()
+    assert (found > 1).all()
+
+
+def test_a_camera_that_shows_one_picture_has_ratios_that_are_numbers() -> None:
+    tail = limits.tails(IMAGE, 1.0)
+    state = site(IMAGE, 4, np.full(len(IMAGE.features), 50.0), np.zeros(len(IMAGE.features)), tail)
+    means = np.full((4, len(IMAGE.features)), 50.0)
+    still = [step(IMAGE, state, means, 29_000_000 + minute, tail) for minute in range(30)]
+    moved = [step(IMAGE, state, 1000 * means, 29_000_030 + minute, tail) for minute in range(30)]
+    assert np.isfinite([*still, *moved]).all()
+    assert still[-1].max() < 1 <= moved[-1][..., 0].max()
 
 
 @pytest.mark.parametrize(("days", "scales"), [(0, 0), (1, 0), (3, 4), (15, 5), (28, 6)])
