@@ -209,6 +209,8 @@ class JobAdvanced(Event, frozen=True, tag="JobAdvanced"):
     """What it waits for, while `held`."""
     trigger: str = ""
     """What asked for it: `monitor`, `operator`, `calendar` or `new_class`."""
+    by: str = ""
+    """Who asked for it, where a person did."""
     technique: str = ""
     """How the candidate was trained, once that is chosen."""
     metrics: dict[str, float] = {}
@@ -390,6 +392,7 @@ class Acknowledge(Event, frozen=True, tag="Acknowledge"):
 
     incident_id: str
     by: str
+    reason: str = ""
 
 
 class MarkFalseAlarm(Event, frozen=True, tag="MarkFalseAlarm"):

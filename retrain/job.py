@@ -22,6 +22,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     since: float
     created_at: float
+    by: str = ""
+    """Who asked for it, where a person did."""
     cameras: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     incident_id: str = ""

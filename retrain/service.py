@@ -203,9 +203,8 @@ class RetrainService:
         if "calendar" in duties:
             self._intake.due(now)
         if "advance" in duties:
-            self._intake.look(now, self._release.active)
-        if "advance" in duties:
-            published = self._training.advance(now, self._release.active)
+            self._intake.look(now, self._release.occupied)
+            published = self._training.advance(now, self._release.occupied)
             if published is not None:
                 self._release.begin(*published, now)
             self._release.advance(now)

@@ -71,9 +71,7 @@ def table(found: Seen, model: str, most: int) -> list[str]:
     lines = [f"{'job':<{_SHORT + 1}} {'since':<20}  {'asked by':<9}  {'state':<21}  {'technique':<9}  what"]
     for job in jobs[-most:]:
         named = f"…{short(job.job_id)}"
-        about = (
-            f"{named} {when(job.moments[-1].at):<20}  {job.last.trigger:<9}  {state_of(job):<21}  {job.technique:<9}  {doing(job)}"
-        )
+        about = f"{named} {when(job.moments[-1].at):<20}  {job.last.by or job.last.trigger:<9.16}  {state_of(job):<21}  {job.technique:<9}  {doing(job)}"
         lines.append(about)
         if hint := advice(job):
             lines.append(f"{'':<{_SHORT + 3}}{hint}")
@@ -88,7 +86,11 @@ def whole(job: JobSeen) -> list[str]:
     lines = [f"job {job.job_id}  {state_of(job)}", f"  {doing(job)}"]
     if hint := advice(job):
         lines.append(f"  {hint}")
-    facts = {"asked by": last.trigger, "attempt": str(last.attempt) if last.attempt > 1 else "", "technique": job.technique}
+    facts = {
+        "asked by": last.by or last.trigger,
+        "attempt": str(last.attempt) if last.attempt > 1 else "",
+        "technique": job.technique,
+    }
     if request is not None:
         facts |= {
             "reason": request.reason,

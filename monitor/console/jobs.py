@@ -105,7 +105,7 @@ def orders_about(orders: Sequence[Order], target: str, now: float) -> str:
 
 
 def _targets(order: Order) -> tuple[str, ...]:
-    return (getattr(order, "job_id", ""), getattr(order, "version", ""))
+    return (getattr(order, "job_id", ""), getattr(order, "version", ""), getattr(order, "incident_id", ""))
 
 
 def _title(event: JobAdvanced) -> str:
@@ -145,7 +145,7 @@ def _row(job: JobView, now: float) -> tuple[str, ...]:
     return (
         link,
         badge(event.state),
-        escape(event.trigger),
+        escape(event.by or event.trigger),
         escape(_technique(job)),
         version,
         ago(job.began_at, now),
@@ -175,7 +175,7 @@ def _filter(state: str, here: str) -> str:
 def _facts(job: JobView, request: RetrainRequested | None, now: float) -> dict[str, str]:
     event = job.last
     said = {
-        "Asked by": escape(event.trigger or (request.requested_by if request else "")),
+        "Asked by": escape(event.by or event.trigger or (request.requested_by if request else "")),
         "Began": f"{clock(job.began_at)}, {ago(job.began_at, now)}",
         "Last word": ago(event.occurred_at, now),
         "Attempt": str(event.attempt) if event.attempt > 1 else "",

@@ -68,9 +68,11 @@ class Intake:
         why = f"{event.by}: {event.reason}"
         standing = next((job for job in self.jobs.waiting() if job.trigger == "operator"), None)
         if standing is not None:
-            self.journal.note("request_joined", now, key=standing.request_key, job=standing.job_id, why=why)
+            self.journal.note(
+                "request_joined", now, key=standing.request_key, job=standing.job_id, by=event.by, order=event.event_id, why=why
+            )
             return
-        self._without_episode("operator", request_key(self.model, "operator", event.event_id), why, now)
+        self._without_episode("operator", request_key(self.model, "operator", event.event_id), why, now, event.by)
 
     def due(self, now: float) -> None:
         """The calendar says so. One calendar job at a time waits."""
@@ -114,7 +116,7 @@ class Intake:
         ):  # after one that ended another follows as above, or a person's word is awaited
             self._joined_or_new(msgspec.structs.replace(wanted, job_id=new_id(now)), now)
 
-    def _without_episode(self, trigger: Trigger, key: str, reason: str, now: float) -> None:
+    def _without_episode(self, trigger: Trigger, key: str, reason: str, now: float, by: str = "") -> None:
         recent = now - self.window_s
         enough = self.labels.count_new(recent, ()) >= self.labels_wanted
         job = Job(
@@ -125,6 +127,7 @@ class Intake:
             reason=reason,
             since=recent if enough else 0.0,
             created_at=now,
+            by=by,
         )
         self._new(job, now)
 

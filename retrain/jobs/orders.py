@@ -24,14 +24,14 @@ class JobOrders:
         """Do what is asked, or keep why not."""
         job = self.jobs.get(order.job_id)
         if refusal := _refusal(order, job):
-            self.journal.note(
-                "command_refused", now, command=type(order).__name__.lower(), job=order.job_id, by=order.by, why=refusal
-            )
+            asked = {"command": type(order).__name__.lower(), "order": order.event_id, "job": order.job_id, "by": order.by}
+            self.journal.note("command_refused", now, **asked, why=refusal)
             return
         assert job is not None  # else it was refused
         who = f"{order.by}: {order.reason}"
         kind = "job_cancelled" if isinstance(order, CancelJob) else "counts_overridden"
-        self.journal.note(kind, now, job=job.job_id, key=job.request_key, by=order.by, why=order.reason)
+        about = {"order": order.event_id, "job": job.job_id, "key": job.request_key}
+        self.journal.note(kind, now, **about, by=order.by, why=order.reason)
         after = _cancelled(job, who, now) if isinstance(order, CancelJob) else _overridden(job, who)
         telling.advanced(self.journal, self.jobs.save(after), now)
 

@@ -25,6 +25,7 @@ def advanced(journal: Journal, job: Job, now: float, outcome: CandidateOutcome |
         attempt=job.attempt,
         hold=job.hold,
         why=job.detail,
+        **({"by": job.by} if job.by else {}),
     )
     _say(journal, job, job.detail, now, None, outcome)
 
@@ -51,6 +52,7 @@ def _say(journal: Journal, job: Job, detail: str, now: float, step: Step | None,
             progress=step.progress if step is not None else 0.0,
             hold=job.hold,
             trigger=job.trigger,
+            by=job.by,
             technique=chosen,
             metrics=step.metrics if step is not None else {},
             page=outcome.page if outcome is not None else "",
@@ -87,7 +89,7 @@ def failed(journal: Journal, job: Job, folder: str, now: float) -> None:
         incident_id=before.incident_id if before else new_id(now),
         cause="job_failed",
         severity="ticket",
-        headline=f"Retraining {journal.model} failed {job.attempt} times; version {job.version} goes on serving",
+        headline=f"Retraining {journal.model}{_asked(job)} failed {job.attempt} times; version {job.version} goes on serving",
         action=f"Read {folder}/stderr.log ({job.detail}). Mend the cause, then ask for a retraining again (keepsight retrain)",
         site="",
         cameras=(),
@@ -98,6 +100,10 @@ def failed(journal: Journal, job: Job, folder: str, now: float) -> None:
     said = IncidentUpdated if before else IncidentOpened
     journal.say(said(event_id=new_id(now), occurred_at=now, model=journal.model, incident=incident))
     journal.database.remember(_FAILED, msgspec.json.encode(incident).decode())
+
+
+def _asked(job: Job) -> str:
+    return f", asked for by {job.by}," if job.by else ""
 
 
 def mended(journal: Journal, resolution: str, now: float) -> None:

@@ -97,6 +97,12 @@ class Release:
         return self._rollout.version if self._rollout is not None and not self._rollout.ended else None
 
     @property
+    def occupied(self) -> str | None:
+        """The version that nothing trains beside: the active one, or one that waits for its rollout to begin."""
+        waiting = self._waiting()
+        return self.active or (waiting.version if waiting is not None else None)
+
+    @property
     def unapplied(self) -> bool:
         """Whether the channels do not stand yet as the newest state means them."""
         return self._rollout is not None and not self._rollout.applied
@@ -228,9 +234,13 @@ class Release:
         return self._rollout is None or (self._rollout.ended and self._rollout.applied)
 
     def _begin_next(self, now: float) -> None:
-        if self._free and (waiting := self._database.fact(_NEXT)) is not None:
+        if self._free and (waiting := self._waiting()) is not None:
             self._database.remember(_NEXT, None)
-            self._begin(msgspec.json.decode(waiting, type=_Published), now)
+            self._begin(waiting, now)
+
+    def _waiting(self) -> _Published | None:
+        kept = self._database.fact(_NEXT)
+        return msgspec.json.decode(kept, type=_Published) if kept is not None else None
 
     def _begin(self, published: _Published, now: float) -> None:
         self._clear(published.version)

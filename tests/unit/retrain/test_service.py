@@ -269,6 +269,17 @@ def test_an_incident_that_closes_first_takes_its_job_along(site: Site) -> None:
     assert site.states()[-1] == ("rejected", "its incident closed before it started: recovered")
 
 
+def test_while_a_version_waits_for_its_rollout_nothing_begins_to_train(site: Site) -> None:
+    publish_small_version(site.settings.repository, "small", "2", seed=1, champion=False)
+    with site.database.transaction():
+        waiting = {"version": "2", "parent": "1", "gates": [], "job_id": ""}
+        site.database.remember("next_rollout", msgspec.json.encode(waiting).decode())
+    site.label(20)
+    site.publish(site.request())
+    site.turn()
+    assert site.states()[-1] == ("held", "version 2 is being rolled out: its end is awaited")
+
+
 def test_a_person_and_the_calendar_may_ask(site: Site) -> None:
     site.label(3)
     site.publish(RequestRetrain(event_id="r1", occurred_at=site.now, model="small", by="ada", reason="new glass"))
@@ -278,6 +289,7 @@ def test_a_person_and_the_calendar_may_ask(site: Site) -> None:
     site.turn()
     queued = [detail for state, detail in site.states() if state == "queued"]
     assert queued == ["ada: new glass", "the calendar"]
+    assert [event.by for event in site.jobs() if event.state == "queued"] == ["ada", ""]
     site.label(20)
     site.until_idle()
     assert site.states()[-1][0] == "rejected"

@@ -54,7 +54,7 @@ def story() -> list[JobAdvanced | ModelPublished | RolloutAdvanced | RetrainRequ
         RolloutAdvanced(
             event_id=new_id(AT + 7), occurred_at=AT + 7, model="model", version="2", parent="1", state="shadow", share=0.0, reason="gated"
         ),
-        moved(SECOND, 8, "held", hold="data", detail="too few of class defect", trigger="operator"),
+        moved(SECOND, 8, "held", hold="data", detail="too few of class defect", trigger="operator", by="ada"),
     ]  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def test_the_newest_jobs_with_what_a_person_can_do(house: Path, bus: Bus, capsys
         *["2026-09-21", "14:13:26Z", "monitor", "succeeded", "lp_ft", "version", "2:", "all", "gates", "passed"],
     ]
     assert second.startswith("…0000bbbb")
+    assert second.split()[3] == "ada"
     assert "held: data" in second
     assert f"keepsight jobs override {SECOND} --by NAME --reason TEXT" in hint
 

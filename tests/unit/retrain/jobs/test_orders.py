@@ -76,7 +76,7 @@ def test_an_order_that_nothing_waits_for_is_kept_with_the_reason(orders: JobOrde
     orders.carry_out(order, NOW)
     assert orders.jobs.recent() == (before,)
     (row,) = orders.journal.ledger.rows()
-    assert (row.kind, row.body["why"], row.body["by"]) == ("command_refused", why, "ada")
+    assert (row.kind, row.body["why"], row.body["by"], row.body["order"]) == ("command_refused", why, "ada", order.event_id)
 
 
 def test_an_override_needs_a_name_and_a_reason(orders: JobOrders) -> None:

@@ -27,9 +27,12 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     database.close()
 
 
+def records(journal: Journal) -> list[AnyEvent]:
+    return [msgspec.json.decode(record.value, type=AnyEvent) for record in journal.database.outbox()[1]]
+
+
 def said(journal: Journal) -> list[JobAdvanced]:
-    found = [msgspec.json.decode(record.value, type=AnyEvent) for record in journal.database.outbox()[1]]
-    return [event for event in found if isinstance(event, JobAdvanced)]
+    return [event for event in records(journal) if isinstance(event, JobAdvanced)]
 
 
 def test_a_held_job_says_what_for_and_anchors_its_own_row(journal: Journal) -> None:
@@ -44,6 +47,16 @@ def test_a_step_says_how_far_it_is_and_its_figures(journal: Journal) -> None:
     telling.progressed(journal, running, "50% epoch 3", 1.0, Step("train", 0.5, "epoch 3", {"loss": 0.25}))
     (event,) = said(journal)
     assert (event.progress, event.metrics, event.hold, event.ledger) == (0.5, {"loss": 0.25}, "", "")
+
+
+def test_what_a_person_asked_for_names_him_in_event_row_and_incident(journal: Journal) -> None:
+    asked = msgspec.structs.replace(JOB, trigger="operator", by="ada")
+    telling.advanced(journal, asked, 1.0)
+    telling.failed(journal, asked, "jobs/j/1", 2.0)
+    (event,) = said(journal)
+    assert (event.trigger, event.by, journal.ledger.rows()[-1].body["by"]) == ("operator", "ada", "ada")
+    (opened,) = (one for one in records(journal) if isinstance(one, IncidentOpened))
+    assert opened.incident.headline.startswith("Retraining small, asked for by ada, failed 1 times")
 
 
 def test_an_end_says_what_was_tried_and_what_the_gates_found(journal: Journal) -> None:

@@ -444,6 +444,7 @@ def test_a_version_that_is_published_while_another_is_on_its_way_waits_for_its_e
     order = Rollback(event_id="r", occurred_at=now, model="small", by="ada")
     assert bench.turn(now + 1, order) == "rolling_back"
     assert bench.turn(now + 2, bench.report(now + 2)) == "rolled_back"
+    assert (bench.release.active, bench.release.occupied) == (None, "3"), "else a job would start that is in vain a moment later"
     assert bench.turn(now + 3) == "shadow"
     assert (bench.rollout().version, bench.rollout().parent, bench.rollout().job_id) == ("3", "1", "job 3")
     assert bench.repository.channels("small").shadow == "3"
