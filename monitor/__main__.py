@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 from prometheus_client import CollectorRegistry
 
+from contracts import metrics_process
 from contracts.errors import KeepsightError
 from contracts.events import TOPICS
 from contracts.health import HealthServer
@@ -71,6 +72,7 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         judge = Judge(settings.model, policy, memory, standards)
         service: Service | None = None
         registry = CollectorRegistry()
+        metrics_process.export(registry, "monitor", settings.model)
         exports = Exports(registry, settings.model, standards.families)
         panel = Panel(exports, lambda: overview(settings.model, policy, memory, standards))
         reports = desk_of(settings, exports.reported)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry
 
-from contracts import metrics, metrics_monitor
-from monitor import label_exports
+from contracts import events, metrics, metrics_monitor
+from monitor import incident_exports, label_exports
 from monitor.items.replay import Replay
 from monitor.overview import STATES, CameraView, Overview
 
@@ -31,6 +31,11 @@ class Exports:
             self._counter[metrics_monitor.REPORTS].labels(result)
         for problem in ("missing-key", "unknown-key", "wrong-scope", "wrong-host", "cross-site"):
             self._counter[metrics_monitor.REFUSALS].labels(problem)
+        for topic in (events.FRAMES, events.LABELS, events.RETRAIN, events.COMMANDS):
+            for fate in ("judged", "dead"):
+                self._counter[metrics_monitor.EVENTS].labels(topic, fate)
+        for outcome in ("taken", "refused"):
+            self._counter[metrics_monitor.RENEWALS].labels("keys", outcome)
 
     def progress(
         self, taken: Mapping[tuple[str, str], int], said: Mapping[str, int], lag: int, newest_at: float, now: float
@@ -85,6 +90,7 @@ class Exports:
         incidents.clear()
         for (cause, severity), count in Tallies((i["cause"], i["severity"]) for i in overview.incidents).items():
             incidents.labels(self._model, cause, severity).set(count)
+        incident_exports.show(self._gauge, overview)
 
     def _show_video_replay(self, cameras: list[CameraView]) -> None:
         shown = self._gauge[metrics_monitor.VIDEO_REPLAY]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from contracts import metrics_process
 from contracts import settings as settings_reader
 from contracts.errors import LogAwayError, LogRefusedError, SettingsError, StoreError
 from contracts.events import TOPICS
@@ -78,6 +79,7 @@ def main(argv: Sequence[str] | None = None, command: Sequence[str] = CANDIDATE) 
 def _serve(settings: RetrainSettings, listener: socket.socket, command: Sequence[str], stop: threading.Event, log: Logger) -> int:
     source = f"retrain/{socket.gethostname()}"
     registry = CollectorRegistry()
+    metrics_process.export(registry, "retrain", settings.model)
     service: RetrainService | None = None
     health = HealthServer(
         listener, registry, lambda: service.ready() if service is not None else "waiting for the log or the state"

@@ -1,11 +1,12 @@
 """The instruments of the retrain service, made from the declarations in contracts/metrics_retrain.py."""
 
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry
 
 from contracts import metrics_retrain as declared
 from contracts.metrics import counter, gauge, histogram
+from retrain.job import Trigger
 
 _NAME_BUDGET: Final = 100
 """Stages, gates and figures (some 15, 13 and 30 today) are named by the training code; a name beyond this many is counted as `other`, so that a bug there
@@ -46,6 +47,12 @@ class Instruments:
         self.outbox = gauge(declared.OUTBOX, registry)
         self.ledger_intact = gauge(declared.LEDGER_INTACT, registry)
         self._names: set[str] = set()
+        # From zero: the first of them is an increase, too.
+        for trigger in get_args(Trigger):
+            for outcome in ("published", "rejected", "held", "failed"):
+                self.runs.labels(trigger, outcome)
+        for by in ("guard", "person"):
+            self.rollbacks.labels(by)
 
     def bounded(self, name: str) -> str:
         """A stage's, gate's or figure's name as a label value, from a set that cannot grow without end."""

@@ -11,6 +11,7 @@ from functools import partial
 import uvicorn
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
+from contracts import metrics_process
 from contracts.errors import KeepsightError, SettingsError
 from contracts.frame_store import FrameStore
 from contracts.health import HealthServer
@@ -64,6 +65,7 @@ class Service:
         self._settings, self._log = settings, log
         self.leaving = threading.Event()
         self.instruments = Instruments(CollectorRegistry())
+        metrics_process.export(self.instruments.registry, "serving", settings.model)
         if settings.v2_camera and settings.v2_camera not in settings.cameras:
             raise SettingsError(
                 f"[serving] v2_camera is {settings.v2_camera!r}, which is no camera: add [serving.cameras.{settings.v2_camera}], or name one of them"

@@ -79,3 +79,12 @@ class Instruments:
         self.certificate_expiry = gauge(declared.CERTIFICATE_EXPIRY, registry)
         self.spans = counter(declared.SPANS, registry)
         self.ready = gauge(declared.READY, registry)
+        # From zero: the first event that is lost is an increase, too.
+        for of, outcomes in (
+            (self.events, ("spooled", "published", "refused", "dropped")),
+            (self.shadow_frames, ("scored", "dropped", "failed")),
+            (self.sampled, ("uniform", "uncertain")),
+            (self.spans, ("taken", "lost")),
+        ):
+            for outcome in outcomes:
+                of.labels(outcome)

@@ -27,3 +27,11 @@ def test_the_versions_that_came_first_are_forgotten() -> None:
     assert found == {"": 6, "3": 1, "4": 2, "5": 1}
     frames.inc("small", "1", "answered")
     assert registry.get_sample_value("frames_total", {"model": "small", "version": "1", "outcome": "answered"}) == 1
+
+
+def test_what_is_rare_is_counted_from_zero() -> None:
+    """An increase from nothing is none: the first event that is lost would raise no alert."""
+    registry = Instruments(CollectorRegistry()).registry
+    for outcome in ("spooled", "published", "refused", "dropped"):
+        assert registry.get_sample_value("keepsight_serving_events_total", {"outcome": outcome}) == 0
+    assert registry.get_sample_value("keepsight_serving_shadow_frames_total", {"outcome": "failed"}) == 0
