@@ -1,20 +1,22 @@
 """The labelled frames that two detectors are judged on, side by side, and how far a figure of theirs moved beyond what other recordings would have said."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from contracts.predictions import Box
-from contracts.quality_detection import Matches, average_precisions, match
+from contracts.quality_detection import Matches, average_precisions, match, overlap
 from retrain.gates.clusters import group_bootstrap
 
 Doubles = NDArray[np.float64]
 Boxes = tuple[tuple[Box, ...], ...]
 """Of N frames, each in pixels of the frame as sent."""
+_BY_FRAME: Final = ("truth", "champion", "candidate", "camera", "group", "light", "viewpoint", "occlusion", "hidden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class JudgedBoxes:
     """One set of N labelled frames as champion and candidate see them. Boxes of a score of at least `threshold` are acted on: they count in a frame's loss.
     The candidate may have a threshold of its own.
 
-    Each frame has its camera and its recording (`group`), and where they are known its `light` and `viewpoint`, by name: all N of a kind, or none.
+    Each frame has its camera and its recording (`group`), and where they are known its `light`, `viewpoint` and `occlusion`, by name: all N of a kind, or
+    none, "" where there is nothing to say. `hidden` says of each frame's true boxes which are to be seen in part only.
     """
 
     truth: Boxes
@@ -34,6 +37,8 @@ class JudgedBoxes:
     light: tuple[str, ...] = ()
     viewpoint: tuple[str, ...] = ()
     candidate_threshold: float | None = None
+    occlusion: tuple[str, ...] = ()
+    hidden: tuple[tuple[bool, ...], ...] = ()
     matches: tuple[tuple[Matches, ...], tuple[Matches, ...]] = field(init=False, repr=False, compare=False)
     """Champion's and candidate's, at IoU 0.5."""
 
@@ -58,19 +63,32 @@ class JudgedBoxes:
     def where(self, mask: NDArray[np.bool_]) -> "JudgedBoxes":
         """Some of the frames."""
         kept = mask.tolist()
-        truth, champion, candidate = (tuple(compress(boxes, kept)) for boxes in (self.truth, self.champion, self.candidate))
-        camera, group, light, viewpoint = (
-            tuple(compress(names, kept)) for names in (self.camera, self.group, self.light, self.viewpoint)
-        )
-        return JudgedBoxes(truth, champion, candidate, camera, group, self.threshold, light, viewpoint, self.candidate_threshold)
+        some: dict[str, Any] = {name: tuple(compress(getattr(self, name), kept)) for name in _BY_FRAME}
+        return replace(self, **some)
 
     def of(self, wanted: Callable[[Box], bool]) -> "JudgedBoxes":
         """The frames that show such a box, with those boxes alone."""
-        only = [tuple(tuple(filter(wanted, frame)) for frame in boxes) for boxes in (self.truth, self.champion, self.candidate)]
-        every = JudgedBoxes(
-            only[0], only[1], only[2], self.camera, self.group, self.threshold, candidate_threshold=self.candidate_threshold
+        return self._only(lambda _, box: wanted(box))
+
+    def partly_hidden(self) -> "JudgedBoxes":
+        """The frames that show an object of which only a part is to be seen, with these objects alone and the boxes that lie on one of them more than on any
+        other object."""
+
+        def on_hidden(frame: int, box: Box) -> bool:
+            most, at = max(((overlap(box, other), -k) for k, other in enumerate(self.truth[frame])), default=(0.0, 0))
+            return most > 0 and self.hidden[frame][-at]
+
+        return self._only(on_hidden)
+
+    def _only(self, wanted: Callable[[int, Box], bool]) -> "JudgedBoxes":
+        truth, champion, candidate = (
+            tuple(tuple(box for box in frame if wanted(number, box)) for number, frame in enumerate(boxes))
+            for boxes in (self.truth, self.champion, self.candidate)
         )
-        return every.where(np.array([bool(frame) for frame in only[0]], np.bool_))
+        every = JudgedBoxes(
+            truth, champion, candidate, self.camera, self.group, self.threshold, candidate_threshold=self.candidate_threshold
+        )
+        return every.where(np.array([bool(frame) for frame in truth], np.bool_))
 
 
 def together(first: JudgedBoxes, second: JudgedBoxes) -> JudgedBoxes:

@@ -123,13 +123,13 @@ def flips(old: JudgedBoxes, policy: Policy) -> GateResult:
 
 
 def slices(new: JudgedBoxes, old: JudgedBoxes, labels: Sequence[str], policy: Policy, seed: int) -> GateResult:
-    """No class, size, camera, light or viewpoint of MIN_FRAMES frames has a higher loss: Holm over one-sided tests, and none beyond the policy's drop.
+    """No class, size, camera, light, viewpoint or occlusion of MIN_FRAMES frames has a higher loss: Holm over one-sided tests, none beyond the policy's drop.
 
     Where verdicts have three values, a rise beyond it that may be chance is inconclusive, and so is having no slice to look at.
     """
     named = _named(new, old, labels)
     if not named:
-        detail = f"no class, size, camera, light or viewpoint has {MIN_FRAMES} sealed frames: nothing to compare"
+        detail = f"no class, size, camera, light, viewpoint or occlusion has {MIN_FRAMES} sealed frames: nothing to compare"
         return GateResult("slices", "inconclusive" if policy.three_valued else "pass", UNKNOWN, policy.slice_drop, detail)
     found = {name: loss_moved(_units(judged, policy), seed) for name, judged in named.items()}
     sure = dict(zip(found, holm([one.p_below(0.0) for one in found.values()], policy.slice_alpha), strict=True))
@@ -156,9 +156,11 @@ def _named(new: JudgedBoxes, old: JudgedBoxes, labels: Sequence[str]) -> dict[st
         for k, size in enumerate(SIZES):
             parts[f"old {size} objects"] = old.of(lambda box, k=k: int(np.searchsorted(ends, _area(box))) == k)  # type: ignore[misc]
     for title, judged in (("old", old), ("new", new)):
-        for column in (judged.camera, judged.light, judged.viewpoint):
+        for column in (judged.camera, judged.light, judged.viewpoint, judged.occlusion):
             values = np.asarray(column, dtype=np.str_)
-            parts |= {f"{title} {value}": judged.where(values == value) for value in dict.fromkeys(sorted(column))}
+            parts |= {f"{title} {value}": judged.where(values == value) for value in sorted(set(column) - {""})}
+        if judged.hidden:
+            parts[f"{title} objects cut off or overlapped"] = judged.partly_hidden()
     return {name: part for name, part in parts.items() if len(part) >= MIN_FRAMES}
 
 
@@ -191,7 +193,7 @@ def _units(judged: JudgedBoxes, policy: Policy) -> JudgedBoxes:
     if policy.by_recording:
         return judged
     alone = tuple(map(str, range(len(judged))))
-    return replace(judged, group=alone, light=(), viewpoint=())
+    return replace(judged, group=alone)
 
 
 def _reach(found: Moved) -> float:

@@ -13,7 +13,8 @@ Bools = NDArray[np.bool_]
 class Judged:
     """One set of N labelled frames as champion and candidate see them: probabilities [N, K] each, truth [N].
 
-    Each frame has its camera and its recording (`group`), and where they are known its `light` and `viewpoint`, by name: all N of a kind, or none.
+    Each frame has its camera and its recording (`group`), and where they are known its `light`, `viewpoint` and `occlusion`, by name: all N of a
+    kind, or none. "" is a frame of which there is nothing to say.
     """
 
     truth: NDArray[np.int64]
@@ -23,6 +24,7 @@ class Judged:
     group: tuple[str, ...]
     light: tuple[str, ...] = ()
     viewpoint: tuple[str, ...] = ()
+    occlusion: tuple[str, ...] = ()
 
     @property
     def champion_right(self) -> Bools:
@@ -37,10 +39,10 @@ class Judged:
     def where(self, mask: Bools) -> "Judged":
         """Some of the frames."""
         kept = mask.tolist()
-        camera, group, light, viewpoint = (
-            tuple(compress(names, kept)) for names in (self.camera, self.group, self.light, self.viewpoint)
+        columns = (self.camera, self.group, self.light, self.viewpoint, self.occlusion)
+        return Judged(
+            self.truth[mask], self.champion[mask], self.candidate[mask], *(tuple(compress(names, kept)) for names in columns)
         )
-        return Judged(self.truth[mask], self.champion[mask], self.candidate[mask], camera, group, light, viewpoint)
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -62,4 +64,5 @@ def together(*parts: Judged) -> Judged:
         all_of("group"),
         all_of("light"),
         all_of("viewpoint"),
+        all_of("occlusion"),
     )

@@ -1,4 +1,4 @@
-"""Gate: no class, camera, light or viewpoint loses, however good the mean."""
+"""Gate: no class, camera, light, viewpoint or occlusion loses, however good the mean."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ def slices(new: Judged, old: Judged, labels: tuple[str, ...], policy: Policy) ->
     """
     named = _named(new, old, labels)
     if not named:
-        detail = f"no class, camera, light or viewpoint has {MIN_FRAMES} sealed frames: nothing to compare"
+        detail = f"no class, camera, light, viewpoint or occlusion has {MIN_FRAMES} sealed frames: nothing to compare"
         return GateResult("slices", "inconclusive" if policy.three_valued else "pass", UNKNOWN, policy.slice_drop, detail)
     found = {
         name: changes(j.champion_right, j.candidate_right, j.group if policy.by_recording else None) for name, j in named.items()
@@ -54,7 +54,7 @@ def _named(new: Judged, old: Judged, labels: tuple[str, ...]) -> dict[str, Judge
     """The slices that are large enough, by name, in an order that does not depend on the frames' own."""
     masks: list[tuple[str, Judged, NDArray[np.bool_]]] = [(f"old {label}", old, old.truth == k) for k, label in enumerate(labels)]
     for title, judged in (("old", old), ("new", new)):
-        for column in (judged.camera, judged.light, judged.viewpoint):
+        for column in (judged.camera, judged.light, judged.viewpoint, judged.occlusion):
             values = np.asarray(column, dtype=np.str_)
-            masks += [(f"{title} {value}", judged, values == value) for value in dict.fromkeys(sorted(column))]
+            masks += [(f"{title} {value}", judged, values == value) for value in sorted(set(column) - {""})]
     return {name: judged.where(mask) for name, judged, mask in masks if int(mask.sum()) >= MIN_FRAMES}

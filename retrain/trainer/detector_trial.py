@@ -31,7 +31,7 @@ from retrain.gates.closure import Judgement, by_monitor, closure
 from retrain.gates.corruptions import CORRUPTIONS, corrupted
 from retrain.gates.cost import latency, memory
 from retrain.gates.data import data
-from retrain.gates.facets import light_of, viewpoint_of
+from retrain.gates.facets import light_of, partly_hidden, viewpoint_of
 from retrain.gates.gain import uses
 from retrain.gates.latency import measured
 from retrain.gates.memory import peak_bytes
@@ -41,6 +41,7 @@ from retrain.models import graph
 from retrain.models.export import BATCHES, by_torch, parity_frames
 from retrain.models.session import CHUNK, Session
 from retrain.steps import Steps
+from retrain.trainer.covers import occlusion_of
 from retrain.trainer.detector_training import Candidate, Shop, said, truths
 
 Report = Callable[[str, float], None]
@@ -64,7 +65,7 @@ def judge(its: Shop, candidate: Candidate, report: Report) -> tuple[GateResult, 
         "overall": lambda: detection.overall(new, old, policy, seed),
         "forgetting": lambda: detection.forgetting(old, labels, policy, seed),
         "negative flips": lambda: detection.flips(old, policy),
-        "slices": lambda: detection.slices(new, old, labels, policy, seed),
+        "slices": lambda: detection.slices(_occluded(its, new, True), _occluded(its, old, False), labels, policy, seed),
         "calibration": lambda: calibration(new, old, seed, policy),
         "stress": lambda: _stress(its, candidate),
         "latency": lambda: _once(its, candidate, "latency", lambda: _latency(its, candidate)),
@@ -88,6 +89,13 @@ def judged(its: Shop, candidate: Candidate, new: bool) -> JudgedBoxes:
     one = _side_by_side(its, candidate, index, [candidate.champion[i] for i in index], [candidate.said[i] for i in index])
     reference = light[its.material.learning() & ~its.material.new]
     return replace(one, light=light_of(light[index], reference), viewpoint=viewpoint_of(seen.embedding[index], one.group))
+
+
+def _occluded(its: Shop, judged: JudgedBoxes, new: bool) -> JudgedBoxes:
+    """The sealed frames of a domain with what hides their objects: something before the lens, the frame's edge, another object."""
+    sizes = [(its.headers[row].width, its.headers[row].height) for row in its.material.sealed(new)]
+    hidden = tuple(partly_hidden(boxes, *size) for boxes, size in zip(judged.truth, sizes, strict=True))
+    return replace(judged, occlusion=occlusion_of(its.material, new), hidden=hidden)
 
 
 def problems(model: bytes, manifest: Manifest) -> list[str]:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import msgspec
@@ -48,6 +48,7 @@ from retrain.models.session import CHUNK, Session
 from retrain.request import CandidateRequest
 from retrain.steps import Steps
 from retrain.trainer.closing import drift_closure
+from retrain.trainer.covers import occlusion_of
 from retrain.trainer.rework import Rework, champion_probabilities
 
 Report = Callable[[str, float], None]
@@ -102,7 +103,12 @@ def judge(
         "overall": lambda: overall(new, old, policy),
         "forgetting": lambda: forgetting(old, labels, policy),
         "negative flips": lambda: flips(old, policy),
-        "slices": lambda: slices(new, old, labels, policy),
+        "slices": lambda: slices(
+            replace(new, occlusion=occlusion_of(material, new=True)),
+            replace(old, occlusion=occlusion_of(material, new=False)),
+            labels,
+            policy,
+        ),
         "calibration": lambda: calibration(new, old, request.seed, policy),
         "stress": under_stress,
         "latency": lambda: _once(folder, "latency", parent, rework, lambda: _latency(parent, material, rework)),

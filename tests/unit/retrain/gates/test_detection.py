@@ -1,11 +1,13 @@
 """The gates of a detector: a good one passes, one that forgot a class or finds less is refused, and what a set cannot tell is inconclusive."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from contracts.predictions import Box
 from contracts.quality import Metric
-from contracts.quality_detection import DetectionQuality
+from contracts.quality_detection import DetectionQuality, overlap
 from retrain.gates.box_evidence import JudgedBoxes, loss_moved, precision_moved, together
 from retrain.gates.detection import flips, forgetting, gain, overall, recall, slices
 from retrain.gates.policy import POLICIES, SMALL_SETS, STRICT, Policy
@@ -135,6 +137,22 @@ def test_one_size_that_is_lost_is_named() -> None:
     lost = slices(old, JudgedBoxes(old.truth, old.champion, small, old.camera, old.group, 0.5), LABELS, STRICT, SEED)
     assert lost.verdict == "fail"
     assert "the worst is old small objects" in lost.detail
+
+
+def test_objects_that_others_hide_are_a_slice_of_their_own() -> None:
+    """Of each frame the first object is hidden; the candidate finds all the others, and sees something where nothing is as the champion does."""
+    old = judged(240, 1.0, 1.0, 6)
+    hidden = tuple(tuple(k == 0 for k in range(len(boxes))) for boxes in old.truth)
+    lost = tuple(
+        tuple(box for box in said if not true or overlap(box, true[0]) == 0)
+        for said, true in zip(old.candidate, old.truth, strict=True)
+    )
+    part = replace(old, hidden=hidden).partly_hidden()
+    assert all(len(boxes) == len(said) == 1 for boxes, said in zip(part.truth, part.champion, strict=True))
+    found = slices(old, replace(old, candidate=lost, hidden=hidden), LABELS, STRICT, SEED)
+    assert found.verdict == "fail"
+    assert "the worst is old objects cut off or overlapped" in found.detail
+    assert "hidden" not in slices(old, replace(old, candidate=lost), LABELS, STRICT, SEED).detail
 
 
 def test_a_classs_false_boxes_count_wherever_they_are() -> None:

@@ -35,12 +35,20 @@ def test_one_camera_that_loses_everything_is_found(policy: Policy) -> None:
     assert "old cam-1" in result.detail
 
 
-def test_light_and_viewpoint_are_slices_too() -> None:
+def test_light_viewpoint_and_occlusion_are_slices_too() -> None:
     old = judged(600, 0.9, 0.9, 7)
-    for kind in ("light", "viewpoint"):
+    for kind in ("light", "viewpoint", "occlusion"):
         cut = replace(old, **{kind: tuple(f"{kind} {i // 200}" for i in range(600))})
         broken = with_broken(cut, np.arange(600) // 100 == 5)
         assert f"old {kind} 2" in slices(NEW, broken, LABELS, STRICT).detail
+
+
+def test_frames_of_which_there_is_nothing_to_say_are_no_slice() -> None:
+    old = replace(judged(300, 0.9, 0.9, 7), camera=("",) * 300)
+    clear = slices(NEW, replace(old, occlusion=("",) * 300), LABELS, STRICT).detail
+    assert clear == slices(NEW, replace(old, camera=()), LABELS, STRICT).detail
+    leaf = replace(old, occlusion=tuple("partly covered" if i < 100 else "" for i in range(300)))
+    assert "old partly covered" in slices(NEW, with_broken(leaf, np.arange(300) < 100), LABELS, STRICT).detail
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
