@@ -134,6 +134,21 @@ LABELS_WANTED = Spec(
 INCIDENTS = Spec(
     "keepsight_monitor_open_incidents", "gauge", "Open incidents by cause and severity.", ("model", "cause", "severity")
 )
+INCIDENT_SINCE = Spec(
+    "keepsight_monitor_incident_since_timestamp_seconds",
+    "gauge",
+    "When an open incident began (Unix seconds): of the 50 open ones that page or are newest.",
+    ("model", "incident", "cause", "severity"),
+)
+INCIDENT_INFO = Spec(
+    "keepsight_monitor_incident_info",
+    "gauge",
+    "1 for each of these incidents, with what people should read of it, each cut to 400 or 600 characters, and the path of its page on the console.",
+    ("model", "incident", "headline", "site", "cameras", "effect", "action", "acknowledged_by", "path"),
+)
+INCIDENTS_LEFT_OUT = Spec(
+    "keepsight_monitor_incidents_left_out", "gauge", "Open incidents beyond those 50: the console has them all.", ("model",)
+)
 OUTBOX = Spec("keepsight_monitor_said_total", "counter", "Events published since the process started, by type.", ("type",))
 
 REPORTS = Spec(
@@ -182,6 +197,9 @@ ALL: tuple[Spec, ...] = (
     MARKS,
     LABELS_WANTED,
     INCIDENTS,
+    INCIDENT_SINCE,
+    INCIDENT_INFO,
+    INCIDENTS_LEFT_OUT,
     OUTBOX,
     REPORTS,
     REFUSALS,

@@ -33,6 +33,11 @@ FIGURES: Final = Spec(
 CONSECUTIVE_FAILURES: Final = Spec(
     "keepsight_retrain_consecutive_failures", "gauge", "Runs in a row that failed, were refused by a gate, or were rolled back."
 )
+JOB_FAILED: Final = Spec(
+    "keepsight_retrain_job_failed",
+    "gauge",
+    "1 while a run that failed in each of its attempts waits for a person, until a later one comes through.",
+)
 LAST_SUCCESS: Final = Spec(
     "keepsight_retrain_last_success_timestamp_seconds", "gauge", "When a run last published a version (Unix seconds, 0: never)."
 )
@@ -97,6 +102,7 @@ ALL: tuple[Spec, ...] = (
     PROGRESS,
     FIGURES,
     CONSECUTIVE_FAILURES,
+    JOB_FAILED,
     LAST_SUCCESS,
     GATES,
     HOLDS,

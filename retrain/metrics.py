@@ -24,6 +24,7 @@ class Instruments:
         self.progress = gauge(declared.PROGRESS, registry)
         self.figures = gauge(declared.FIGURES, registry)
         self.consecutive_failures = gauge(declared.CONSECUTIVE_FAILURES, registry)
+        self.job_failed = gauge(declared.JOB_FAILED, registry)
         self.last_success = gauge(declared.LAST_SUCCESS, registry)
         self.gates = counter(declared.GATES, registry)
         self.holds = counter(declared.HOLDS, registry)

@@ -47,6 +47,7 @@ from retrain.jobs.intake import Intake
 from retrain.jobs.orders import JobOrders
 from retrain.jobs.orders import Order as JobOrder
 from retrain.jobs.supervision import Training
+from retrain.jobs.telling import stands_failed
 from retrain.labels.book import Labels
 from retrain.labels.desk import LabelDesk, could_be_labelled
 from retrain.metrics import Instruments
@@ -341,5 +342,6 @@ class RetrainService:
         self._instruments.labels.set(self._labels.count())
         self._instruments.labels_unkept.set(self._labels.count_unkept())
         self._instruments.outbox.set(self._database.unpublished())
+        self._instruments.job_failed.set(stands_failed(self._database))
         self._figures.show(now)
         self._instruments.active.labels(self._model).set(True)

@@ -9,6 +9,7 @@ from contracts.ids import new_id
 from contracts.incidents import Incident
 from retrain.job import Job
 from retrain.request import CandidateOutcome, Step
+from retrain.state.database import Database
 from retrain.state.journal import Journal
 
 _FAILED: Final = "failed_incident"
@@ -104,6 +105,11 @@ def failed(journal: Journal, job: Job, folder: str, now: float) -> None:
 
 def _asked(job: Job) -> str:
     return f", asked for by {job.by}," if job.by else ""
+
+
+def stands_failed(database: Database) -> bool:
+    """Whether a failed job's incident is open."""
+    return database.fact(_FAILED) is not None
 
 
 def mended(journal: Journal, resolution: str, now: float) -> None:

@@ -73,9 +73,12 @@ def test_an_end_says_what_was_tried_and_what_the_gates_found(journal: Journal) -
 
 def test_jobs_that_fail_one_after_another_are_one_incident_until_one_comes_through(journal: Journal) -> None:
     failed = msgspec.structs.replace(JOB, state="failed", hold="", detail="killed", attempt=3, started_at=0.5)
+    assert not telling.stands_failed(journal.database)
     telling.failed(journal, failed, "jobs/j/1", 1.0)
     telling.failed(journal, msgspec.structs.replace(failed, job_id="l", detail="no memory"), "jobs/l/1", 5.0)
+    assert telling.stands_failed(journal.database)
     telling.mended(journal, "job m came through", 9.0)
+    assert not telling.stands_failed(journal.database)
     telling.mended(journal, "job n came through", 10.0)
     opened, updated, closed = (msgspec.json.decode(record.value, type=AnyEvent) for record in journal.database.outbox()[1])
     assert isinstance(opened, IncidentOpened)
