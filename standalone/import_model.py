@@ -21,8 +21,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def completed(arguments: Sequence[str]) -> list[str]:
-    """The arguments with what they leave out taken from `--settings FILE`, KEEPSIGHT_SETTINGS, or a keepsight.toml in this folder."""
+    """The arguments with what they leave out taken from `--settings FILE`, KEEPSIGHT_SETTINGS, or a keepsight.toml in this folder; a file that was named
+    on the command line stays named, for the steps that follow."""
     path, rest = _settings_file(list(arguments))
+    named = len(rest) < len(arguments)
     if path is None:
         return rest
     known = read_toml(ServiceSettings, path)
@@ -30,7 +32,7 @@ def completed(arguments: Sequence[str]) -> list[str]:
     for option, key in FROM_SETTINGS.items():
         if option not in given and key in known:
             rest += [option, str(known[key])]
-    return rest
+    return [*rest, "--settings", str(path)] if named else rest
 
 
 def _settings_file(arguments: list[str]) -> tuple[Path | None, list[str]]:

@@ -1,6 +1,5 @@
 """Publishes a stranger's detector: its boxes as cameras' frames would get them, measured on reference pictures, with the truth where a file tells it."""
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -22,40 +21,30 @@ from retrain.models import graph
 from retrain.models.session import Session, Views, views
 from retrain.trainer import publication
 from retrain.trainer.box_gallery import BoxGallery
+from retrain.trainer.import_order import Order
 
 SEED: Final = 1
 
 
-def publish(
-    model: bytes,
-    spec: InputSpec,
-    gallery: BoxGallery,
-    labels: tuple[str, ...],
-    *,
-    name: str,
-    version: str | None,
-    source: Path,
-    threshold: float,
-    repository: ModelRepository,
-    frame_store: str,
-    threads: int,
-    now: float,
-) -> str:
+def publish(order: Order, model: bytes, spec: InputSpec, gallery: BoxGallery, now: float) -> str:
     """The summary for a person of the published version. Raises VersionError with the reason when there is none."""
-    seen = views(Session(model, spec, graph.EMBEDDING, graph.BOXES), gallery.frames, threads=threads)
+    name, labels, repository = order.name, order.labels, ModelRepository(order.repository)
+    seen = views(Session(model, spec, graph.EMBEDDING, graph.BOXES), gallery.frames, threads=order.threads)
     if not np.isfinite(seen.embedding).all():
         raise VersionError("the embedding is not finite on the reference frames: check --scale, --mean and --std")
     if len(seen) < MIN_FRAMES:
         raise VersionError(f"{len(seen)} pictures can be used, at least {MIN_FRAMES} are needed; {gallery.excluded}")
     said = _said(seen, gallery, labels, spec)
     groups = joined([one.recording for one in gallery.pictures], near_pairs(seen))
-    chosen = version or repository.next_version(name)
-    dataset, counts = _dataset(frame_store, name, chosen, labels, gallery, groups)
+    chosen = order.version or repository.next_version(name)
+    dataset, counts = _dataset(order.frame_store, name, chosen, labels, gallery, groups)
     rows = gallery.labelled
     truths = [one.boxes for row in rows if (one := gallery.pictures[row].truth) is not None]
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     benchmark = (
-        quality(truths, [said[row] for row in rows], [numbers[groups[row]] for row in rows], threshold) if any(truths) else None
+        quality(truths, [said[row] for row in rows], [numbers[groups[row]] for row in rows], order.threshold)
+        if any(truths)
+        else None
     )
     manifest = Manifest(
         model=name,
@@ -67,12 +56,12 @@ def publish(
         boxes=graph.BOXES,
         embedding=graph.EMBEDDING,
         detection=benchmark,
-        threshold=threshold,
+        threshold=order.threshold,
         lineage=Lineage(
             origin="import",
             dataset=dataset,
             trained_from=counts,
-            technique=f"imported from {source.name}",
+            technique=f"imported from {order.model.name}",
             code=publication.code_version(),
             seed=SEED,
             notes=str(gallery.excluded),
@@ -82,7 +71,7 @@ def publish(
     sizes = [(one.header.width, one.header.height) for one in gallery.pictures]
     baseline = box_baseline(labels, seen, said, sizes, [one.recording for one in gallery.pictures])
     manifest = publication.publish(repository, manifest, model, baseline, gallery.frames, "import-model")
-    return _summary(manifest, baseline, gallery, said, repository)
+    return _summary(order, manifest, baseline, gallery, said, repository)
 
 
 def _said(seen: Views, gallery: BoxGallery, labels: tuple[str, ...], spec: InputSpec) -> list[tuple[Box, ...]]:
@@ -127,7 +116,12 @@ def _dataset(
 
 
 def _summary(
-    manifest: Manifest, baseline: Baseline, gallery: BoxGallery, said: list[tuple[Box, ...]], repository: ModelRepository
+    order: Order,
+    manifest: Manifest,
+    baseline: Baseline,
+    gallery: BoxGallery,
+    said: list[tuple[Box, ...]],
+    repository: ModelRepository,
 ) -> str:
     spec, sure = manifest.input, [box for boxes in said for box in boxes if box.score >= manifest.threshold]
     lines = [
@@ -148,8 +142,5 @@ def _summary(
         )
     else:
         lines.append("  benchmark  none: without --boxes decay is seen in the inputs and the boxes only")
-    champion = repository.channels(manifest.model).champion
-    lines.append(
-        "It is the champion. Next: keepsight up" if champion == manifest.version else f"The champion is still version {champion}."
-    )
+    lines.append(order.next_step(manifest.version, repository.channels(order.name).champion))
     return "\n".join(lines) + "\n"

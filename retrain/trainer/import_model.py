@@ -90,20 +90,7 @@ def _detector(order: Order, model: onnx.ModelProto, now: float) -> str:
     gallery = box_gallery.read(order.reference, order.boxes, order.labels)
     spec, how = _taken(order, model)
     pixels = [see(gallery.frames[i], spec) for i in parity_frames(len(gallery.pictures))]
-    return import_detector.publish(
-        adopt_boxes(model, spec, how, len(order.labels), pixels),
-        spec,
-        gallery,
-        order.labels,
-        name=order.name,
-        version=order.version,
-        source=order.model,
-        threshold=order.threshold,
-        repository=ModelRepository(order.repository),
-        frame_store=order.frame_store,
-        threads=order.threads,
-        now=now,
-    )
+    return import_detector.publish(order, adopt_boxes(model, spec, how, len(order.labels), pixels), spec, gallery, now)
 
 
 def _usual_decode(order: Order) -> Literal["full", "reduced"]:
@@ -190,11 +177,7 @@ def _summary(order: Order, manifest: Manifest, rows: int, width: int, gallery: G
         lines.append(
             "  benchmark  none: without labels (FOLDER/<label>/) decay is seen in the inputs only, and no retraining can be judged"
         )
-    champion = repository.channels(order.name).champion
-    if champion == manifest.version:
-        lines.append("It is the champion. Next: keepsight up")
-    else:
-        lines.append(f"The champion is still version {champion}.")
+    lines.append(order.next_step(manifest.version, repository.channels(order.name).champion))
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,6 +37,15 @@ class Order:
     threads: int
     boxes: Path | None
     threshold: float
+    settings: str
+    """The settings file that was named for it, "" where none was."""
+
+    def next_step(self, version: str, champion: str) -> str:
+        """What a person does with the version that was made."""
+        where = f" --settings {shlex.quote(self.settings)}" if self.settings else ""
+        if champion == version:
+            return f"It is the champion. Next: keepsight up{where}"
+        return f"The champion is still version {champion}. To bring this one to all cameras: keepsight promote {version} --reason WHY{where}"
 
 
 def order_of(argv: Sequence[str], about: str) -> Order:
@@ -71,6 +81,7 @@ def order_of(argv: Sequence[str], about: str) -> Order:
         threads=a.threads,
         boxes=a.boxes,
         threshold=a.threshold,
+        settings=a.settings,
     )
 
 
@@ -121,6 +132,7 @@ def _parser(about: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--threshold", type=float, default=0.5, help="of a detector: boxes of this score or more are acted on")
     parser.add_argument("--version", help="default: the next number")
+    parser.add_argument("--settings", default="", metavar="FILE", help="the settings file that answers what is left out here")
     parser.add_argument("--threads", type=int, default=1, help="of the measuring (default 1)")
     return parser
 

@@ -12,6 +12,7 @@ from standalone.settings_file import write_house
 def test_the_settings_file_fills_what_is_left_out(tmp_path: Path) -> None:
     house = write_house(tmp_path, "doors")
     filled = ["m.onnx", "--name", "doors", "--repository", f"{tmp_path}/repository", "--frame-store", f"{tmp_path}/frames"]
+    filled += ["--settings", str(house)]  # named by the steps that follow
     assert completed(["m.onnx", "--settings", str(house)]) == filled
     assert completed([f"--settings={house}", "m.onnx"]) == filled
 
@@ -19,14 +20,25 @@ def test_the_settings_file_fills_what_is_left_out(tmp_path: Path) -> None:
 def test_what_is_given_wins(tmp_path: Path) -> None:
     house = write_house(tmp_path, "doors")
     arguments = completed(["m.onnx", "--name", "gates", "--repository=elsewhere", "--settings", str(house)])
-    assert arguments == ["m.onnx", "--name", "gates", "--repository=elsewhere", "--frame-store", f"{tmp_path}/frames"]
+    assert arguments == [
+        "m.onnx",
+        "--name",
+        "gates",
+        "--repository=elsewhere",
+        "--frame-store",
+        f"{tmp_path}/frames",
+        "--settings",
+        str(house),
+    ]
 
 
 def test_a_house_in_this_folder_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert completed(["m.onnx"]) == ["m.onnx"]
     write_house(tmp_path, "doors")
-    assert completed(["m.onnx"])[1:3] == ["--name", "doors"]
+    arguments = completed(["m.onnx"])
+    assert arguments[1:3] == ["--name", "doors"]
+    assert "--settings" not in arguments  # `keepsight up` finds it as this did
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
