@@ -14,7 +14,8 @@ NOISE_S: Final = 0.0002
 TAIL_NOISE_S: Final = 0.001
 """And of the slowest runs: a timer's interrupt, a page that was not there yet."""
 NOISE_BYTES: Final = 8 * 2**20
-"""Measurements of one graph lie within 0.1 MiB of each other; one that is a little larger may take one more arena of the allocator, whole."""
+"""Measurements of one graph, and of two exports of one network, lie within 0.3 MiB of each other; ONNX Runtime's arena grows by doubling, so that a little more
+may take one chunk more, whole."""
 
 
 def latency(champion_s: NDArray[np.float64], candidate_s: NDArray[np.float64]) -> GateResult:
