@@ -12,12 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from contracts.connections import WAIT_S, Connections
 from contracts.logs import Logger
 
-MAX_CONNECTIONS: Final = 64
-"""Open at once, a thread each; one more, and the oldest is closed. Probes and scrapers have a few."""
-REQUEST_S: Final = 30.0
-"""For one connection from its first byte to its last, however slowly the client sends or reads."""
 MAX_BODY: Final = 1 << 20
 """Bytes of a form: the 2,000 boxes of a frame are some 300 kB in one."""
 _log = Logger("health")
@@ -102,30 +99,21 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._open: dict[Any, float] = {}
+        self.connections: Connections[Any] = Connections()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if len(self._open) >= MAX_CONNECTIONS:
-            self._cut(list(self._open)[0])  # noqa: RUF015 - a copy at once: threads take themselves out meanwhile
-        self._open[request] = time.monotonic()
+        if (crowded_out := self.connections.opened(request, client_address[0], time.monotonic())) is not None:
+            _cut(crowded_out)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.pop(request, None)
+        self.connections.ended(request)
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
         """Called ten times a second, by the thread that accepts."""
-        late = time.monotonic() - REQUEST_S
-        for request, since in list(self._open.items()):
-            if since < late:
-                self._cut(request)
-
-    def _cut(self, request: Any) -> None:
-        """End a connection under its thread, which then ends itself."""
-        self._open.pop(request, None)
-        with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
-            request.shutdown(socket.SHUT_RDWR)
+        for request in self.connections.late(time.monotonic()):
+            _cut(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is no event; anything else is a bug and is logged as one."""
@@ -133,11 +121,17 @@ class _Server(ThreadingHTTPServer):
             _log.error("health_request_failed", trace=True)
 
 
+def _cut(request: Any) -> None:
+    """End a connection under its thread, which then ends itself."""
+    with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
+        request.shutdown(socket.SHUT_RDWR)
+
+
 def _handler(
     registry: CollectorRegistry, ready: Ready, pages: Pages, folders: Folders, guard: Guard | None, apps: Mapping[str, App]
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        timeout = 10  # seconds without a byte: a silent client holds a thread no longer
+        timeout = WAIT_S  # without a byte: a silent client holds a thread no longer
         server_version, sys_version = "keepsight", ""  # strangers need not know which Python
 
         def do_GET(self) -> None:
@@ -164,7 +158,10 @@ def _handler(
             return Request(self.command, self.path, headers, self.client_address[0], body)
 
         def _refused(self, request: Request) -> Answer | None:
-            return guard(request) if guard is not None else None
+            if guard is not None and (refusal := guard(request)) is not None:
+                return refusal
+            self.server.connections.let_in(self.connection)  # type: ignore[attr-defined]  # _Server, above
+            return None
 
         def _page(self, request: Request) -> Answer:
             path = request.place

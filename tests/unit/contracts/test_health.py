@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from contracts import health
+from contracts import connections, health
 from contracts.health import Answer, HealthServer, Request
 from contracts.listener import listen
 from contracts.metrics import Spec, counter, gauge, histogram
@@ -139,22 +139,47 @@ def test_silent_clients_do_not_keep_others_waiting(server: HealthServer) -> None
 
 def test_many_clients_that_drip_keep_nobody_out(server: HealthServer) -> None:
     before = threading.active_count()
-    dripping = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(3 * health.MAX_CONNECTIONS)]
+    dripping = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(3 * connections.MOST)]
     for client in dripping:
         client.sendall(b"G")
     assert get(server, "/livez")[0] == 200
     assert dripping[0].recv(1) == b""  # made room
-    assert threading.active_count() - before < 2 * health.MAX_CONNECTIONS
+    assert threading.active_count() - before < 2 * connections.MOST
     for client in dripping:
         client.close()
 
 
 def test_a_request_that_takes_too_long_is_cut_off(server: HealthServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "REQUEST_S", 0.2)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
-        client.sendall(b"GET /livez HTTP/1.1\r\nX: ")
-        assert client.recv(1) == b""
+    monkeypatch.setattr(connections, "WAIT_S", 0.2)
+    for sent in (b"GET /livez HTTP/1.1\r\nX: ", b"POST /livez HTTP/1.1\r\nContent-Length: 9\r\n\r\nx="):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+            client.sendall(sent)
+            client.recv(1000)  # of a body that never came whole the server may say so first
+            assert client.recv(1) == b""
     assert get(server, "/livez")[0] == 200
+
+
+def test_who_was_let_in_is_not_pushed_out_by_who_was_not(registry: CollectorRegistry) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        begun.set()
+        assert go_on.wait(60)
+        return b"{}"
+
+    server = HealthServer(listen("127.0.0.1", 0, "monitor"), registry, lambda: None, {"/v1/state": slow})
+    got: list[tuple[int, str, str]] = []
+    asking = threading.Thread(target=lambda: got.append(get(server, "/v1/state")))
+    asking.start()
+    assert begun.wait(60)
+    dripping = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(2 * connections.MOST)]
+    assert dripping[0].recv(1) == b""  # one of their own made room
+    go_on.set()
+    asking.join()
+    assert got[0][0] == 200
+    for client in dripping:
+        client.close()
+    server.close()
 
 
 def test_strangers_are_not_told_what_it_runs_on(server: HealthServer) -> None:
