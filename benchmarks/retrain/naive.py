@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from benchmarks.retrain.ours import right, seen, truth
+from benchmarks.retrain.ours import Marks, right, seen, truth
 from benchmarks.retrain.worlds import Photo, World
 from contracts.frames import see
 from contracts.manifest import InputSpec
@@ -38,8 +38,8 @@ L2: Final = 0.3
 class Went:
     """What a loop's network gets right of each domain after the change, and the CPU seconds that it took to make."""
 
-    old: float
-    new: float
+    old: Marks
+    new: Marks
     seconds: float
 
 
@@ -73,7 +73,7 @@ def head_on_all(world: World, champion: Version, _seed: int) -> Went:
     head = fit(seen(session, photos).embedding, truth(photos, labels), weight, len(labels), L2)
     seconds = time.process_time() - began
 
-    def share(proof: Sequence[Photo]) -> float:
+    def share(proof: Sequence[Photo]) -> Marks:
         return right([labels[k] for k in head.logits(seen(session, proof).embedding).argmax(axis=1)], proof)
 
     return Went(share(world.proof_old), share(world.proof_new), seconds)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -119,15 +119,25 @@ def seen(session: Session, photos: Sequence[Photo]) -> Views:
     return views(session, [photo.content for photo in photos])
 
 
-def accuracy(model: bytes, manifest: Manifest, photos: Sequence[Photo]) -> float:
-    """The share of photographs that a graph names rightly."""
+class Marks(NamedTuple):
+    """Of a proof: the share of photographs that are named rightly, and its mean over the classes."""
+
+    accuracy: float
+    balanced: float
+
+
+def marks(model: bytes, manifest: Manifest, photos: Sequence[Photo]) -> Marks:
+    """What a graph makes of photographs."""
     scores = seen(Session(model, manifest.input, manifest.embedding, manifest.scores), photos).scores
     return right([manifest.labels[k] for k in scores.argmax(axis=1)], photos)
 
 
-def right(said: Sequence[str], photos: Sequence[Photo]) -> float:
-    """The share of answers that are the photographs' labels."""
-    return float(np.mean([one == photo.label for one, photo in zip(said, photos, strict=True)]))
+def right(said: Sequence[str], photos: Sequence[Photo]) -> Marks:
+    """What answers make of the photographs' labels."""
+    hits: dict[str, list[bool]] = {}
+    for one, photo in zip(said, photos, strict=True):
+        hits.setdefault(photo.label, []).append(one == photo.label)
+    return Marks(float(np.mean([hit for of in hits.values() for hit in of])), float(np.mean([np.mean(of) for of in hits.values()])))
 
 
 def truth(photos: Sequence[Photo], labels: Sequence[str]) -> NDArray[np.int64]:
