@@ -13,10 +13,10 @@ from contracts.ids import NAME, is_id
 from contracts.logs import Logger
 from contracts.ports import Bus
 from contracts.repository import ModelRepository
-from monitor.console import jobs, labels, shell, versions
+from monitor.console import anew, jobs, labels, shell, versions
 from monitor.console.answering import Answering
 from monitor.console.catalogue import Catalogue
-from monitor.console.forms import FormError, Token, cookie_of, name_in
+from monitor.console.forms import FormError, OldPageError, Token, cookie_of, name_in
 from monitor.console.orders import Desk, told
 from monitor.console.places import Places
 from monitor.console.queue import Queue
@@ -62,6 +62,10 @@ class Console:
         path = tuple(unquote(part) for part in request.place.removeprefix(PREFIX).strip("/").split("/"))
         try:
             return self._post(path, request) if request.method == "POST" else self._get(path, request)
+        except OldPageError as error:
+            if error.fields:
+                return anew.again(self._frame(name_in(request)), path, error.fields)
+            return self._sorry(error.status, "That page was old", str(error))
         except FormError as error:
             if error.status == 403:
                 self._count("cross-site")

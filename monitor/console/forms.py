@@ -23,6 +23,17 @@ class FormError(KeepsightError):
         self.status = status
 
 
+class OldPageError(FormError):
+    """A form that carries another process's token: ours before a restart, or another replica's. `fields` are what was typed, {} where the browser does not
+    say that a page of ours sent it."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(
+            "the page is older than the monitor's last start: load it again, then send it again. Nothing was done", 409
+        )
+        self.fields = fields
+
+
 class Token:
     """What every form of this process carries, so that no other site's page can post in a person's name: it cannot read ours."""
 
@@ -30,7 +41,7 @@ class Token:
         self.value = secrets.token_urlsafe(24)
 
     def read(self, request: Request) -> dict[str, str]:
-        """The fields of a form of ours. Raises FormError."""
+        """The fields of a form of ours. Raises FormError, OldPageError where only the token is wrong."""
         if is_cross_site(request.headers):
             raise FormError("the browser says that another site sent this: nothing was done", 403)
         if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
@@ -40,10 +51,15 @@ class Token:
         except ValueError as error:
             raise FormError(f"the form cannot be read: {error}", 400) from None
         if not hmac.compare_digest(fields.pop("token", "").encode(), self.value.encode()):
-            raise FormError(
-                "the page is older than the monitor's last start: load it again, then send it again. Nothing was done", 403
-            )
+            raise OldPageError(fields if is_same_site(request.headers) else {})
         return fields
+
+
+def is_same_site(headers: Mapping[str, str]) -> bool:
+    """Whether a browser says that a page of ours sent a request; not to be cross-site is less."""
+    if site := headers.get("sec-fetch-site"):
+        return site == "same-origin"
+    return bool(headers.get("origin")) and not is_cross_site(headers)
 
 
 def is_cross_site(headers: Mapping[str, str]) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.health import Request
-from monitor.console.forms import FormError, Token, cookie_of, is_cross_site, name_in, named, reasoned
+from monitor.console.forms import FormError, OldPageError, Token, cookie_of, is_cross_site, name_in, named, reasoned
 
 TOKEN = Token()
 
@@ -22,11 +22,27 @@ def test_a_form_of_ours_is_read() -> None:
 
 @pytest.mark.parametrize("body", ["", "token=", "token=wrong&by=a", "by=a", "token=é"])
 def test_without_our_token_nothing_is_taken(body: str) -> None:
-    with pytest.raises(FormError, match="load it again") as refused:
+    with pytest.raises(OldPageError, match="load it again") as refused:
         TOKEN.read(post(body))
-    assert refused.value.status == 403
-    with pytest.raises(FormError):
+    assert refused.value.fields == {}
+    with pytest.raises(OldPageError):
         Token().read(post(f"token={TOKEN.value}"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        ({"sec_fetch_site": "same-origin"}, True),
+        ({"origin": "http://127.0.0.1:8081"}, True),
+        ({"sec_fetch_site": "none"}, False),
+        ({}, False),
+    ],
+)
+def test_what_was_typed_on_an_old_page_of_ours_is_kept(headers: dict[str, str], kept: bool) -> None:
+    """Not where nobody says whose page it was: what another site typed would be shown as if a person had."""
+    with pytest.raises(OldPageError) as refused:
+        TOKEN.read(post("token=old&by=ada&reason=late", **headers))
+    assert refused.value.fields == ({"by": "ada", "reason": "late"} if kept else {})
 
 
 @pytest.mark.parametrize(
