@@ -1,4 +1,4 @@
-"""The `keepsight` command: parses the command line and hands over. `demo` and `up` run the loop here, `init` and `import-model` prepare a house,
+"""The `keepsight` command: parses the command line and hands over. `demo` and `up` run the loop here, `init`, `import-model` and `train-model` prepare a house,
 `backtest` replays what was recorded."""
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Final
 
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
-from standalone import audit, backtest, import_model, jobs, labels, orders
+from standalone import audit, backtest, import_model, jobs, labels, orders, train_model
 from standalone.status import status as house_status
 
 DEMO_NEEDS: Final = (
@@ -34,6 +34,7 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight demo                       the whole loop on real photographs, in five minutes
     keepsight init my-house              a settings file of your own
     keepsight import-model model.onnx …  your model as version 1
+    keepsight train-model --frames …     or a version 1 trained from labelled pictures
     keepsight up                         the services, until Ctrl-C
     keepsight key new belts …            a key for cameras that send over the network
     keepsight labels next|review         the frames to label next, and the labels to look at again
@@ -52,6 +53,7 @@ def _key(arguments: Sequence[str]) -> int:
 
 HANDED_OVER: Final = {
     "import-model": import_model.run,
+    "train-model": train_model.run,
     "backtest": backtest.run,
     "audit": audit.run,
     "labels": labels.run,
@@ -168,6 +170,11 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(run=_order, order=name)
     commands.add_parser(
         "import-model", add_help=False, help="make a version from an ONNX classifier; see keepsight import-model --help"
+    )
+    commands.add_parser(
+        "train-model",
+        add_help=False,
+        help="train a first version from labelled pictures, and choose its network; see keepsight train-model --help",
     )
     commands.add_parser(
         "backtest", add_help=False, help="replay recorded events at several budgets of pages; see keepsight backtest --help"

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.errors import KeepsightError
 from standalone.photographs import LABELS, POSITIVE, Cell, jpeg
 from standalone.scenario import CAMERAS, Blocks
+from standalone.train_model import step_of
 
 PACKAGES: Final = ("contracts", "retrain")
 Progress = Callable[[float, str], None]
@@ -26,14 +26,6 @@ Progress = Callable[[float, str], None]
 
 class BootstrapError(KeepsightError):
     """The first version could not be made."""
-
-
-class _Step(msgspec.Struct):
-    """A line of the training process."""
-
-    step: str
-    progress: float = 0.0
-    detail: str = ""
 
 
 def digest_of_code(root: Path) -> str:
@@ -76,12 +68,10 @@ def train(arguments: Sequence[str], log: Path, progress: Progress) -> None:
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                try:
-                    step = msgspec.json.decode(line, type=_Step)
-                except msgspec.MsgspecError:
+                if (step := step_of(line)) is None:
                     errors.write(line)
                 else:
-                    progress(step.progress, f"{step.step.replace('_', ' ')} {step.detail}".strip())
+                    progress(step.progress, f"{step.step} {step.detail}".strip())
         except BaseException:
             process.terminate()
             raise

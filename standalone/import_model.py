@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,16 +20,18 @@ def run(arguments: Sequence[str]) -> int:
     return subprocess.run([sys.executable, "-m", "retrain.trainer.import_model", *completed(arguments)], check=False).returncode
 
 
-def completed(arguments: Sequence[str]) -> list[str]:
-    """The arguments with what they leave out taken from `--settings FILE`, KEEPSIGHT_SETTINGS, or a keepsight.toml in this folder; a file that was named
-    on the command line stays named, for the steps that follow."""
+def completed(arguments: Sequence[str], options: Mapping[str, str] = FROM_SETTINGS) -> list[str]:
+    """The arguments with the `options` that they leave out taken from `--settings FILE`, KEEPSIGHT_SETTINGS, or a keepsight.toml in this folder.
+
+    A file that was named on the command line stays named, for the steps that follow.
+    """
     path, rest = _settings_file(list(arguments))
     named = len(rest) < len(arguments)
     if path is None:
         return rest
     known = read_toml(ServiceSettings, path)
     given = {one.partition("=")[0] for one in rest}
-    for option, key in FROM_SETTINGS.items():
+    for option, key in options.items():
         if option not in given and key in known:
             rest += [option, str(known[key])]
     return [*rest, "--settings", str(path)] if named else rest
@@ -44,7 +46,7 @@ def _settings_file(arguments: list[str]) -> tuple[Path | None, list[str]]:
         if equals:
             return Path(value), arguments[:at] + arguments[at + 1 :]
         if at + 1 == len(arguments):
-            raise SettingsError("--settings wants a file: keepsight import-model --settings keepsight.toml …")
+            raise SettingsError("--settings wants a file, such as --settings keepsight.toml")
         return Path(arguments[at + 1]), arguments[:at] + arguments[at + 2 :]
     path = Path(os.environ.get("KEEPSIGHT_SETTINGS", DEFAULT))
     return (path if path.exists() else None), arguments

@@ -44,20 +44,23 @@ def subject(folder: str) -> Version:
 def publish(folder: str, version: str, seed: int) -> Manifest:
     """Make a version whose head is drawn with `seed`."""
     from retrain.data.baseline import baseline_of
-    from retrain.models import backbones, graph
+    from retrain.models import graph
+    from retrain.models.backbones import SIDE, WIDTH
     from retrain.models.calibrate import softmax
+    from retrain.models.export import exported_body
     from retrain.models.head import Head
+    from retrain.models.recipe import EFFICIENTNET, find
     from retrain.models.session import Session, views
     from retrain.trainer import golden
 
+    labels = tuple(f"class {number}" for number in range(CLASSES))
     random = np.random.default_rng(seed)
-    head = Head(random.normal(0, 0.05, (CLASSES, backbones.WIDTH)).astype(np.float32), np.zeros(CLASSES, np.float32))
-    exported = graph.read(backbones.export(backbones.pretrained()), "the backbone")
+    head = Head(random.normal(0, 0.05, (CLASSES, WIDTH)).astype(np.float32), np.zeros(CLASSES, np.float32))
+    exported = graph.read(exported_body(find(EFFICIENTNET).build("classification", labels, SIDE)), "the body")
     model = graph.encode(graph.with_head(exported, graph.EMBEDDING, graph.SCORES, head))
-    spec = InputSpec(graph.IMAGE, backbones.SIDE, backbones.SIDE, decode="reduced")
+    spec = InputSpec(graph.IMAGE, SIDE, SIDE, decode="reduced")
     contents = photographs(_FRAMES)
     seen = views(Session(model, spec, graph.EMBEDDING, graph.SCORES), contents)
-    labels = tuple(f"class {number}" for number in range(CLASSES))
     baseline = baseline_of(labels, seen, softmax(seen.scores.astype(np.float64)), None, [str(row // 8) for row in range(_FRAMES)])
     manifest = Manifest(
         model=MODEL,

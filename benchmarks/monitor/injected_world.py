@@ -5,6 +5,7 @@ scikit-learn's two photographs are foreign objects). `digits`: scikit-learn's ha
 through JPEG, decoding, `contracts.frames.measure` and the version's ONNX graph; what was computed is kept under `.cache/`.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,7 @@ from retrain.models.calibrate import softmax
 from retrain.models.session import Session, views
 from retrain.steps import Steps
 from retrain.trainer import bootstrap
+from retrain.trainer.bootstrap_order import Order
 from standalone import photographs, scenario
 from standalone.first_version import write_frames
 
@@ -157,10 +159,10 @@ def _digits() -> World:
 
 
 def _train(folder: Path, index: Path, labels: tuple[str, ...], positive: str | None) -> None:
-    order = bootstrap.Order(
+    order = Order(
         str(folder / "repository"), str(folder / "store"), "model", index, labels, positive, SEED, "stretch", 1, str(CACHE / "seen"), "1"
     )  # fmt: skip
-    bootstrap.run(order, Steps(), 1_750_000_000.0)
+    bootstrap.run(order, Steps(), 1_750_000_000.0, time.monotonic)
 
 
 def _world(name: str, labels: tuple[str, ...], sources: dict[str, list[tuple[Grey, str]]]) -> World:

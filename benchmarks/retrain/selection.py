@@ -17,9 +17,12 @@ from contracts.baseline import principal_axes
 from contracts.files import Folder
 from contracts.manifest import InputSpec
 from retrain.labels.selection import Candidate, select
-from retrain.models import backbones, graph
+from retrain.models import graph
+from retrain.models.backbones import SIDE
 from retrain.models.calibrate import softmax
+from retrain.models.export import exported_body
 from retrain.models.head import Head, balance, fit
+from retrain.models.recipe import EFFICIENTNET, find
 from retrain.models.session import Session, views
 from retrain.training.crossfit import BALANCE, USUAL
 from standalone import photographs
@@ -46,8 +49,8 @@ def figures(quick: bool) -> list[Figure]:
     torch.set_num_threads(1)
     cells, pictures = photographs.load()
     session = Session(
-        backbones.export(backbones.pretrained()),
-        InputSpec(graph.IMAGE, backbones.SIDE, backbones.SIDE, "stretch", "reduced"),
+        exported_body(find(EFFICIENTNET).build("classification", photographs.LABELS, SIDE)),
+        InputSpec(graph.IMAGE, SIDE, SIDE, "stretch", "reduced"),
         graph.EMBEDDING,
         None,
     )

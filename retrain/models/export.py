@@ -49,6 +49,13 @@ def exported(network: Network) -> bytes:
     return graph.encode(graph.checked(model, "the exported network"))
 
 
+def exported_body(network: Network) -> bytes:
+    """The graph of a network without its head, self-contained and accepted by the checker: it answers `embedding` alone."""
+    still = copy.deepcopy(network).to("cpu", torch.float32).eval()
+    names = (graph.EMBEDDING,)
+    return graph.encode(graph.read(to_onnx(_Ordered(still, names), network.built.side, names), "the exported body"))
+
+
 def to_onnx(module: nn.Module, side: int, outputs: Sequence[str]) -> bytes:
     """The ONNX graph of a module in evaluation mode that takes uint8 frames [N, side, side, 3]; batch dimension free. Raises VersionError."""
     stream = io.BytesIO()

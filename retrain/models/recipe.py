@@ -118,8 +118,9 @@ def find(name: str, weights: Path | None = None) -> Recipe:
         return _Made(name, lambda built, _: _checked(function(built), built), function, weights)
     if ":" in name and weights is None:
         raise VersionError(f"recipe {name!r} begins from a safetensors file with its weights: none is named")
+    hint = "; it comes with keepsight[demo]" if name == EFFICIENTNET else ""
     raise VersionError(
-        f"there is no recipe {name!r} here: installed are {', '.join(installed())}; others are timm:NAME and PACKAGE.MODULE:NAME"
+        f"there is no recipe {name!r} here{hint}: installed are {', '.join(installed())}; others are timm:NAME and PACKAGE.MODULE:NAME"
     )
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +10,7 @@ from typing import Final, Literal
 
 from contracts.errors import VersionError
 from retrain.models import graph
+from retrain.trainer.publication import next_step
 
 CHANNELS: Final = {"rgb": 3, "bgr": 3, "gray": 1}
 """Of what a model takes."""
@@ -42,10 +42,7 @@ class Order:
 
     def next_step(self, version: str, champion: str) -> str:
         """What a person does with the version that was made."""
-        where = f" --settings {shlex.quote(self.settings)}" if self.settings else ""
-        if champion == version:
-            return f"It is the champion. Next: keepsight up{where}"
-        return f"The champion is still version {champion}. To bring this one to all cameras: keepsight promote {version} --reason WHY{where}"
+        return next_step(version, champion, self.settings)
 
 
 def order_of(argv: Sequence[str], about: str) -> Order:

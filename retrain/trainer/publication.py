@@ -1,6 +1,7 @@
 """What the ways to a model's first version share: how its labelled frames are dealt and kept, the code that made it, and its publication."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -59,10 +60,16 @@ def keep(
 
 
 def publish(
-    repository: ModelRepository, manifest: Manifest, model: bytes, baseline: Baseline, frames: Sequence[bytes], by: str
+    repository: ModelRepository,
+    manifest: Manifest,
+    model: bytes,
+    baseline: Baseline,
+    frames: Sequence[bytes],
+    by: str,
+    more: Mapping[str, bytes] | None = None,
 ) -> Manifest:
-    """Publish a version with golden frames from `frames`; the champion, if its model has none yet."""
-    published = repository.publish(manifest, model, baseline, golden.record(model, manifest, baseline, frames))
+    """Publish a version with golden frames from `frames` and `more` files beside its own; the champion, if its model has none yet."""
+    published = repository.publish(manifest, model, baseline, golden.record(model, manifest, baseline, frames), more)
     first_champion(repository, published, manifest.created_at, by)
     return published
 
@@ -74,3 +81,11 @@ def first_champion(repository: ModelRepository, manifest: Manifest, now: float, 
         repository.set_channels(
             manifest.model, Channels(champion=manifest.version, sequence=1, changed_at=now, by=by, reason=reason)
         )
+
+
+def next_step(version: str, champion: str, settings: str) -> str:
+    """What a person does with the version that was made; `settings` is the file that was named for it, "" where none was."""
+    where = f" --settings {shlex.quote(settings)}" if settings else ""
+    if champion == version:
+        return f"It is the champion. Next: keepsight up{where}"
+    return f"The champion is still version {champion}. To bring this one to all cameras: keepsight promote {version} --reason WHY{where}"

@@ -402,7 +402,9 @@ def test_a_first_version_is_trained_on_photographs(tmp_path: Path) -> None:
     ]
     done = finished(command("retrain.trainer.bootstrap", *stores, *arguments))
     assert done.returncode == 0, done.stderr
-    assert msgspec.json.decode(done.stdout.splitlines()[-1], type=Step).step == "published"
+    *_, last, advice = done.stdout.splitlines()
+    assert msgspec.json.decode(last, type=Step).step == "published"
+    assert advice == "It is the champion. Next: keepsight up"
     repository = ModelRepository(str(tmp_path / "repository"))
     version = repository.read("cells", "1")
     manifest = version.manifest

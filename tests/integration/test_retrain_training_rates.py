@@ -27,8 +27,11 @@ from retrain.gates.policy import POLICIES, Policy
 from retrain.gates.recall import recall
 from retrain.gates.slices import slices
 from retrain.gates.verdict import decide
-from retrain.models import backbones, graph
+from retrain.models import graph
+from retrain.models.backbones import SIDE
 from retrain.models.calibrate import softmax
+from retrain.models.export import exported_body
+from retrain.models.recipe import EFFICIENTNET, find
 from retrain.models.session import Session, views
 from retrain.trainer import import_model
 from retrain.training.crossfit import Development, Fitted, cross_fit
@@ -56,8 +59,8 @@ def cells() -> Cells:
     from elpv_dataset.utils import load_dataset
 
     photographs, probability, kinds = load_dataset()
-    spec = InputSpec(graph.IMAGE, backbones.SIDE, backbones.SIDE)
-    session = Session(backbones.export(backbones.pretrained()), spec, graph.EMBEDDING, None)
+    network = find(EFFICIENTNET).build("classification", LABELS, SIDE)
+    session = Session(exported_body(network), InputSpec(graph.IMAGE, SIDE, SIDE), graph.EMBEDDING, None)
     contents = [cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes() for image in photographs]
     truth = (probability > 0.5).astype(np.int64)
     rows = {kind: np.flatnonzero(kinds == kind) for kind in ("mono", "poly")}

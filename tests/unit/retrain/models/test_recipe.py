@@ -95,10 +95,15 @@ def test_a_recipe_may_begin_from_a_file_whose_head_has_other_classes(tmp_path: P
         find(SMALL_CONV, tmp_path / "gone.safetensors").build("classification", AB, SIDE)
 
 
-def test_what_there_is_not_is_said() -> None:
+def test_what_there_is_not_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert installed() == (EFFICIENTNET, SMALL_CONV)
     with pytest.raises(VersionError, match="no recipe 'resnet' here: installed are efficientnet-lite0, small-conv"):
         find("resnet")
+    monkeypatch.setattr(recipe, "installed", lambda: (SMALL_CONV,))
+    with pytest.raises(
+        VersionError, match=r"no recipe 'efficientnet-lite0' here; it comes with keepsight\[demo\]: installed are small-conv;"
+    ):
+        find(EFFICIENTNET)
     with pytest.raises(VersionError, match="'timm:resnet18' begins from a safetensors file"):
         find("timm:resnet18")
 
