@@ -56,13 +56,15 @@ check: $(VENV)/.ready ## ruff, mypy strict, import-linter, generated files up to
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m dashboards.grafana --check
 
 format: $(VENV)/.ready ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-generate: $(VENV)/.ready ## write the generated references in docs/
+generate: $(VENV)/.ready ## write the generated references in docs/ and the dashboards
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m dashboards.grafana
 
 # A browser for the tests that look at pages, and a database server: installed where apt may be used, and the tests that need them skip by name
 # elsewhere. PostgreSQL's server programs are not on the path.
