@@ -161,12 +161,14 @@ class EmbeddedReader:
             self._maybe_more = True
 
     def _start(self, connection: sqlite3.Connection, place: int) -> int:
-        """Where to begin: the caller's state, else the group's commit, else the earliest; beyond the log's end, the earliest, too."""
+        """Where to begin: the caller's state (see StartAt), else the group's commit, else the earliest; beyond the log's end, the earliest, too."""
         asked = self._start_at(self._all[place]) if self._start_at is not None else None
         if asked is None and self._group is not None:
             row = connection.execute("SELECT next_offset FROM commits WHERE grp = ? AND place = ?", (self._group, place)).fetchone()
             asked = row[0] if row else None
         (end,) = connection.execute("SELECT next_offset FROM places WHERE id = ?", (place,)).fetchone()
+        if asked is not None and asked < 0:
+            return max(end + asked, self._earliest(place, end))
         if asked is not None and asked > end:
             _LOG.warning("log_offset_beyond_end", extra={"place": str(self._all[place]), "asked": asked, "end": end})
             asked = None

@@ -161,6 +161,8 @@ class KafkaReader:
         astray = set()
         for place in sorted(held - self._next.keys()):
             start = self._start_at(Place(*place)) if self._start_at is not None else None
+            if start is not None and start < 0:
+                start = max(0, consumer.end_offsets([place], timeout_ms=_LAG_MS)[place] + start)
             self._next[place] = start
             if start is not None:
                 consumer.seek(place, start)

@@ -160,6 +160,17 @@ def test_state_beyond_the_log_starts_at_the_beginning(log: Log) -> None:
         assert bodies(read(log.reader(group, topic, start_at=lambda place: 1_000), 3)) == [0, 1, 2]
 
 
+def test_the_end_of_a_long_topic_is_read_alone(log: Log) -> None:
+    topic = log.topic(partitions=1)
+    log.bus.publish(outgoing(topic, "key", *range(9)))
+    reader = log.reader(None, topic, start_at=lambda place: -3)
+    assert bodies(read(reader, 3)) == [6, 7, 8]
+    log.bus.publish(outgoing(topic, "key", 9))
+    assert bodies(read(reader, 1)) == [9]
+    assert reader.lag() == {Place(topic, 0): 0}
+    assert bodies(read(log.reader(log.name("group"), topic, start_at=lambda place: -99), 10)) == list(range(10))
+
+
 def test_lag_counts_what_is_not_yet_polled(log: Log) -> None:
     topic, group = log.topic(partitions=2), log.name("group")
     log.bus.publish(outgoing(topic, "key", *range(10)))
