@@ -176,7 +176,7 @@ def wired(
         bus,
         database,
         intake,
-        JobOrders(jobs, journal),
+        JobOrders(jobs, journal, training.end),
         labels,
         desk,
         training,

@@ -73,6 +73,11 @@ class Requests:
         self.forget_outcome(job)
         self.folder(job).write(REQUEST, msgspec.json.encode(request))
 
+    def labels_tried(self, job: Job) -> int:
+        """How many new labels the request holds."""
+        request = self.read(job)
+        return sum(label.sample == "uniform" and label.captured_at >= request.since for label in request.labels)
+
     def forget_outcome(self, job: Job) -> None:
         """So that the next process answers for itself."""
         self.folder(job).remove(OUTCOME)

@@ -5,7 +5,6 @@ from typing import Final
 
 import msgspec
 
-from contracts.errors import VersionError
 from contracts.manifest import Manifest, digest
 from contracts.repository import ModelRepository
 from retrain.job import Job
@@ -13,7 +12,6 @@ from retrain.jobs import telling
 from retrain.jobs.asking import Requests
 from retrain.jobs.table import Jobs
 from retrain.metrics import Instruments
-from retrain.registry.publish import mounted
 from retrain.request import PAGE, CandidateOutcome
 from retrain.state.journal import Journal
 from retrain.trigger.policy import lacking
@@ -36,11 +34,11 @@ class Conclusions:
     labels_more: int
 
     def answered(
-        self, job: Job, outcome: CandidateOutcome, staged: Manifest | None, now: float
+        self, job: Job, outcome: CandidateOutcome, staged: Manifest | None, labels_tried: int, now: float
     ) -> tuple[Job, CandidateOutcome] | None:
-        """The process gave its outcome; `staged` is the version that it packaged. Returns both when one stands in the repository now.
+        """The process gave its outcome; `staged` is the version that it packaged, `labels_tried` how many new labels a held one had.
 
-        Raises VersionError where a version that it says is published is not, StoreError while the repository does not answer.
+        Returns job and outcome when a version stands in the repository now. Raises StoreError while that does not answer, and VersionError.
         """
         if staged is not None:
             manifest = self.repository.finish(staged)
@@ -48,9 +46,7 @@ class Conclusions:
             outcome = msgspec.structs.replace(
                 outcome, verdict="published", version=manifest.version, digest=digest(manifest), page=page
             )
-        elif outcome.verdict == "published":
-            self._check_published(outcome)
-        elif outcome.page:
+        elif outcome.page and outcome.verdict != "published":
             outcome = msgspec.structs.replace(outcome, page=f"{job.job_id}/{job.round}/{outcome.page}")
         self.instruments.runs.labels(job.trigger, outcome.verdict).inc()
         self.jobs.count_verdict(outcome.judged_on)
@@ -61,11 +57,9 @@ class Conclusions:
         telling.mended(self.journal, f"job {job.job_id} came through: {outcome.verdict}", now)
         if outcome.verdict == "held":
             self.instruments.holds.labels("data").inc()
-            tried = self._labels_tried(job)
-            detail = lacking(outcome.reason, tried, self.labels_more)
-            held = msgspec.structs.replace(
-                job, state="held", hold="data", detail=detail, lacks=outcome.reason, labels_tried=tried, attempt=1, owner=""
-            )
+            detail = lacking(outcome.reason, labels_tried, self.labels_more)
+            held = msgspec.structs.replace(job, state="held", hold="data", detail=detail, lacks=outcome.reason)
+            held = msgspec.structs.replace(held, labels_tried=labels_tried, attempt=1, owner="")
             telling.advanced(self.journal, self.jobs.save(held), now, outcome)
             return None
         if outcome.verdict == "rejected":
@@ -99,18 +93,3 @@ class Conclusions:
         done = msgspec.structs.replace(job, state=state, hold="", detail=detail, finished_at=now, owner="")
         telling.advanced(self.journal, self.jobs.save(done), now, outcome)
         return done
-
-    def _labels_tried(self, job: Job) -> int:
-        request = self.requests.read(job)
-        return sum(label.sample == "uniform" and label.captured_at >= request.since for label in request.labels)
-
-    def _check_published(self, outcome: CandidateOutcome) -> None:
-        try:
-            manifest = self.repository.manifest(self.journal.model, outcome.version)
-        except VersionError:
-            mounted(self.repository, self.journal.model)
-            raise
-        if (found := digest(manifest)) != outcome.digest:
-            raise VersionError(
-                f"version {outcome.version} has the digest {found[:12]}…, the outcome says {outcome.digest[:12]}…: not rolled out"
-            )

@@ -6,7 +6,7 @@ import msgspec
 
 from retrain.job import Job
 from retrain.jobs import telling
-from retrain.launch.launcher import Run
+from retrain.launch.launcher import Progress
 from retrain.metrics import Instruments
 from retrain.request import Step
 from retrain.state.journal import Journal
@@ -24,9 +24,9 @@ class Following:
         self._said_s = 0.0
         self._stage: tuple[str, float] | None = None
 
-    def read(self, run: Run, job: Job, now: float) -> Job:
+    def read(self, progress: Progress, job: Job, now: float) -> Job:
         """The job after its process's newest steps: each new one is told at once, progress within one now and then."""
-        steps, read = run.progress(job.steps_read)
+        steps, read = progress
         for index, step in enumerate(steps):
             fresh = step.step != job.step
             job = msgspec.structs.replace(job, step=step.step)
@@ -40,9 +40,8 @@ class Following:
                 self._instruments.figures.labels(self._instruments.bounded(figure)).set(value)
         return msgspec.structs.replace(job, steps_read=read)
 
-    def waits(self, run: Run, job: Job, now: float) -> Job:
+    def waits(self, why: str, job: Job, now: float) -> Job:
         """The job with why its process has not begun, where that is known; told once."""
-        why = run.waits()
         if not why or why == job.detail:
             return job
         told = msgspec.structs.replace(job, detail=why)

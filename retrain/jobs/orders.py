@@ -1,5 +1,6 @@
 """What a person orders of a job: to train with too few labels of a class, or to end. An order that nothing waits for is kept in the ledger with the reason."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -15,10 +16,11 @@ Order = OverrideCounts | CancelJob
 
 @dataclass(frozen=True, slots=True)
 class JobOrders:
-    """Called inside the service's transaction."""
+    """Called inside the service's transaction. `end` marks the process of a job that runs to be ended."""
 
     jobs: Jobs
     journal: Journal
+    end: Callable[[Job], None]
 
     def carry_out(self, order: Order, now: float) -> None:
         """Do what is asked, or keep why not."""
@@ -32,6 +34,8 @@ class JobOrders:
         kind = "job_cancelled" if isinstance(order, CancelJob) else "counts_overridden"
         about = {"order": order.event_id, "job": job.job_id, "key": job.request_key}
         self.journal.note(kind, now, **about, by=order.by, why=order.reason)
+        if isinstance(order, CancelJob) and job.state == "running":
+            self.end(job)
         after = _cancelled(job, who, now) if isinstance(order, CancelJob) else _overridden(job, who)
         telling.advanced(self.journal, self.jobs.save(after), now)
 
@@ -56,7 +60,6 @@ def _overridden(job: Job, who: str) -> Job:
 
 
 def _cancelled(job: Job, who: str, now: float) -> Job:
-    """What trains for it is stopped at the next look, which finds no running job."""
     return msgspec.structs.replace(
         job, state="rejected", hold="", detail=f"cancelled by {who}", cancelled=True, finished_at=now, owner=""
     )

@@ -53,6 +53,18 @@ class Jobs:
         """Those that wait for their turn or for labels, oldest first."""
         return self._jobs("WHERE state IN (?, ?) ORDER BY job_id", *WAITING)
 
+    def to_end(self, name: str, folder: str) -> None:
+        """The process `name` in the folder at a URL is to end: whoever owns the state sees to it until it is gone."""
+        self._sql.execute("INSERT INTO ending VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, folder))
+
+    def ending(self) -> list[tuple[str, str]]:
+        """The processes that are to end, and their folders."""
+        return [(name, folder) for name, folder in self._sql.execute("SELECT name, folder FROM ending ORDER BY name")]
+
+    def gone(self, name: str) -> None:
+        """The process `name` has ended."""
+        self._sql.execute("DELETE FROM ending WHERE name = ?", (name,))
+
     def gate_uses(self) -> dict[str, int]:
         """How many verdicts each recording has given."""
         return dict(self._sql.execute("SELECT recording, verdicts FROM gate_uses ORDER BY recording"))

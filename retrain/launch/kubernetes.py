@@ -16,11 +16,13 @@ from retrain.launch.kubernetes_api import Api
 from retrain.launch.kubernetes_job import FOLDER, NAME, Cluster, job_name, manifest
 from retrain.launch.launcher import Death, Progress
 from retrain.launch.trail import Trail
-from retrain.request import OUTCOME, CandidateOutcome
+from retrain.request import CandidateOutcome
 
 CANDIDATE: Final = ("python", "-m", "retrain.trainer.candidate")
 _LOOK_S: Final = 5.0
 """Between two looks at a Job."""
+_SETTLES_S: Final = 75.0
+"""How long the outcome of a Job that ended well is looked for: NFS shows a new file after `acdirmax`, by default 60 s, at the latest."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class KubernetesRun:
     clock: Callable[[], float]
     gone: bool = False
     looked_s: float = float("-inf")
+    _well_s: float | None = None
+    """Since when it is known to have ended otherwise than by failing, and its outcome is looked for."""
     _job: dict[str, Any] | None = None
     _pods: list[dict[str, Any]] = field(default_factory=list)
     _away: str = ""
@@ -44,13 +48,24 @@ class KubernetesRun:
             self._away = ""
             try:
                 self._job, self._pods = self.api.job(self.name), self.api.pods(self.name)
-                self.gone = self._job is None or status.condition(self._job) is not None
+                self.gone = self._over()
             except StoreError as error:
                 self._away = str(error)  # and asked again after a while: a call may take seconds, and the turn waits
             self.looked_s = self.clock()
         if self._away:
             raise StoreError(self._away)
         return self.gone
+
+    def _over(self) -> bool:
+        """Whether it ended and all that it left can be seen: what ended well, or while nobody looked, has an outcome, or is waited for a while."""
+        end = status.condition(self._job) if self._job is not None else {}
+        if end is None:
+            return False
+        if end.get("type") == "Failed" or self.trail.answered():
+            return True
+        if self._well_s is None:
+            self._well_s = self.clock()
+        return self.clock() - self._well_s >= _SETTLES_S
 
     def waits(self) -> str:
         """Why its pod has not begun."""
@@ -103,7 +118,7 @@ class KubernetesLauncher:
     def open(self, folder: str, name: str) -> KubernetesRun:
         """As in launcher.py; `folder` is a path on the shared volume."""
         run = KubernetesRun(self._api, job_name(name), Trail(Path(folder)), self._clock)
-        if (Path(folder) / OUTCOME).exists():
+        if run.trail.answered():
             run.gone = True
             return run
         if self._api.create(manifest(self._cluster, name, folder, self._command)):
@@ -112,14 +127,26 @@ class KubernetesLauncher:
             self._adopt(run.name, name, folder)
         return run
 
+    def find(self, folder: str, name: str) -> KubernetesRun | None:
+        """As in launcher.py. One that is deleted is gone: the cluster ends what is left of it, whether or not we look."""
+        job = self._api.job(job_name(name))
+        if job is None or status.condition(job) is not None or not _ours(job, name, folder):
+            return None
+        return KubernetesRun(self._api, job_name(name), Trail(Path(folder)), self._clock)
+
     def _adopt(self, job: str, name: str, folder: str) -> None:
         """The Job of this name is the one that another life of the service created. Raises StoreError when it is somebody else's."""
         found = self._api.job(job)
         if found is None:
             raise StoreError(f"Job {job} was there and is gone: it is created anew with the next look")
-        notes = found["metadata"].get("annotations") or {}
-        if (notes.get(NAME), notes.get(FOLDER)) != (name, folder):
+        if not _ours(found, name, folder):
+            notes = found["metadata"].get("annotations") or {}
             raise StoreError(
                 f"Job {job} in namespace {self._api.namespace} is not ours (its annotations name {notes.get(NAME)!r} in "
                 f"{notes.get(FOLDER)!r}): delete it, or set another kubernetes_namespace"
             )
+
+
+def _ours(job: dict[str, Any], name: str, folder: str) -> bool:
+    notes = job["metadata"].get("annotations") or {}
+    return (notes.get(NAME), notes.get(FOLDER)) == (name, folder)

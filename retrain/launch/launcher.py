@@ -55,3 +55,6 @@ class Launcher(Protocol):
 
         Raises StoreError while that cannot be told or done.
         """
+
+    def find(self, folder: str, name: str) -> Run | None:
+        """The process `name` that lives, to end it; None once it is gone. Starts nothing. Raises StoreError while that cannot be told."""

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from contracts.errors import StoreError
 from retrain.launch.launcher import Death, Progress
 from retrain.launch.torchrun import spread
 from retrain.launch.trail import STDERR, STEPS, Trail
-from retrain.request import OUTCOME, CandidateOutcome
+from retrain.request import CandidateOutcome
 
 CANDIDATE: Final = (sys.executable, "-m", "retrain.trainer.candidate")
 _LOCK: Final = "lock"
@@ -31,13 +32,17 @@ _LOOK_S: Final = 0.05
 _REAP_S: Final = 5.0
 """How long a killed process is waited for: one that hangs in the kernel may take longer, and keeps its lock."""
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_BEGIN: Final = 'printf "%s%d}" "$1" "$$" >"$0.new" && mv "$0.new" "$0" && shift && exec "$@"'
+"""The child writes its own number, so that it is known wherever the service is killed, and then becomes what was asked for."""
 
 
 class Child(msgspec.Struct, frozen=True):
-    """Which process goes by a name: written before it begins to train."""
+    """Which process goes by a name, and on which host: written before it begins to train."""
 
     pid: int
     name: str = ""
+    host: str = ""
+    """Empty: a release that did not say it began it, on this one."""
 
 
 @dataclass(slots=True)
@@ -87,15 +92,10 @@ class LocalRun:
         if self.ended():
             return
         self.signal(signal.SIGTERM)
-        deadline = time.monotonic() + grace_s
-        while not self.ended() and time.monotonic() < deadline:
-            time.sleep(_LOOK_S)
-        self.signal(signal.SIGKILL)
-        if self.process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(_REAP_S)
-        # This end was ours: the next start goes by the same name.
-        (self.trail.folder / _CHILD).unlink(missing_ok=True)
+        if not self._ends_within(grace_s):
+            self.signal(signal.SIGKILL)
+            self._ends_within(_REAP_S)
+        self._forget()
 
     def abandon(self, grace_s: float) -> None:
         """It ends with the service of its host: the one that follows may be on another.
@@ -103,14 +103,29 @@ class LocalRun:
         Where both are told to stop at once, as systemd does, it may have ended before: that end is not its own either.
         """
         self.stop(grace_s)
-        (self.trail.folder / _CHILD).unlink(missing_ok=True)
+        self._forget()
 
     def signal(self, number: int) -> None:
-        """Send a signal to its process group, if it still lives."""
+        """Send a signal to its process group, if it still lives. One of another host, on a shared disk, is out of reach."""
         child = _child(self.trail.folder)
-        if child is not None and not self.ended():
+        found = child.pid if child is not None and child.host in ("", socket.gethostname()) else None
+        pid = self.process.pid if self.process is not None else found
+        if pid is not None and not self.ended():
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, number)
+                os.killpg(pid, number)
+
+    def _ends_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self.ended():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_S)
+        return True
+
+    def _forget(self) -> None:
+        """This end was ours: the next start goes by the same name."""
+        if self.ended():
+            (self.trail.folder / _CHILD).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +148,25 @@ class LocalLauncher:
                 if not _take(lock.fileno()):
                     return LocalRun(Trail(place))
                 child = _child(place)
-                if (place / OUTCOME).exists() or (child is not None and child.name == name):
+                if Trail(place).answered() or (child is not None and child.name == name):
                     return LocalRun(Trail(place), gone=True)
                 return LocalRun(Trail(place), self._start(place, name, lock.fileno()))
+
+    def find(self, folder: str, name: str) -> LocalRun | None:
+        """As in launcher.py: whoever holds the folder's lock, unless it goes by another name."""
+        place = Path(folder)
+        with _answering(place):
+            if not place.is_dir() or not _locked(place):
+                return None
+            child = _child(place)
+            return LocalRun(Trail(place)) if child is None or child.name in ("", name) else None
 
     def _start(self, folder: Path, name: str, lock: int) -> subprocess.Popen[bytes]:
         (folder / _CHILD).unlink(missing_ok=True)  # never a dead process's number beside a living one
         with (folder / STEPS).open("ab") as steps, (folder / STDERR).open("ab") as stderr:
-            process = subprocess.Popen(
-                [*spread(self.command, self.devices), str(folder)],
+            told = msgspec.json.encode({"name": name, "host": socket.gethostname(), "pid": 0}).decode().removesuffix("0}")
+            return subprocess.Popen(
+                ["/bin/sh", "-c", _BEGIN, str(folder / _CHILD), told, *spread(self.command, self.devices), str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=steps,
                 stderr=stderr,
@@ -149,8 +174,6 @@ class LocalLauncher:
                 start_new_session=True,  # Ctrl-C on a terminal reaches the service alone, which stops its child in order
                 env={**os.environ, **self._environment()},
             )
-        (folder / _CHILD).write_bytes(msgspec.json.encode(Child(process.pid, name)))
-        return process
 
     def _environment(self) -> Mapping[str, str]:
         return {**dict.fromkeys(_THREAD_VARIABLES, str(self.threads)), "PYTHONUNBUFFERED": "1"}

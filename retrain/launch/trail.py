@@ -35,14 +35,23 @@ class Trail:
                 steps.append(msgspec.json.decode(line, type=Step))
         return Progress(steps, read + end)
 
+    def answered(self) -> bool:
+        """Whether its outcome is there. By a listing: a network file system remembers that a name was missing, and looks again when its folder is listed."""
+        try:
+            return any(path.name == OUTCOME for path in self.folder.iterdir())
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StoreError(f"{self.folder} cannot be listed: {error.strerror}") from error
+
     def outcome(self) -> CandidateOutcome | None:
         """What it answered; None before. Raises VersionError for what is no outcome."""
+        if not self.answered():
+            return None
         try:
             return msgspec.json.decode((self.folder / OUTCOME).read_bytes(), type=CandidateOutcome)
-        except FileNotFoundError:
-            return None
         except OSError as error:
-            raise StoreError(f"{self.folder / OUTCOME} cannot be read: {error.strerror}") from error
+            raise StoreError(f"{self.folder / OUTCOME} is there and cannot be read: {error.strerror}") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise VersionError(f"{self.folder / OUTCOME} is not an outcome we can read: {error}") from error
 

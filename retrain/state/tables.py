@@ -49,6 +49,8 @@ TABLES: Final = {
     "jobs": """
         CREATE TABLE jobs (job_id TEXT PRIMARY KEY, request_key TEXT NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL);
         CREATE INDEX jobs_state ON jobs (state)""",
+    "ending": """
+        CREATE TABLE ending (name TEXT PRIMARY KEY, folder TEXT NOT NULL)""",
     "gate_uses": """
         CREATE TABLE gate_uses (recording TEXT PRIMARY KEY, verdicts BIGINT NOT NULL)""",
     "rollouts": """

@@ -294,6 +294,9 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
         jobs.save(job)
         jobs.save(msgspec.structs.replace(job, state="failed"))
         jobs.mark_rolled_back("j")
+        for name in ("p", "p", "q"):
+            jobs.to_end(name, "jobs/j/1")
+        jobs.gone("p")
         for kind in ("one", "two", "three"):
             ledger.append(kind, 1.5, why="ü")
         ledger.take_over(states, 2.0, lambda version: {})
@@ -316,6 +319,7 @@ def test_what_the_service_keeps_is_the_same_in_both(shop: Shop, monkeypatch: pyt
     assert labels.faulty() == {"c"}
     assert jobs.recent() == (msgspec.structs.replace(job, state="failed", rolled_back=True),)
     assert jobs.unfinished() == jobs.waiting() == ()
+    assert jobs.ending() == [("q", "jobs/j/1")]
     assert (ledger.broken_at(), len(ledger.rows()), ledger.channels_sequence()) == (None, 5, 2)
     assert (rollouts.newest(), rollouts.live(5.0)) == (rollout, ["b"])
     assert {name: seen for name, (seen, _) in rollouts.cameras({"a", "b", "new"}).items()} == {"a": 1.0, "b": 9.0, "new": 0.0}

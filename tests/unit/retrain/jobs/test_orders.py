@@ -21,7 +21,9 @@ NOW = 1_760_000_000.0
 def orders(tmp_path: Path) -> Iterator[JobOrders]:
     database = Database(SqliteState(tmp_path / "state.sqlite3", "small"), "test")
     with database.transaction():
-        yield JobOrders(Jobs(database), Journal(database, "small", Logger("test")))
+        yield JobOrders(
+            Jobs(database), Journal(database, "small", Logger("test")), lambda job: Jobs(database).to_end(job.job_id, "its folder")
+        )
     database.close()
 
 
@@ -60,6 +62,7 @@ def test_a_job_is_cancelled_wherever_it_stands(orders: JobOrders, state: str) ->
     (after,) = orders.jobs.recent()
     assert (after.state, after.cancelled, after.finished_at, after.owner, after.hold) == ("rejected", True, NOW, "", "")
     assert after.detail == "cancelled by ada: wrong glass"
+    assert orders.jobs.ending() == ([("j", "its folder")] if state == "running" else [])
     assert [row.kind for row in orders.journal.ledger.rows()] == ["job_cancelled", "job_advanced"]
 
 

@@ -1,6 +1,6 @@
 """The supervision of jobs: whose training process runs, by our own clock and not by one that is set; and what a tick costs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -93,12 +93,14 @@ class Desk:
         self.repository = ModelRepository(str(folder / "repository"))
         publish_small_version(self.repository.url, "small", "1")
         self.folder = folder
-        self.database = Database(SqliteState(folder / "state.sqlite3", "small"), "test")
+        self.state = SqliteState(folder / "state.sqlite3", "small")
+        self.database = Database(self.state, "test")
         self.jobs, self.labels = Jobs(self.database), Labels(self.database)
         self.opened: list[tuple[str, str]] = []
+        self.sought: list[tuple[str, str]] = []
         self.process = Process()
         self.monotonic_s = 100.0
-        plan = TrainingPlan(
+        self.plan = TrainingPlan(
             model="small",
             folder=str(folder / "jobs"),
             owner="us",
@@ -122,14 +124,31 @@ class Desk:
             lease_s=LEASE_S,
             stop_grace_s=5.0,
         )
-        journal, instruments = Journal(self.database, "small", Logger("test")), Instruments(CollectorRegistry())
+        self.again()
+
+    def again(self) -> None:
+        """A new life of the service, as after a kill."""
+        log, instruments = Logger("test"), Instruments(CollectorRegistry())
+        journal = Journal(self.database, "small", log)
         self.training = Training(
-            plan, self.jobs, self.labels, journal, self.repository, self, instruments, Logger("test"), lambda: self.monotonic_s
+            self.plan, self.jobs, self.labels, journal, self.repository, self, instruments, log, lambda: self.monotonic_s
         )
 
     def open(self, folder: str, name: str) -> Process:
         self.opened.append((name, folder))
         return self.process
+
+    def find(self, folder: str, name: str) -> Process | None:
+        self.sought.append((name, folder))
+        return self.process if (name, folder) in self.opened and not self.process.over else None
+
+    def cancel(self) -> None:
+        """A person's order, as orders.py carries it out."""
+        job = self.jobs.get("j")
+        assert job is not None
+        with self.database.transaction():
+            self.training.end(job)
+            self.jobs.save(msgspec.structs.replace(job, state="rejected", cancelled=True, finished_at=START, owner=""))
 
     def request(self) -> CandidateRequest:
         """What the training process was asked."""
@@ -155,8 +174,7 @@ class Desk:
         self.training.prepare(now)
         with self.database.transaction():
             self.training.advance(now, rollout)
-        (job,) = self.jobs.recent()
-        return job
+        return self.jobs.recent()[0]
 
 
 @pytest.fixture
@@ -266,24 +284,98 @@ def test_a_process_whose_host_was_taken_away_costs_no_attempt_within_reason(desk
     assert len({name for name, _ in desk.opened}) == 2, "each of them goes by a name of its own"
 
 
+def following(desk: Desk) -> Job:
+    """Another job, that nothing holds."""
+    desk.labels.count_new = lambda *_: 1000  # type: ignore[method-assign]
+    after = msgspec.structs.replace(RUNNING, job_id="k", request_key="l", state="queued", owner="", started_at=None, version="")
+    desk.save(after)
+    return after
+
+
 def test_a_job_that_was_cancelled_ends_its_process_before_another_begins(desk: Desk) -> None:
     desk.save(msgspec.structs.replace(RUNNING, owner="us"))
     desk.look(START)
-    after = msgspec.structs.replace(RUNNING, job_id="k", request_key="l", state="queued", owner="", started_at=None, version="")
-    desk.labels.count_new = lambda *_: 1000  # type: ignore[method-assign]
+    following(desk)
+    desk.training.prepare(START)
+    desk.cancel()
     with desk.database.transaction():  # the turn in which the cancellation arrives
-        desk.jobs.save(msgspec.structs.replace(RUNNING, state="rejected", cancelled=True, finished_at=START))
-        desk.jobs.save(after)
         desk.training.advance(START, None)
         assert not desk.jobs.running()
     assert not desk.process.stopped
     desk.training.prepare(START)
-    assert desk.process.stopped == [5.0]
+    assert (desk.process.stopped, desk.jobs.ending()) == ([5.0], [])
     with desk.database.transaction():
         desk.training.advance(START, None)
         running = desk.jobs.running()
     assert running is not None
     assert running.job_id == "k"
+
+
+@pytest.mark.parametrize("state", ["running", "ended"])
+def test_cancelled_while_no_service_ran_the_next_one_ends_the_process(desk: Desk, state: str) -> None:
+    """Or killed between saying so and doing it."""
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    following(desk)
+    desk.cancel()
+    desk.process.over = state == "ended"
+    desk.again()
+    desk.training.prepare(START)
+    assert desk.sought == desk.opened
+    assert desk.process.stopped == ([5.0] if state == "running" else [])
+    assert desk.jobs.ending() == []
+    desk.look(START)
+    assert [job.state for job in desk.jobs.recent()] == ["rejected", "running"]
+
+
+def test_nothing_begins_beside_a_process_that_does_not_end_and_it_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    following(desk)
+    desk.cancel()
+    desk.again()
+    asked: list[float] = []
+    monkeypatch.setattr(desk.process, "stop", asked.append)
+    for _ in range(4):
+        desk.look(START, after_s=10.0)
+        assert "was told to end and lives on" in (desk.training.trouble or "")
+        assert [job.state for job in desk.jobs.recent()] == ["rejected", "queued"]
+    assert asked == [5.0, 5.0], "a look waits for it, and is not had all the time"
+    desk.process.over = True
+    desk.look(START)
+    assert (desk.training.trouble, [job.state for job in desk.jobs.recent()]) == (None, ["rejected", "running"])
+
+
+def test_stores_and_launchers_are_asked_outside_of_any_transaction(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that hangs would end the transaction in PostgreSQL, and with it the whole turn, again and again."""
+    inside: list[str] = []
+    for owner, names in (
+        (desk.process, ("ended", "waits", "progress", "outcome", "death", "last_words", "stop")),
+        (desk, ("open", "find")),
+        (Folder, ("read", "write", "remove", "exists")),
+        (ModelRepository, ("stage",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(owner, name, watched(desk, inside, name, getattr(owner, name)))
+    desk.save(msgspec.structs.replace(RUNNING, owner="us"))
+    desk.look(START)
+    desk.look(START, after_s=TIMEOUT_S * 2)
+    desk.process.over = True
+    assert desk.look(START + 20).attempt == 3
+    desk.process.over = False
+    desk.look(START + 40)
+    desk.packaged()
+    assert desk.look(START + 60).state == "succeeded"
+    assert set(inside) == {"exists", "write"}, "the manifest, which makes it a version, is written with the turn that says so"
+
+
+def watched(desk: Desk, inside: list[str], name: str, ask: Callable[..., object]) -> Callable[..., object]:
+    def asked(*arguments: object, **named: object) -> object:
+        if desk.state._inside:
+            inside.append(name)
+        return ask(*arguments, **named)
+
+    return asked
 
 
 def test_why_a_process_has_not_begun_is_told_once(desk: Desk) -> None:
@@ -337,8 +429,10 @@ def test_a_process_that_hangs_is_killed_in_the_end_whoever_watches(desk: Desk) -
         desk.look(START)
     desk.look(START)
     killed = desk.look(START, after_s=TIMEOUT_S / 3)
-    assert (killed.attempt, desk.process.stopped) == (2, [0.0])
     assert f"longer than {TIMEOUT_S:g} s (setting job_timeout_s)" in killed.detail
+    assert killed.attempt == 2
+    desk.look(START + 1)
+    assert desk.process.stopped == [5.0]
     desk.process.over = False
     desk.look(START + 11)
     assert desk.look(START + 11, after_s=TIMEOUT_S / 2).attempt == 2
@@ -379,7 +473,6 @@ def test_killed_before_commit_the_next_life_publishes_the_same_version(desk: Des
     assert desk.repository.versions("small") == ["1", "2"]
     first = desk.repository.manifest("small", "2")
     desk.training.abandon()  # as a new life: nothing is remembered
-    assert desk.look(START + 5).state == "running", "found again"
     done = desk.look(START + 5)
     assert (done.state, published(desk), desk.repository.manifest("small", "2")) == ("succeeded", ["2"], first)
 
@@ -407,7 +500,6 @@ def test_a_zombie_of_an_older_fence_publishes_nothing_and_the_next_attempt_answe
     assert "under fence 2, the job has 3 now" in failed.detail
     assert not desk.job.exists("outcome.json")
     desk.packaged()
-    assert desk.look(START + 11.0).state == "running"
     assert (desk.look(START + 11.0).state, published(desk)) == ("succeeded", ["2"])
 
 
@@ -436,19 +528,18 @@ def test_a_repository_that_is_away_when_a_package_waits_costs_nothing(desk: Desk
 
 
 def test_what_a_look_did_before_it_got_stuck_is_undone_and_done_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a death would be counted at every look, until the folder answers."""
     desk.save(msgspec.structs.replace(RUNNING, owner="us"))
     desk.look(START)
-    desk.process.over = True
+    desk.packaged()
 
-    def away(folder: Folder, path: str) -> None:
+    def away(repository: ModelRepository, manifest: object) -> None:
         raise StoreError("the folder is away")
 
-    monkeypatch.setattr(Folder, "remove", away)
+    monkeypatch.setattr(ModelRepository, "finish", away)
     for _ in range(3):
-        assert (desk.look(START).attempt, desk.training.trouble) == (1, "training waits: the folder is away")
+        assert (desk.look(START).state, desk.training.trouble) == ("running", "training waits: the folder is away")
     monkeypatch.undo()
-    assert (desk.look(START).attempt, desk.training.trouble) == (2, None)
+    assert (desk.look(START).state, desk.training.trouble, published(desk)) == ("succeeded", None, ["2"])
 
 
 def test_a_version_that_is_not_what_was_said_is_a_failed_attempt(desk: Desk) -> None:
@@ -469,16 +560,6 @@ def test_a_job_is_judged_by_the_policy_of_the_settings(desk: Desk) -> None:
     desk.look(START, after_s=LEASE_S)
     desk.look(START)
     assert desk.request().policy == "strict"
-
-
-def test_what_trains_for_a_cancelled_job_is_ended(desk: Desk) -> None:
-    desk.save(msgspec.structs.replace(RUNNING, owner=""))
-    desk.look(START)
-    desk.look(START)
-    desk.save(msgspec.structs.replace(RUNNING, state="rejected", cancelled=True, owner=""))
-    for _ in range(2):
-        desk.look(START)
-    assert desk.process.stopped == [5.0]
 
 
 def test_what_is_said_of_a_verdict_says_where_its_page_lies(desk: Desk) -> None:

@@ -143,8 +143,47 @@ def test_deadline_disruption_and_deletion_are_told_apart(place: Place) -> None:
     assert again.death().kind == "disrupted"
     gone = place.open()
     del place.cluster.jobs[run.name]
-    assert place.ended(gone)
+    while not place.ended(gone):
+        assert place.now_s < 200
     assert gone.death().kind == "vanished"
+
+
+@pytest.mark.parametrize("end", ["complete", "deleted"])
+def test_an_outcome_that_a_network_disk_shows_late_is_waited_for(place: Place, end: str) -> None:
+    run = place.open()
+    place.cluster.ends(run.name, 0)
+    if end == "deleted":
+        del place.cluster.jobs[run.name]
+    for _ in range(6):
+        assert not place.ended(run)
+    (place.folder / "outcome.json").write_text('{"verdict": "rejected", "reason": "a test"}')
+    assert place.ended(run)
+    outcome = run.outcome()
+    assert outcome is not None
+    assert outcome.reason == "a test"
+
+
+def test_one_that_answered_nothing_is_waited_for_within_bounds(place: Place) -> None:
+    run = place.open()
+    place.cluster.ends(run.name, 0)
+    looks = 0
+    while not place.ended(run):
+        looks += 1
+    assert looks == 8
+    assert (run.outcome(), run.death().kind) == (None, "failed")
+
+
+def test_what_is_to_end_is_found_while_it_lives_and_nothing_is_started(place: Place) -> None:
+    assert place.launcher.find(str(place.folder), NAME) is None
+    run = place.open()
+    assert place.launcher.find(str(place.folder / "elsewhere"), NAME) is None
+    found = place.launcher.find(str(place.folder), NAME)
+    assert found is not None
+    assert not found.ended()
+    found.stop(5.0)
+    assert found.ended()
+    assert place.launcher.find(str(place.folder), NAME) is None
+    assert place.cluster.created == [run.name]
 
 
 def test_why_a_pod_has_not_begun_is_said(place: Place) -> None:

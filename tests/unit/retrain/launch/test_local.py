@@ -1,7 +1,9 @@
 """The training process: started once, found again, read to its last line, ended in order, and its death told."""
 
+import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import StoreError
+from retrain.launch import local
 from retrain.launch.local import LocalLauncher, LocalRun
 
 DEADLINE_S = 60.0
@@ -143,3 +146,43 @@ def test_threads_are_set_for_the_numerical_libraries(tmp_path: Path) -> None:
     until(run.ended)
     assert run.progress(0).steps[0].step == "3"
     assert os.environ.get("OMP_NUM_THREADS") != "3"
+
+
+def test_what_is_to_end_is_found_while_it_lives_and_nothing_is_started(tmp_path: Path) -> None:
+    found = launcher(WAITING).find(str(tmp_path / "never"), "1")
+    assert found is None
+    first = launcher(WAITING).open(str(tmp_path), "1")
+    until(lambda: first.progress(0).steps)
+    assert launcher(WAITING).find(str(tmp_path), "2") is None
+    found = launcher(WAITING).find(str(tmp_path), "1")
+    assert found is not None
+    found.stop(DEADLINE_S)
+    assert found.ended()
+    assert first.process is not None
+    assert first.process.wait(DEADLINE_S) == -signal.SIGTERM
+    assert launcher(WAITING).find(str(tmp_path), "1") is None
+
+
+def test_its_number_is_written_by_the_process_itself_before_it_trains(tmp_path: Path) -> None:
+    """A service that is killed while it starts one can write nothing any more."""
+    run = finished("import sys; open(sys.argv[1] + '/saw', 'w').write(open(sys.argv[1] + '/child.json').read())", tmp_path)
+    assert run.process is not None
+    expected = {"name": "1", "host": socket.gethostname(), "pid": run.process.pid}
+    assert json.loads((tmp_path / "saw").read_text()) == expected
+
+
+def test_a_process_of_another_host_is_never_signalled_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a shared disk its number may be anybody's on this one."""
+    monkeypatch.setattr(local, "_REAP_S", 0.1)
+    first = launcher(WAITING).open(str(tmp_path), "1")
+    until(lambda: first.progress(0).steps)
+    child = json.loads((tmp_path / "child.json").read_text())
+    (tmp_path / "child.json").write_text(json.dumps({**child, "host": "another"}))
+    found = launcher(WAITING).find(str(tmp_path), "1")
+    assert found is not None
+    found.signal(signal.SIGKILL)
+    found.stop(0.0)
+    assert not found.ended()
+    assert (tmp_path / "child.json").exists()
+    first.stop(DEADLINE_S)
+    assert found.ended()

@@ -42,7 +42,7 @@ def test_an_outcome_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         trail.outcome()
     (tmp_path / "outcome.json").unlink()
     (tmp_path / "outcome.json").mkdir()
-    with pytest.raises(StoreError, match=r"outcome\.json cannot be read: Is a directory"):
+    with pytest.raises(StoreError, match=r"outcome\.json is there and cannot be read: Is a directory"):
         trail.outcome()
 
 
