@@ -5,6 +5,7 @@ python -m retrain.trainer.candidate JOB_FOLDER      reads request.json, writes o
 Fields have defaults, and unknown ones are passed over: a job's folder may be older than the release that goes on with it.
 """
 
+from collections import Counter
 from typing import Final, Literal
 
 import msgspec
@@ -102,13 +103,22 @@ class CandidateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Classes that the parent does not know and this candidate shall learn; `labels` holds no others."""
 
 
+def in_words(truth: Truth) -> str:
+    """The class, or what boxes there are: `2 bolt, 1 nut`, or `nothing`."""
+    if isinstance(truth, ClassTruth):
+        return truth.label
+    counts = Counter(box.label for box in truth.boxes)
+    return ", ".join(f"{count} {label}" for label, count in sorted(counts.items())) or "nothing"
+
+
 class Suspect(msgspec.Struct, frozen=True):
     """A label that the others contradict: a person should look again."""
 
     frame_id: str
     label: str
+    """As `in_words` says it."""
     likely: str
-    """The class that it more likely shows."""
+    """The class that it more likely shows; of boxes what speaks against them, in words."""
     probability: float
     """Of `label`, out of fold."""
 

@@ -108,9 +108,7 @@ class House:
         self.gates = folder / "gates"
         self.gates.mkdir()
         self.repository = ModelRepository(str(folder / "repository"))
-        publish_small_version(self.repository.url, MODEL, "1")
-        publish_small_version(str(folder / "staging"), MODEL, "2", seed=1, champion=False)
-        (folder / "candidate.py").write_text(CANDIDATE)
+        self.furnish()
         url = log or f"embedded://{folder / 'log'}"
         shared = {"log": url, "repository": self.repository.url, "frame_store": str(folder / "frames"), "model": MODEL}
         shared["state"] = str(folder / "state")
@@ -131,16 +129,34 @@ class House:
         self._counts: dict[str, list[int]] = {}
         self.started_at = time.time()
 
+    def furnish(self) -> None:
+        """Publish the champion, and stage the version that the training process packages."""
+        publish_small_version(self.repository.url, MODEL, "1")
+        publish_small_version(str(self.folder / "staging"), MODEL, "2", seed=1, champion=False)
+        (self.folder / "candidate.py").write_text(CANDIDATE)
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """The command of the training process."""
+        return (sys.executable, str(self.folder / "candidate.py"), str(self.folder / "staging"), str(self.gates))
+
     def start(self) -> None:
         """Start the service's process."""
         self.process = self.another("service.log")
 
     def another(self, log: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a process of the service, with its log beside the others and more settings from its command line."""
-        command = "|".join((sys.executable, str(self.folder / "candidate.py"), str(self.folder / "staging"), str(self.gates)))
         with (self.folder / log).open("ab") as errors:
             return subprocess.Popen(
-                [sys.executable, "-c", SERVICE, command, "--settings", str(self.folder / "keepsight.toml"), *arguments],
+                [
+                    sys.executable,
+                    "-c",
+                    SERVICE,
+                    "|".join(self.training),
+                    "--settings",
+                    str(self.folder / "keepsight.toml"),
+                    *arguments,
+                ],
                 stderr=errors,
                 env={**os.environ, "PYTHONPATH": str(Path.cwd())},
             )
@@ -254,9 +270,9 @@ class House:
         """Take what is new on the log."""
         self.events += [decode(record) for record in self._reader.poll(0.02)]
 
-    def until(self, condition: Callable[[], object], what: str) -> None:
+    def until(self, condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
         """Send frames until the condition holds; fails with the service's log after the deadline."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + deadline_s
         while not condition():
             assert time.monotonic() < deadline, f"never saw {what}\n{self.said()}"
             assert self.process is None or self.process.poll() is None, f"the service died\n{self.said()}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.events import GateResult
 from contracts.quality import wilson
+from retrain.data.box_suspects import Doubted
 from retrain.data.redefined import Redefined
 from retrain.gates.paired import Z_95_ONE_SIDED
 from retrain.gates.verdict import LABELS, UNKNOWN
@@ -35,15 +36,31 @@ def trusted(new: tuple[NDArray[np.int64], NDArray[np.float64]], old: tuple[NDArr
     if min(len(new[0]), len(old[0])) < LEAST:
         detail = f"{len(new[0])} new and {len(old[0])} old labels, {LEAST} of each are needed to tell whether the new ones can be trusted"
         return GateResult(LABELS, "inconclusive", UNKNOWN, MARGIN, detail)
-    (wrong, n), (usual, m) = contradicted(*new), contradicted(*old)
-    here, there = (wilson(hits, count, Z_95_ONE_SIDED) for hits, count in ((wrong, n), (usual, m)))
-    low = here.value - there.value - sqrt((here.value - here.low) ** 2 + (there.high - there.value) ** 2)
-    detail = (
-        f"of the predictions that are surest {wrong} of {n} contradict the new label and {usual} of {m} the old one: {here.value - there.value:+.3f}, "
-        f"95 % lower bound {low:+.3f}"
-    )
+    return compared(contradicted(*new), contradicted(*old), "predictions that are surest")
+
+
+def trusted_boxes(new: Doubted, old: Doubted) -> GateResult:
+    """The same of a detector's labels, frame by frame: of those in which it is sure of something, how many have a label that this contradicts."""
+    seen = [[doubt is not None for doubt, sure in zip(side.doubts, side.sure, strict=True) if sure] for side in (new, old)]
+    if min(map(len, seen)) < LEAST:
+        detail = (
+            f"the detector is sure of something in {len(seen[0])} new and {len(seen[1])} old frames that it did not learn from, {LEAST} of each are needed to"
+            " tell whether the new labels can be trusted"
+        )
+        return GateResult(LABELS, "inconclusive", UNKNOWN, MARGIN, detail)
+    here, there = ((sum(side), len(side)) for side in seen)
+    return compared(here, there, "frames in which the detector is sure of something")
+
+
+def compared(new: tuple[int, int], old: tuple[int, int], what: str) -> GateResult:
+    """The gate's result by how many labels are contradicted of how many of `what`, among new and among old ones."""
+    (wrong, n), (usual, m) = new, old
+    here, there = (wilson(hits, count, Z_95_ONE_SIDED) for hits, count in (new, old))
+    more = here.value - there.value
+    low = more - sqrt((here.value - here.low) ** 2 + (there.high - there.value) ** 2)
+    detail = f"of the {what} {wrong} of {n} contradict the new label and {usual} of {m} the old one: {more:+.3f}, 95 % lower bound {low:+.3f}"
     if low > MARGIN:
-        doubt = f"about {here.value - there.value:.0%} of the new labels may be wrong"
+        doubt = f"about {more:.0%} of the new labels may be wrong"
         detail += f"; {doubt}: look at the suspects again (keepsight labels review), and the job goes on"
         return GateResult(LABELS, "inconclusive", low, MARGIN, detail)
     return GateResult(LABELS, "pass", low, MARGIN, detail)

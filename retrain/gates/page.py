@@ -51,6 +51,7 @@ class Content:
     worse: Sequence[Change] = ()
     flips: Sequence[Change] = ()
     grid: Mapping[str, Sequence[Cell]] = field(default_factory=dict)
+    grid_of: str = "Wrong answers"
     table: Sequence[TrialRow] = ()
     curve: Sequence[Point] = ()
     suspects: Sequence[Suspect] = ()
@@ -71,7 +72,7 @@ def render(content: Content, read: Callable[[int], bytes]) -> str:
 {_changes("worse", "What got worse", content.worse, album)}
 {_changes("better", "What got better", content.better, album)}
 {_suspects(content, album)}
-{stress_grid(dict(list(content.grid.items())[:MOST_CLASSES]))}
+{stress_grid(dict(list(content.grid.items())[:MOST_CLASSES]), content.grid_of)}
 {_table(content.table)}
 {training_curve(content.curve)}
 {_flips(content.flips)}
@@ -153,7 +154,7 @@ def _suspects(content: Content, album: Album) -> str:
     head = ("frame", "label", "likely", "probability of the label")
     listed = [(one.frame_id, one.label, one.likely, f"{one.probability:.4f}") for one in content.suspects[:LISTED]]
     return (
-        '<section id="suspects"><h2>Labels to look at again</h2><p class="soft">Heads that never learned from the frame contradict its label, or a frame '
+        '<section id="suspects"><h2>Labels to look at again</h2><p class="soft">A model that never learned from the frame contradicts its label, or a frame '
         "that nearly repeats it has another. Nothing was left out for it. Look at them in the console or with <code>keepsight labels review</code>.</p>"
         f'<div class="card pictures">{figures}</div>{_details(len(content.suspects), head, listed)}</section>'
     )

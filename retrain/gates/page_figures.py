@@ -20,8 +20,8 @@ class Point(NamedTuple):
     score: float
 
 
-def stress_grid(grid: Mapping[str, Sequence[Cell]]) -> str:
-    """Error of the candidate by class and corruption, the champion's in brackets, tinted by the difference; "" for none."""
+def stress_grid(grid: Mapping[str, Sequence[Cell]], what: str) -> str:
+    """Error of the candidate by class and corruption, the champion's in brackets, tinted by the difference; "" for none. `what` is counted, in words."""
     if not grid:
         return ""
     head = "".join(f'<th scope="col" class="number">{escape(name)}</th>' for name in CORRUPTIONS)
@@ -31,7 +31,7 @@ def stress_grid(grid: Mapping[str, Sequence[Cell]]) -> str:
         for label, cells in grid.items()
     )
     return (
-        '<section id="stress"><h2>Under stress</h2><div class="card"><table><caption>Wrong answers in %: the candidate’s (the champion’s) on sealed '
+        f'<section id="stress"><h2>Under stress</h2><div class="card"><table><caption>{escape(what)} in %: the candidate’s (the champion’s) on sealed '
         f'frames under each corruption, by class and number of images.</caption><thead><tr><th scope="col">class</th>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></section>"
     )

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from contracts.events import ReviewLabel, WantedFrame
-from retrain.request import LabelledFrame, Suspect
+from retrain.request import LabelledFrame, Suspect, in_words
 from retrain.state.connection import Connection
 
 Verdict = Literal["right", "wrong", "unsure"]
@@ -28,7 +28,7 @@ class Doubts:
         self._sql.execute("DELETE FROM reviews WHERE verdict NOT IN ('right', 'wrong')")
         for one in suspects:
             standing = self._standing(one.frame_id)
-            if standing is not None and standing.label == one.label:
+            if standing is not None and in_words(standing.truth) == one.label:
                 insert = "INSERT INTO doubts VALUES (?, ?, ?, ?) ON CONFLICT (frame_id) DO NOTHING"
                 self._sql.execute(insert, (one.frame_id, one.label, one.likely, one.probability))
 

@@ -23,8 +23,10 @@ from retrain.models import graph
 from retrain.request import PAGE, CandidateOutcome, CandidateRequest
 from retrain.steps import Steps
 from retrain.trainer import golden
+from retrain.trainer.box_closing import baseline
+from retrain.trainer.box_review import suspects
 from retrain.trainer.detector_training import PREPARED, Candidate, Clock, Shop, made, shop, truths
-from retrain.trainer.detector_trial import baseline, judge, judged
+from retrain.trainer.detector_trial import judge
 from retrain.trainer.package import write
 from retrain.trainer.publication import code_version
 from retrain.trainer.verdict_page import box_verdict_page
@@ -64,20 +66,21 @@ def detector_candidate(
     if not distributed.place().first:
         return None
     steps("judging", 0.7, candidate.technique)
-    results = judge(its, candidate, lambda gate, done: steps("judging", 0.7 + 0.2 * done, gate))
+    evidence = judge(its, candidate, lambda gate, done: steps("judging", 0.7 + 0.2 * done, gate))
+    results = evidence.results
     failed, unsure = ([one for one in results if one.verdict == kind] for kind in ("fail", "inconclusive"))
     told, verdict = "; ".join(f"{one.gate}: {one.detail}" for one in [*failed, *unsure]), settled(results, request.ask)
-    both = (judged(its, candidate, new=True), judged(its, candidate, new=False))
-    page = box_verdict_page(request, parent, material, results, both, verdict, candidate.technique, (candidate.row,))
+    doubts = suspects(its, candidate)
+    page = box_verdict_page(request, parent, material, evidence, verdict, doubts, candidate.technique, (candidate.row,))
     folder.write(PAGE, page)
-    recordings = tuple(dict.fromkeys(both[0].group)) if any(one.gate == "gain" for one in results) else ()
     outcome = CandidateOutcome(
         verdict=verdict,
         reason=told,
         gates=results,
         trained_from=material.counts().by_set(),
         page=PAGE,
-        judged_on=recordings,
+        judged_on=evidence.judged_on,
+        suspects=doubts,
         table=(candidate.row,),
         device_s=candidate.row.device_s,
     )

@@ -1,24 +1,21 @@
 """A detector's trial: gathers the figures that each gate needs, cheap ones first, and asks the gates."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts import box_statistics
-from contracts.baseline import MIN_FRAMES, Baseline
 from contracts.detections import COLUMNS
 from contracts.errors import VersionError
 from contracts.events import GateResult
 from contracts.files import sha256
 from contracts.frames import see
-from contracts.manifest import BASELINE, MODEL, FileEntry, Manifest
-from contracts.predictions import Box, Detections
+from contracts.manifest import Manifest
+from contracts.predictions import Box
 from contracts.statistics import NUMERIC
-from retrain.data.box_baseline import box_baseline
 from retrain.data.conflicts import conflicting
 from retrain.data.counts import least_per_class, showing
 from retrain.data.duplicates import leaks
@@ -27,12 +24,12 @@ from retrain.gates.artefact import artefact
 from retrain.gates.box_calibration import calibration
 from retrain.gates.box_evidence import JudgedBoxes
 from retrain.gates.box_stress import stress
-from retrain.gates.closure import Judgement, by_monitor, closure
 from retrain.gates.corruptions import CORRUPTIONS, corrupted
 from retrain.gates.cost import latency, memory
 from retrain.gates.data import data
 from retrain.gates.facets import light_of, partly_hidden, viewpoint_of
 from retrain.gates.gain import uses
+from retrain.gates.labels import trusted_boxes
 from retrain.gates.latency import measured
 from retrain.gates.memory import peak_bytes
 from retrain.gates.policy import POLICIES
@@ -41,6 +38,8 @@ from retrain.models import graph
 from retrain.models.export import BATCHES, by_torch, parity_frames
 from retrain.models.session import CHUNK, Session
 from retrain.steps import Steps
+from retrain.trainer.box_closing import drift_closure
+from retrain.trainer.box_review import doubted_boxes
 from retrain.trainer.covers import occlusion_of
 from retrain.trainer.detector_training import Candidate, Shop, said, truths
 
@@ -49,16 +48,41 @@ Rows = NDArray[np.int64]
 _LATENCY_FRAMES: Final = 4
 
 
-def judge(its: Shop, candidate: Candidate, report: Report) -> tuple[GateResult, ...]:
+@dataclass(frozen=True, slots=True)
+class BoxEvidence:
+    """What the gates said, and what of: the sealed frames of both domains in the material's order, and the stressed ones, None where it came not so far.
+
+    `stressed` are images under each of CORRUPTIONS in turn.
+    """
+
+    results: tuple[GateResult, ...]
+    new: JudgedBoxes
+    old: JudgedBoxes
+    stressed: JudgedBoxes | None
+
+    @property
+    def judged_on(self) -> tuple[str, ...]:
+        """The recordings that the gain was judged on, each once; none where it was not."""
+        return tuple(dict.fromkeys(self.new.group)) if any(result.gate == "gain" for result in self.results) else ()
+
+
+def judge(its: Shop, candidate: Candidate, report: Report) -> BoxEvidence:
     """Every gate's result, in order. After a failure in data, artefact or parity nothing else is worth judging."""
     request, manifest, seed = its.request, its.parent.manifest, its.request.seed
     labels, policy = its.material.dataset.labels, POLICIES[its.request.policy]
     new, old = judged(its, candidate, new=True), judged(its, candidate, new=False)
     first: dict[str, Callable[[], GateResult]] = {
         "data": lambda: _data(its),
+        "labels": lambda: trusted_boxes(doubted_boxes(its, candidate, new=True), doubted_boxes(its, candidate, new=False)),
         "artefact": lambda: artefact(problems(candidate.model, manifest)),
         "export parity": lambda: _parity(its, candidate),
     }
+    stressed: list[JudgedBoxes] = []
+
+    def under_stress() -> GateResult:
+        stressed.append(_stressed(its, candidate))
+        return stress(stressed[0], tuple(CORRUPTIONS) * (len(stressed[0]) // len(CORRUPTIONS)), policy)
+
     then: dict[str, Callable[[], GateResult]] = {
         "gain": lambda: detection.gain(new, policy, uses(new.group, request.verdicts), seed),
         "recall": lambda: detection.recall(new, labels, manifest.detection, policy, seed),
@@ -67,9 +91,9 @@ def judge(its: Shop, candidate: Candidate, report: Report) -> tuple[GateResult, 
         "negative flips": lambda: detection.flips(old, policy),
         "slices": lambda: detection.slices(_occluded(its, new, True), _occluded(its, old, False), labels, policy, seed),
         "calibration": lambda: calibration(new, old, seed, policy),
-        "stress": lambda: _stress(its, candidate),
+        "stress": under_stress,
         "latency": lambda: _once(its, candidate, "latency", lambda: _latency(its, candidate)),
-        "drift closure": lambda: _closure(its, candidate),
+        "drift closure": lambda: drift_closure(its, candidate),
         "memory": lambda: _once(its, candidate, "memory", lambda: _memory(its, candidate)),
     }
     results: list[GateResult] = []
@@ -79,7 +103,7 @@ def judge(its: Shop, candidate: Candidate, report: Report) -> tuple[GateResult, 
             results.append(guarded(gate, ask))
         if any(result.verdict == "fail" for result in results):
             break
-    return tuple(results)
+    return BoxEvidence(tuple(results), new, old, stressed[0] if stressed else None)
 
 
 def judged(its: Shop, candidate: Candidate, new: bool) -> JudgedBoxes:
@@ -152,7 +176,7 @@ def _parity(its: Shop, candidate: Candidate) -> GateResult:
     return box_parity.parity(wanted, np.concatenate(found), its.material.session.spec.width, BATCHES)
 
 
-def _stress(its: Shop, candidate: Candidate) -> GateResult:
+def _stressed(its: Shop, candidate: Candidate) -> JudgedBoxes:
     """Sealed frames of both domains under each corruption, as both detectors see them."""
     policy, material = POLICIES[its.request.policy], its.material
     parts = [material.sealed(new) for new in (True, False)]
@@ -167,52 +191,7 @@ def _stress(its: Shop, candidate: Candidate) -> GateResult:
         return list(said(np.concatenate(found), labels, [ways[i] for i in rows]))
 
     champion = by(material.session, its.parent.manifest.labels)
-    both = _side_by_side(its, candidate, rows, champion, by(_session(its, candidate.model), material.dataset.labels))
-    return stress(both, kinds * len(index), policy)
-
-
-def _closure(its: Shop, candidate: Candidate) -> GateResult:
-    """The monitor judges the sealed new frames as the candidate sees them by a baseline that does not hold them."""
-    material, policy = its.material, POLICIES[its.request.policy]
-    learned = np.flatnonzero(material.new & material.dataset.where("validation"))
-    if len(learned) < MIN_FRAMES:
-        return closure(Judgement(unjudged=f"{len(learned)} new frames of validation, a baseline needs {MIN_FRAMES}"), policy)
-    files = {MODEL: FileEntry(sha256(candidate.model), len(candidate.model)), BASELINE: FileEntry("", 0)}
-    manifest = msgspec.structs.replace(its.parent.manifest, labels=material.dataset.labels, files=files)
-    return closure(by_monitor(manifest, *apart(its, candidate, learned)), policy)
-
-
-def apart(its: Shop, candidate: Candidate, learned: Rows) -> tuple[Baseline, Baseline]:
-    """The baseline of the frames `learned`, and the sealed new ones on its axes, in their order, however few they are."""
-    material, seen, labels = its.material, candidate.seen, its.material.dataset.labels
-    reference, sealed = baseline(its, candidate, learned), material.sealed(new=True)
-    names = [material.dataset.items[i].recording for i in sealed]
-    number = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    answers = [
-        box_statistics.vector(Detections(candidate.said[i]), labels, its.headers[i].width, its.headers[i].height) for i in sealed
-    ]
-    return reference, replace(
-        reference,
-        statistics=seen.statistics[sealed],
-        embedding=reference.project(seen.embedding[sealed]),
-        probabilities=np.zeros((len(sealed), 0), np.float32),
-        truth=np.full(len(sealed), -1, np.int32),
-        group=np.array([number[name] for name in names], np.int32),
-        answers=np.array(answers, np.float32).reshape(len(sealed), len(labels) + 2),
-    )
-
-
-def baseline(its: Shop, candidate: Candidate, index: Rows) -> Baseline:
-    """The baseline that some of the frames make. Raises VersionError for too few."""
-    material, headers = its.material, [its.headers[i] for i in index]
-    return box_baseline(
-        material.dataset.labels,
-        candidate.seen.rows(index),
-        [candidate.said[i] for i in index],
-        [(header.width, header.height) for header in headers],
-        [material.dataset.items[i].recording for i in index],
-        candidate.seen.embedding[~material.new],
-    )
+    return _side_by_side(its, candidate, rows, champion, by(_session(its, candidate.model), material.dataset.labels))
 
 
 def _session(its: Shop, model: bytes) -> Session:

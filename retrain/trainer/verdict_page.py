@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from contracts.events import GateResult
 from contracts.manifest import digest
 from contracts.repository import Version
 from retrain.data.material import Material
-from retrain.gates.box_changed import box_changed
+from retrain.gates.box_changed import box_changed, box_grid
 from retrain.gates.box_evidence import JudgedBoxes
 from retrain.gates.changed import Changed, changed, grid
 from retrain.gates.detection import FLIPPED
@@ -14,6 +13,7 @@ from retrain.gates.evidence import Judged
 from retrain.gates.page import Content, render
 from retrain.gates.page_figures import Point
 from retrain.request import CandidateRequest, Suspect, TrialRow
+from retrain.trainer.detector_trial import BoxEvidence
 from retrain.trainer.trial import Evidence
 from retrain.training.curve import Point as Epoch
 
@@ -30,7 +30,7 @@ def verdict_page(
     curve: Sequence[Epoch] = (),
 ) -> bytes:
     """The page's bytes. Same inputs, same bytes: it says nothing of the time."""
-    labels, items = material.dataset.labels, material.dataset.items
+    labels = material.dataset.labels
     new = changed(evidence.new, material.sealed(new=True), labels, "new")
     old = changed(evidence.old, material.sealed(new=False), labels, "old")
     both = _together(new, old)
@@ -48,7 +48,7 @@ def verdict_page(
         table=table,
         curve=[Point(one.epoch, one.loss, one.score) for one in curve],
         suspects=suspects,
-        rows={item.frame_id: row for row, item in enumerate(items) if item.frame_id},
+        rows=_rows(material),
     )
     return render(content, material.frames.__getitem__).encode()
 
@@ -62,31 +62,38 @@ def box_verdict_page(
     request: CandidateRequest,
     parent: Version,
     material: Material,
-    results: Sequence[GateResult],
-    judged: tuple[JudgedBoxes, JudgedBoxes],
+    evidence: BoxEvidence,
     verdict: str,
+    suspects: Sequence[Suspect],
     technique: str,
     table: Sequence[TrialRow],
 ) -> bytes:
-    """The page of a detector's candidate; `judged` are the sealed frames of the new and of the old domain."""
-    new, old = (
-        box_changed(one, material.sealed(new=is_new), domain)
-        for one, is_new, domain in zip(judged, (True, False), ("new", "old"), strict=True)
-    )
+    """The page of a detector's candidate."""
+    new = box_changed(evidence.new, material.sealed(new=True), "new")
+    old = box_changed(evidence.old, material.sealed(new=False), "old")
     both = _together(new, old)
     content = Content(
         model=request.model,
         parent=request.parent,
         job=request.job_id,
         verdict=verdict,
-        results=results,
-        facts=_facts(request, parent, material, judged, technique),
+        results=evidence.results,
+        facts=_facts(request, parent, material, (evidence.new, evidence.old), technique),
         better=both.better,
         worse=both.worse,
         flips=[one for one in old.worse if one.lead < -FLIPPED],
+        grid={} if evidence.stressed is None else box_grid(evidence.stressed, material.dataset.labels),
+        grid_of="Mean loss of a frame (1 - F1 of the class’s boxes)",
         table=table,
+        suspects=suspects,
+        rows=_rows(material),
     )
     return render(content, material.frames.__getitem__).encode()
+
+
+def _rows(material: Material) -> dict[str, int]:
+    """The row of each frame that came with an id."""
+    return {item.frame_id: row for row, item in enumerate(material.dataset.items) if item.frame_id}
 
 
 def _facts(

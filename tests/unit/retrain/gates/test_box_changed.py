@@ -3,9 +3,10 @@
 import numpy as np
 
 from contracts.predictions import Box
-from retrain.gates.box_changed import DRAWN, box_changed
+from retrain.gates.box_changed import DRAWN, box_changed, box_grid
 from retrain.gates.box_evidence import JudgedBoxes
-from retrain.gates.changed import Outline
+from retrain.gates.changed import Cell, Outline
+from retrain.gates.corruptions import CORRUPTIONS
 
 
 def box(label: str, x: float, score: float = 1.0) -> Box:
@@ -43,3 +44,19 @@ def test_boxes_that_nobody_acts_on_are_not_drawn_and_no_more_than_a_person_sees(
     found = box_changed(judged((many[:1], (*many[:1], box("dent", 0, 0.4)), many)), np.array([0]), "new")
     kinds = [one.of for one in found.worse[0].outlines]
     assert (kinds.count("truth"), kinds.count("before"), kinds.count("after")) == (1, 1, DRAWN)
+
+
+def test_the_grid_has_the_mean_loss_of_each_class_under_each_corruption() -> None:
+    """Two images: under blur the candidate loses the scratch of one of them, in noise the champion that of both; dents are found always."""
+    scratch, dent = box("scratch", 0), box("dent", 50)
+    frames = []
+    for image in (((scratch, dent)), ((scratch,))):
+        for kind in CORRUPTIONS:
+            champion = tuple(one for one in image if kind != "noise" or one is dent)
+            candidate = tuple(one for one in image if kind != "blur" or one is dent or len(image) == 2)
+            frames.append((image, champion, candidate))
+    found = box_grid(judged(*frames), ("scratch", "dent", "never seen"))
+    assert list(found) == ["scratch", "dent"]
+    at = dict(zip(CORRUPTIONS, found["scratch"], strict=True))
+    assert (at["blur"], at["noise"], at["fog"]) == (Cell(0.0, 0.5, 2), Cell(1.0, 0.0, 2), Cell(0.0, 0.0, 2))
+    assert set(found["dent"]) == {Cell(0.0, 0.0, 1)}

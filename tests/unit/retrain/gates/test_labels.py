@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from contracts.events import GateResult
+from retrain.data.box_suspects import Doubt, Doubted
 from retrain.data.redefined import Redefined
-from retrain.gates.labels import LEAST, contradicted, meant, trusted
+from retrain.gates.labels import LEAST, contradicted, meant, trusted, trusted_boxes
 from retrain.gates.verdict import Verdict
 
 
@@ -35,6 +36,31 @@ def test_too_few_labels_tell_nothing(new: int, old: int, verdict: Verdict) -> No
     assert result.verdict == verdict
     if verdict == "inconclusive":
         assert f"{new} new and {old} old labels, {LEAST} of each are needed" in result.detail
+
+
+def detector(sure: int, wrong: int, unsure: int = 40) -> Doubted:
+    """Frames in which a detector is sure of something, in some of them against the label, and frames in which it is not."""
+    doubts = (Doubt(0.9, "a nut"),) * wrong + (None,) * (sure - wrong + unsure)
+    return Doubted((True,) * sure + (False,) * unsure, doubts)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "verdict"), [((100, 25), (90, 3), "inconclusive"), ((100, 9), (90, 3), "pass"), ((100, 25), (90, 18), "pass")]
+)
+def test_a_detectors_labels_are_doubted_where_more_are_contradicted_than_among_old_ones(
+    new: tuple[int, int], old: tuple[int, int], verdict: Verdict
+) -> None:
+    result = trusted_boxes(detector(*new), detector(*old))
+    assert (result.gate, result.verdict) == ("labels", verdict)
+    assert (
+        f"of the frames in which the detector is sure of something {new[1]} of {new[0]} contradict the new label" in result.detail
+    )
+
+
+def test_a_detector_that_is_sure_of_little_tells_nothing() -> None:
+    result = trusted_boxes(detector(LEAST - 1, 30), detector(90, 0))
+    assert (result.verdict, result.value) == ("inconclusive", 0.0)
+    assert f"sure of something in {LEAST - 1} new and 90 old frames" in result.detail
 
 
 def test_only_the_surest_third_is_looked_at() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from contracts.events import FrameLabelled, ReviewLabel, WantedFrame
-from contracts.predictions import ClassTruth
+from contracts.predictions import Box, BoxesTruth, ClassTruth
 from retrain.labels.book import Labels
 from retrain.labels.doubts import Verdict
-from retrain.request import Suspect
+from retrain.request import Suspect, in_words
 from retrain.state.database import Database
 from retrain.state.opening import open_state
 from tests.postgres_server import PASSWORD, server
@@ -54,6 +54,20 @@ def test_the_least_probable_label_stands_first_and_the_next_process_replaces_the
     assert listed(labels) == "cab"
     doubt(labels, "d")
     assert listed(labels) == "d"
+
+
+def test_boxes_that_were_drawn_otherwise_meanwhile_are_in_no_doubt(labels: Labels) -> None:
+    for frame, boxes in (("x", 1), ("y", 2)):
+        truth = BoxesTruth((Box("bolt", 0.0, 0.0, 9.0, 9.0),) * boxes)
+        labels.add(
+            FrameLabelled(
+                event_id=frame, occurred_at=100.0, model="m", frame_id=frame, camera="line-1", site="s", captured_at=1.0, truth=truth, predictions=(),
+                stored=f"frames/{frame}.jpg", sample="uniform",
+            )
+        )  # fmt: skip
+    labels.doubts.found([Suspect(frame, "1 bolt", "a nut at 1, 2 to 3, 4, not labelled", 0.1) for frame in "xy"])
+    assert listed(labels) == "x"
+    assert in_words(BoxesTruth(())) == "nothing"
 
 
 def test_a_label_that_was_changed_meanwhile_is_in_no_doubt(labels: Labels) -> None:

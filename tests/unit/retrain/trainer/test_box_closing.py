@@ -11,7 +11,7 @@ from contracts.predictions import Box, BoxesTruth
 from contracts.statistics import NUMERIC
 from retrain.data.dataset import Dataset, Item
 from retrain.models.session import Views
-from retrain.trainer.detector_trial import apart
+from retrain.trainer.box_closing import apart
 
 LEARNED, SEALED = 80, MIN_FRAMES - 8
 
