@@ -13,7 +13,7 @@ _BAR: Final = 20
 _SHORT: Final = 8
 _WIDE: Final = 160
 ADVICE: Final[Mapping[str, str]] = {
-    "no_champion": "bring a first version: keepsight import-model",
+    "no_champion": "bring a first version: keepsight import-model or train-model",
     "rollout_active": "keepsight status shows the rollout; one that awaits approval ends by keepsight approve VERSION, or reject",
     "cooldown": "it starts by itself; `keepsight retrain --reason TEXT` does not wait",
     "budget": "it starts when the budget allows; `keepsight retrain --reason TEXT` does not wait",

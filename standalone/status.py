@@ -135,7 +135,7 @@ def _details(incident: Incident) -> str:
 
 def _serving(model: str, channels: Channels | None) -> list[str]:
     if channels is None:
-        return [f"{model}: no version yet; bring one with keepsight import-model"]
+        return [f"{model}: no version yet; bring one with keepsight import-model or train-model"]
     lines = [f"{model}: version {channels.champion} answers since {_when(channels.changed_at)} ({channels.reason or channels.by})"]
     if channels.candidate:
         lines.append(f"  canary    version {channels.candidate} answers {channels.share:.0%} of the cameras")

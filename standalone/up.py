@@ -59,6 +59,8 @@ def missing(repository: str, model: str, settings: Path, content: dict[str, obje
         hints.append(
             f"there is no version of model {model!r} in {repository} yet. Bring yours:\n"
             f"    keepsight import-model model.onnx --labels a,b,c --reference FOLDER_OF_FRAMES --settings {settings}\n"
+            "or train one on labelled pictures:\n"
+            f"    keepsight train-model --frames FOLDER_OF_LABELS --labels a,b,c --choose --settings {settings}\n"
             "serving takes it as soon as it is there"
         )
     except KeepsightError as error:

@@ -39,17 +39,21 @@ SPAN: Final = (0.05, 0.9)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Returns the exit status: 0 published, 2 refused with the reason on standard error."""
+    """Run the command. Returns the exit status: 0 done, 2 refused with the reason on standard error, 130 interrupted."""
     try:
         run(order_of(sys.argv[1:] if argv is None else argv, __doc__ or ""), Steps(), time.time(), time.monotonic)
     except (KeepsightError, ValueError) as error:
         sys.stderr.write(f"keepsight: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
 def run(order: Order, say: Steps, now: float, clock: Callable[[], float]) -> None:
     """Train, choose where that is asked, check and publish. Raises KeepsightError or ValueError with the reason."""
+    if not order.dry_run:
+        _check_name(order)
     say("reading frames", 0.0, str(order.frames))
     frames, excluded = bootstrap_frames.read(order.frames, order.labels)
     say("read", SPAN[0], f"{len(frames)} frames, {excluded}")
@@ -63,6 +67,19 @@ def run(order: Order, say: Steps, now: float, clock: Callable[[], float]) -> Non
     say("published", 1.0, f"{name}: {_told(trained, order.positive)}")
     champion = ModelRepository(order.repository).channels(order.model).champion
     sys.stdout.write(next_step(manifest.version, champion, order.settings) + "\n")
+
+
+def _check_name(order: Order) -> None:
+    """That the version's name is free, or this command's own from before: training takes minutes, and the repository would refuse it only then."""
+    repository = ModelRepository(order.repository)
+    if order.version not in repository.versions(order.model):
+        return
+    manifest = repository.manifest(order.model, order.version)
+    same_body = order.choose or (manifest.lineage.recipe, manifest.input.height) == (order.recipe, order.sides[0])
+    if manifest.lineage.origin != "bootstrap" or manifest.labels != order.labels or not same_body:
+        raise VersionError(
+            f"{order.model} has a version {order.version} already, made otherwise: take --version {repository.next_version(order.model)}"
+        )
 
 
 def _trained(order: Order, frames: Sequence[Frame], say: Say, clock: Callable[[], float]) -> tuple[Trained, tuple[Row, ...]]:

@@ -88,3 +88,21 @@ def test_a_network_from_a_file_carries_its_weights_to_the_next_training(index: P
     found = origin(request, version, repository, frames)
     assert found.own, "the body is the file's, no recipe's own"
     assert [name for name in Folder(f"{tmp_path}/cache").names("") if name.startswith("body-")]
+
+
+def test_a_name_that_is_taken_is_said_before_anything_is_trained(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = arguments(index, tmp_path, "--recipe", SMALL_CONV, "--side", str(SIDE))
+    assert bootstrap.main(small) == 0
+    first = ModelRepository(f"{tmp_path}/repository").manifest("digits", "1")
+    assert bootstrap.main(small) == 0
+    assert ModelRepository(f"{tmp_path}/repository").manifest("digits", "1") == first
+    capsys.readouterr()
+    assert bootstrap.main([*small[:-1], "64"]) == 2
+    answered = capsys.readouterr()
+    assert answered.err == "keepsight: digits has a version 1 already, made otherwise: take --version 2\n"
+    assert answered.out == ""
+    assert bootstrap.main([*small[:-1], "64", "--version", "2"]) == 0
+    advice = capsys.readouterr().out.splitlines()[-1]
+    assert advice == "The champion is still version 1. To bring this one to all cameras: keepsight promote 2 --reason WHY"
