@@ -168,7 +168,7 @@ class EmbeddedReader:
             asked = row[0] if row else None
         (end,) = connection.execute("SELECT next_offset FROM places WHERE id = ?", (place,)).fetchone()
         if asked is not None and asked < 0:
-            return max(end + asked, self._earliest(place, end))
+            return max(int(end) + asked, self._earliest(place, end))
         if asked is not None and asked > end:
             _LOG.warning("log_offset_beyond_end", extra={"place": str(self._all[place]), "asked": asked, "end": end})
             asked = None

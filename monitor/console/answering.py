@@ -13,9 +13,8 @@ from contracts.ids import new_id
 from contracts.labelling import MAX_BOXES, labelled, truth_of
 from contracts.predictions import Box, Detections
 from monitor.console.forms import FormError, named
-from monitor.console.view import Answered
+from monitor.console.said import SOURCE, Answered
 
-SOURCE: Final = "console"
 MIN_SIDE: Final = 2.0
 """Pixels of a box: a smaller one is a slip of the hand."""
 _Boxes = Annotated[tuple[Box, ...], msgspec.Meta(max_length=MAX_BOXES)]

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import parse_qs, quote, unquote
 
 from contracts.errors import KeepsightError, LogError
-from contracts.events import AnyEvent, FrameLabelled, encode
+from contracts.events import AnyEvent, encode
 from contracts.health import Answer, Request
 from contracts.ids import NAME, is_id
 from contracts.logs import Logger
@@ -144,14 +144,11 @@ class Console:
             raise FormError("the frame is gone from the frame store: retention took it", 410)
         wanted = self._view.wanted()
         suspect = any(one.frame_id == frame_id and one.why == "suspect" for one in (wanted.frames if wanted else ()))
-        before = self._view.said_of(frame_id)
+        before = self._view.said.of(frame_id)
         events = self._answering.events(*seen, suspect, self._catalogue.labels(), before, fields, key)
         self._bus.publish([encode(event, _SOURCE) for event in events])
         for event in events:
-            if isinstance(event, FrameLabelled):
-                self._view.answered(event)
-            else:
-                self._view.take(event)
+            self._view.take(event)
         return shell.see_other(f"{PREFIX}/labels?after={frame_id}&undo={frame_id}", cookie_of(fields["by"].strip()))
 
     def _label_page(self, frame: Frame, frame_id: str, after: str, undo: str) -> Answer:
@@ -160,7 +157,7 @@ class Console:
         if turn is None:
             wanted = self._view.wanted()
             return labels.empty(frame, len(wanted.frames) if wanted else 0, undo)
-        said = self._view.said_of(turn.card.frame_id)
+        said = self._view.said.of(turn.card.frame_id)
         return labels.one(frame, turn, self._catalogue.labels(), said, undo)
 
     def _job(self, frame: Frame, job_id: str, rest: list[str]) -> Answer:

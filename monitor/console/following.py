@@ -5,14 +5,18 @@ from contextlib import closing
 from typing import Final
 
 from contracts.errors import LogError
-from contracts.events import COMMANDS, RETRAIN, SERVING, BadEventError, decode
+from contracts.events import COMMANDS, LABELS, RETRAIN, SERVING, BadEventError, decode
 from contracts.logs import Logger
-from contracts.ports import Bus, Reader
+from contracts.ports import Bus, Place, Reader
+from monitor.console.said import SOURCE
 from monitor.console.view import View
 
 READS: Final = (RETRAIN, COMMANDS, SERVING)
+LABELS_BACK: Final = 2000
+"""Of each partition of labels, read at the start: what was labelled on the pages in the last day, unless files with more than so many labels came in since."""
 POLL_S: Final = 0.2
 RETRY_S: Final = 2.0
+_FROM_HERE: Final = f'"source":"{SOURCE}"'.encode()
 _LOG: Final = Logger("monitor")
 
 
@@ -31,7 +35,7 @@ class Follower:
         self._thread.join()
 
     def _run(self) -> None:
-        with closing(self._bus.reader(None, READS)) as reader:
+        with closing(self._bus.reader(None, (*READS, LABELS), _start)) as reader:
             while not self._stop.is_set():
                 try:
                     trouble = self._read(reader)
@@ -45,6 +49,8 @@ class Follower:
     def _read(self, reader: Reader) -> str | None:
         """One look; what is still unread, in words. Raises LogError."""
         for record in reader.poll(POLL_S):
+            if record.place.topic == LABELS and _FROM_HERE not in record.value:
+                continue
             try:
                 self._view.take(decode(record))
             except BadEventError:
@@ -53,3 +59,7 @@ class Follower:
                 _LOG.error("console_event_failed", trace=True, topic=record.place.topic, offset=record.offset)
         left = sum(reader.lag().values())
         return f"the log is being read: {left:,} records are left" if left or not reader.places() else None
+
+
+def _start(place: Place) -> int | None:
+    return -LABELS_BACK if place.topic == LABELS else None

@@ -11,8 +11,8 @@ from contracts.health import Answer
 from contracts.predictions import Box, Classification, Detections
 from monitor.console import shell
 from monitor.console.queue import Turn
+from monitor.console.said import Answered
 from monitor.console.shell import PREFIX, Frame, clock
-from monitor.console.view import Answered
 
 WHY: Final = {
     "uncertain": "the model is unsure of it",

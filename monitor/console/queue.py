@@ -103,7 +103,7 @@ class Queue:
         return Turn(frames[at], card, size, done, len(ids), ids[at - 1], ids[(at + 1) % len(ids)])
 
     def _done(self, frame: WantedFrame, listed: LabelsWanted, now: float) -> bool:
-        said = self._view.said_of(frame.frame_id)
+        said = self._view.said.of(frame.frame_id)
         if said is None:
             return False
         return said.at > listed.occurred_at - LATE_S if frame.why == "suspect" else now - said.at < DONE_S

@@ -26,7 +26,7 @@ from contracts.events import (
     RolloutAdvanced,
     ServingReported,
 )
-from contracts.predictions import Box, BoxesTruth
+from monitor.console.said import Said
 
 MOST_JOBS: Final = 10_000
 """Some 2 kB each: a job a day for 27 years."""
@@ -37,8 +37,6 @@ MOST_ORDERS: Final = 500
 MOST_SERVERS: Final = 1000
 MOST_IDS: Final = 10_000
 """Events that are known again when they are repeated: who publishes is at times not sure, and says some hundred again."""
-MOST_SAID: Final = 5000
-"""Frames that were labelled or looked at here."""
 WAITING: Final[tuple[JobState, ...]] = ("queued", "held")
 ACTIVE: Final[tuple[JobState, ...]] = ("running", *WAITING)
 Order = Approve | Reject | Rollback | Promote | OverrideCounts | CancelJob | RequestRetrain
@@ -62,15 +60,6 @@ class JobView(NamedTuple):
     judged: JobAdvanced | None = None
 
 
-class Answered(NamedTuple):
-    """What a person said here of a frame: its label, or its boxes, or neither where he was unsure. `at` in Unix seconds."""
-
-    label: str | None
-    boxes: tuple[Box, ...] | None
-    by: str
-    at: float
-
-
 class View:
     """`take` each event of one model; the rest may be asked from any thread."""
 
@@ -84,8 +73,8 @@ class View:
         self._rollouts: dict[str, tuple[RolloutAdvanced, ...]] = {}
         self._orders: dict[str, Order] = {}
         self._servers: dict[str, ServingReported] = {}
-        self._answered: dict[str, Answered] = {}
         self._wanted: LabelsWanted | None = None
+        self.said = Said()
         self.trouble: str | None = "the log has not answered yet"
         """Why the newest may be missing; None when all that the log holds was read."""
 
@@ -113,18 +102,12 @@ class View:
                     self._servers.pop(event.replica, None)
                     if not event.leaving:
                         _keep(self._servers, event.replica, event, MOST_SERVERS)
+                case FrameLabelled():
+                    self.said.labelled(event)
                 case ReviewLabel():
-                    self._reviewed(event)
+                    self.said.reviewed(event)
                 case Approve() | Reject() | Rollback() | Promote() | OverrideCounts() | CancelJob() | RequestRetrain():
                     _keep(self._orders, event.event_id, event, MOST_ORDERS)
-
-    def answered(self, event: FrameLabelled) -> None:
-        """A label was given here: the list of wanted frames does not know it yet."""
-        label, boxes = (None, event.truth.boxes) if isinstance(event.truth, BoxesTruth) else (event.truth.label, None)
-        said = Answered(label, boxes, event.labelled_by, event.occurred_at)
-        with self._lock:
-            self._answered.pop(event.frame_id, None)
-            _keep(self._answered, event.frame_id, said, MOST_SAID)
 
     def jobs(self, states: tuple[JobState, ...] = ()) -> list[JobView]:
         """The jobs in these states (in any, when none is named), the newest first."""
@@ -176,11 +159,6 @@ class View:
         with self._lock:
             return self._wanted
 
-    def said_of(self, frame_id: str) -> Answered | None:
-        """What was said here of a frame."""
-        with self._lock:
-            return self._answered.get(frame_id)
-
     def _job(self, event: JobAdvanced) -> None:
         known = self._jobs.get(event.job_id)
         if known is None:
@@ -198,13 +176,6 @@ class View:
             if number == MOST_TOLD:
                 self._jobs[job_id] = job._replace(moments=())
                 return
-
-    def _reviewed(self, event: ReviewLabel) -> None:
-        known = self._answered.pop(event.frame_id, None)
-        said = Answered(None, None, event.by, event.occurred_at)
-        if known is not None and event.verdict == "right":  # the label that was given stands
-            said = known
-        _keep(self._answered, event.frame_id, said, MOST_SAID)
 
 
 def _judged(event: JobAdvanced, before: JobAdvanced | None) -> JobAdvanced | None:

@@ -394,7 +394,7 @@ def test_a_log_that_is_away_takes_nothing_and_says_so(house: ConsoleHouse, monke
         answer = post(house, f"/console/{path}", fields)
         assert answer.status == 503
         assert b"broker-1:9092 does not answer" in answer.body
-    assert house.view.said_of(card.frame_id) is None
+    assert house.view.said.of(card.frame_id) is None
     assert house.view.orders() == []
 
 

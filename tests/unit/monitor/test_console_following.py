@@ -8,12 +8,15 @@ import pytest
 
 from contracts import events
 from contracts.errors import LogAwayError
+from contracts.labelling import labelled
 from contracts.log import open_bus
-from contracts.ports import Bus, Outgoing, Place, Reader, Record
+from contracts.ports import Bus, Outgoing, Place, Reader, Record, StartAt
+from contracts.predictions import ClassTruth
 from monitor.console import following
 from monitor.console.following import Follower
 from monitor.console.view import View
-from tests.console_house import MODEL, ConsoleHouse
+from tests.console_house import MODEL, NOW, ConsoleHouse
+from tests.small_model import photographs
 
 
 def eventually(done: Callable[[], bool]) -> None:
@@ -37,6 +40,22 @@ def test_everything_that_the_log_holds_is_read_and_what_follows(tmp_path: Path) 
     assert view.wanted() is not None
     house.publish(house.job(1, "running"))
     eventually(lambda: len(view.jobs()) == 2)
+    follower.close()
+    house.close()
+
+
+def test_what_was_labelled_before_a_restart_is_done_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of a topic that grew for years only its end is read for that."""
+    monkeypatch.setattr(following, "LABELS_BACK", 3)
+    house = ConsoleHouse(tmp_path)
+    cards = [house.frame(one) for one in photographs(5)[0]]
+    house.publish(house.want(cards))
+    house.publish(*(labelled(card, ClassTruth("china"), "ada", "console", NOW) for card in cards[:4]))
+    house.publish(labelled(cards[4], ClassTruth("china"), "gate", "endpoint", NOW))
+    view = View(MODEL)
+    follower = Follower(house.bus, view)
+    eventually(lambda: view.trouble is None)
+    assert [view.said.of(card.frame_id) is not None for card in cards] == [False, False, True, True, False]
     follower.close()
     house.close()
 
@@ -70,8 +89,8 @@ class Flaky:
     def __init__(self, bus: Bus) -> None:
         self._bus, self.looks = bus, 0
 
-    def reader(self, group: str | None, topics: Sequence[str]) -> Reader:
-        reader = self._bus.reader(group, topics)
+    def reader(self, group: str | None, topics: Sequence[str], start_at: StartAt) -> Reader:
+        reader = self._bus.reader(group, topics, start_at)
         flaky = self
 
         class Once:

@@ -14,7 +14,7 @@ from monitor.console.answering import Answering
 from monitor.console.forms import FormError
 from monitor.console.places import Places
 from monitor.console.queue import LATE_S, LOOKS, Queue, Turn
-from monitor.console.view import Answered
+from monitor.console.said import Answered
 from tests.console_house import EVIL, MODEL, NOW, ConsoleHouse
 from tests.small_model import LABELS, photographs
 

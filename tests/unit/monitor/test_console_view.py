@@ -8,8 +8,10 @@ import pytest
 from contracts.events import Approve, LabelsWanted, ReviewLabel, ServingReported
 from contracts.labelling import labelled
 from contracts.predictions import BoxesTruth, ClassTruth
+from monitor.console import said
 from monitor.console import view as views
-from monitor.console.view import ACTIVE, Answered, View
+from monitor.console.said import Answered
+from monitor.console.view import ACTIVE, View
 from tests.console_house import MODEL, NOW, ConsoleHouse
 from tests.small_model import photographs
 
@@ -86,14 +88,34 @@ def test_a_server_that_leaves_is_gone(house: ConsoleHouse) -> None:
 
 def test_what_was_said_of_a_frame_is_the_newest(house: ConsoleHouse) -> None:
     card = house.frame(photographs(1)[0][0])
-    house.view.answered(labelled(card, ClassTruth("china"), "ada", "console", NOW))
-    assert house.view.said_of(card.frame_id) == Answered("china", None, "ada", NOW)
+    house.take(
+        labelled(card, ClassTruth("flower"), "eve", "endpoint", NOW - 1), labelled(card, ClassTruth("china"), "ada", "console", NOW)
+    )
+    assert house.view.said.of(card.frame_id) == Answered("china", None, "ada", NOW)
     house.take(review(card.frame_id, "right"))
-    assert house.view.said_of(card.frame_id) == Answered("china", None, "ada", NOW)
+    assert house.view.said.of(card.frame_id) == Answered("china", None, "ada", NOW)
     house.take(review(card.frame_id, "unsure"))
-    assert house.view.said_of(card.frame_id) == Answered(None, None, "bob", NOW + 5)
-    house.view.answered(labelled(card, BoxesTruth(()), "ada", "console", NOW + 9))
-    assert house.view.said_of(card.frame_id) == Answered(None, (), "ada", NOW + 9)
+    assert house.view.said.of(card.frame_id) == Answered(None, None, "bob", NOW + 5)
+    house.take(labelled(card, BoxesTruth(()), "ada", "console", NOW + 9))
+    assert house.view.said.of(card.frame_id) == Answered(None, (), "ada", NOW + 9)
+
+
+@pytest.mark.parametrize("verdict", ["right", "unsure"])
+def test_labels_and_reviews_are_read_in_any_order(house: ConsoleHouse, verdict: str) -> None:
+    """They lie on two topics: after a restart either may come first."""
+    card = house.frame(photographs(1)[0][0])
+    label = labelled(card, ClassTruth("china"), "ada", "console", NOW + (5 if verdict == "right" else 0))
+    house.take(review(card.frame_id, verdict), label)
+    assert house.view.said.of(card.frame_id) == (
+        Answered("china", None, "ada", NOW + 5) if verdict == "right" else Answered(None, None, "bob", NOW + 5)
+    )
+
+
+def test_of_what_was_said_the_oldest_goes_first(house: ConsoleHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(said, "MOST", 2)
+    cards = [house.frame(photographs(1)[0][0]) for _ in range(3)]
+    house.take(*(labelled(card, ClassTruth("china"), "ada", "console", NOW + n) for n, card in enumerate(cards)))
+    assert [house.view.said.of(card.frame_id) is not None for card in cards] == [False, True, True]
 
 
 def test_the_newest_list_of_frames_counts() -> None:
