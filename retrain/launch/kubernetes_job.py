@@ -1,7 +1,8 @@
 """A training process as a Kubernetes Job (batch/v1): its name, its labels and its manifest, in the API's own JSON. Pure: nothing is asked of a cluster.
 
 One pod, tried once: attempts are counted by the service. A pod whose node is drained is started again by the cluster and counts as nothing
-(podFailurePolicy), and never beside the one that is still ending (podReplacementPolicy).
+(podFailurePolicy), and never beside the one that is still ending (podReplacementPolicy). The pod fits a namespace that enforces the Pod Security Standard
+`restricted`: its image names a user other than root, by number.
 """
 
 import hashlib
@@ -75,7 +76,8 @@ def _pod(cluster: Cluster, folder: str, command: Sequence[str]) -> dict[str, Any
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "enableServiceLinks": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": cluster.volume}}],
         "containers": [_container(cluster, folder, command)],
     }

@@ -76,6 +76,8 @@ def test_the_manifest_is_what_the_official_models_describe_and_holds_no_secrets(
     assert "torch.distributed.run" in spec["containers"][0]["command"]
     assert spec["tolerations"][0]["key"] == "nvidia.com/gpu"
     assert spec["containers"][0]["envFrom"] == [{"secretRef": {"name": "store-keys"}}]
+    assert spec["securityContext"]["runAsNonRoot"], "a namespace that enforces `restricted` takes it"
+    assert not spec["enableServiceLinks"], "a Service's name becomes no variable of ours"
     misspelt = {**body, "spec": {**body["spec"], "backofLimit": 1}}
     assert "unknown or misread fields" in faults(misspelt), "the test's API would see it"
 
