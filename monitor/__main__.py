@@ -22,9 +22,11 @@ from contracts.ports import Bus
 from contracts.renewal import Renewal
 from contracts.repository import ModelRepository
 from contracts.settings import exit_with, load
+from monitor.camera_detail import camera_detail
 from monitor.console.app import Console, console_of
 from monitor.console.following import Follower
 from monitor.console.shell import PREFIX as CONSOLE
+from monitor.console.sight import Sight
 from monitor.console.view import View
 from monitor.exports import Exports
 from monitor.guard import Guard, Local, check_closed
@@ -74,7 +76,11 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
         registry = CollectorRegistry()
         metrics_process.export(registry, "monitor", settings.model)
         exports = Exports(registry, settings.model, standards.families)
-        panel = Panel(exports, lambda: overview(settings.model, policy, memory, standards))
+        panel = Panel(
+            exports,
+            lambda: overview(settings.model, policy, memory, standards),
+            lambda name: camera_detail(name, policy, memory, standards),
+        )
         reports = desk_of(settings, exports.reported)
         open_things.callback(reports.close)
 
@@ -82,7 +88,8 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
             return service.ready() if service is not None else "the store of the state has not answered yet"
 
         guard = _guard(settings, exports, open_things)
-        console = _console(settings, bus, guard, exports, open_things)
+        sight = Sight(lambda: panel.overview, panel.camera, reports.shapes)
+        console = _console(settings, bus, guard, exports, sight, open_things)
         pages, folders, apps = {"/v1/state": panel.page}, {PREFIX: reports.answer}, {CONSOLE: console.answer, "/": console.answer}
         server = HealthServer(listener, registry, ready, pages, folders, guard, apps)
         open_things.callback(server.close)
@@ -111,12 +118,14 @@ def _run(settings: MonitorSettings, stop: threading.Event) -> int:
     return 0
 
 
-def _console(settings: MonitorSettings, bus: Bus, guard: Guard | Local | None, exports: Exports, open_things: ExitStack) -> Console:
+def _console(
+    settings: MonitorSettings, bus: Bus, guard: Guard | Local | None, exports: Exports, sight: Sight, open_things: ExitStack
+) -> Console:
     """The console, which reads the log by itself: also while the state's store is away, and on a monitor that stands by."""
     view = View(settings.model)
     follower = Follower(bus, view)
     open_things.callback(follower.close)
-    return console_of(settings, bus, view, guard.key_id if isinstance(guard, Guard) else None, exports.refused)
+    return console_of(settings, bus, view, guard.key_id if isinstance(guard, Guard) else None, exports.refused, sight)
 
 
 def _guard(settings: MonitorSettings, exports: Exports, open_things: ExitStack) -> Guard | Local | None:

@@ -10,6 +10,7 @@ from monitor.camera import Camera
 from monitor.items.replay import Replay
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
+from monitor.quality.estimated import estimated
 from monitor.quality.view import label_view
 from monitor.standard import Standard
 from monitor.video.aspect import DAY
@@ -54,11 +55,15 @@ class Overview(msgspec.Struct):
     events: dict[str, int]
     role: str = "active"
     """Or `standby`: another replica judges, and its `/v1/state` shows all this."""
+    made_at: float = 0.0
+    """When the process looked, by its clock. Unix seconds."""
+    lag: int = 0
+    """Records written to the log and not yet judged."""
 
 
 def overview(model: str, policy: Policy, memory: Memory, standards: Callable[[str], Standard]) -> Overview:
     """Look at a memory. Cameras in order of name, incidents in order of opening."""
-    cameras = [_camera(memory.cameras[name], policy, memory, standards) for name in sorted(memory.cameras)]
+    cameras = [camera_view(memory.cameras[name], policy, memory, standards) for name in sorted(memory.cameras)]
     versions = sorted({camera.version for camera in cameras if camera.version} | set(memory.labels))
     cases = sorted(memory.cases.values(), key=lambda case: case.incident.opened_at)
     return Overview(
@@ -73,7 +78,8 @@ def overview(model: str, policy: Policy, memory: Memory, standards: Callable[[st
     )
 
 
-def _camera(camera: Camera, policy: Policy, memory: Memory, standards: Callable[[str], Standard]) -> CameraView:
+def camera_view(camera: Camera, policy: Policy, memory: Memory, standards: Callable[[str], Standard]) -> CameraView:
+    """Look at a camera."""
     watch = memory.watches.get((camera.name, camera.version))
     standard = standards(camera.version) if camera.version else None
     reference = standard.reference if standard else None
@@ -134,6 +140,7 @@ def _version(version: str, memory: Memory, policy: Policy, standards: Callable[[
     view: dict[str, Any] = {"unjudged": standard.unjudged, **labels}
     if standard.reference is not None:
         view["scales_blocks"] = list(standard.reference.scales)
+        view["estimated"] = estimated(standard.reference, [watch for watch in memory.watches.values() if watch.version == version])
     if standard.replay is not None:
         view["replay"] = _replay(standard.replay, standard.pages_a_month)
         view["demoted"] = standard.demoted

@@ -17,10 +17,12 @@ from monitor.console import anew, jobs, labels, shell, versions
 from monitor.console.answering import Answering
 from monitor.console.catalogue import Catalogue
 from monitor.console.forms import FormError, OldPageError, Token, cookie_of, name_in
+from monitor.console.lookout import ROOMS, Lookout
 from monitor.console.orders import Desk, told
 from monitor.console.places import Places
 from monitor.console.queue import Queue
 from monitor.console.shell import PREFIX, SHUT, STATIC, Frame
+from monitor.console.sight import BLIND, Sight
 from monitor.console.view import View
 from monitor.settings import MonitorSettings
 
@@ -30,12 +32,17 @@ _LOG: Final = Logger("monitor")
 
 
 def console_of(
-    settings: MonitorSettings, bus: Bus, view: View, key_id: Callable[[Request], str] | None, count: Callable[[str], None]
+    settings: MonitorSettings,
+    bus: Bus,
+    view: View,
+    key_id: Callable[[Request], str] | None,
+    count: Callable[[str], None],
+    sight: Sight,
 ) -> "Console":
     """The console of a monitor with these settings; `key_id` is None where there are no keys."""
     catalogue = Catalogue(ModelRepository(settings.repository), settings.model, settings.new_classes, time.monotonic)
     places = Places(settings.repository, settings.frame_store, settings.jobs_folder)
-    return Console(settings.model, bus, view, catalogue, places, time.time, key_id or (lambda _: ""), count)
+    return Console(settings.model, bus, view, catalogue, places, time.time, key_id or (lambda _: ""), count, sight)
 
 
 class Console:
@@ -51,11 +58,13 @@ class Console:
         clock: Callable[[], float],
         key_id: Callable[[Request], str],
         count: Callable[[str], None],
+        sight: Sight = BLIND,
     ) -> None:
         self._model, self._bus, self._view, self._catalogue, self._places = model, bus, view, catalogue, places
         self._clock, self._key_id, self._count = clock, key_id, count
         self._token, self._desk, self._answering = Token(), Desk(model, clock), Answering(clock)
         self._queue = Queue(view, places, model)
+        self._lookout = Lookout(model, view, catalogue, places, sight)
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request, whatever happens: what went wrong is told on a page."""
@@ -84,8 +93,6 @@ class Console:
         asked = _asked(request.path.partition("?")[2])
         frame = self._frame(name_in(request), asked.get("done", ""))
         match path:
-            case ("",):
-                return shell.see_other(f"{PREFIX}/jobs")
             case ("static", file) if file in STATIC:
                 content, kind = STATIC[file]
                 return Answer(200, content, f"{kind}; charset=utf-8", (("Cache-Control", "private, max-age=86400"), *SHUT[1:]))
@@ -101,6 +108,10 @@ class Console:
                 return self._label_page(frame, asked.get("frame", ""), asked.get("after", ""), asked.get("undo", ""))
             case ("frames", frame_id):
                 return self._places.picture(self._model, frame_id) or self._missing(frame)
+            case ("frames", frame_id, "small"):
+                return self._places.small(self._model, frame_id) or self._missing(frame)
+            case (room, *_) if room in ROOMS:
+                return self._lookout.page(path, asked, _number(asked.get("page", "")), frame) or self._missing(frame)
         return self._missing(frame)
 
     def _post(self, path: tuple[str, ...], request: Request) -> Answer:
@@ -114,6 +125,9 @@ class Console:
                 return self._ordered(
                     self._desk.of_job(job.last, what, fields, key), f"{PREFIX}/jobs/{quote(job_id, safe='')}", fields
                 )
+            case ("incidents", incident_id, what) if (incident := self._view.incidents.get(incident_id)) is not None:
+                where = f"{PREFIX}/incidents/{quote(incident_id, safe='')}"
+                return self._ordered(self._desk.of_incident(incident, what, fields, key), where, fields)
             case ("versions", "rollback"):
                 self._catalogue.forget()
                 return self._ordered(self._desk.roll_back(self._catalogue.now()[0], fields, key), f"{PREFIX}/versions", fields)
@@ -192,16 +206,17 @@ class Console:
         now = self._clock()
         order = next((one for one in self._view.orders() if one.event_id == done), None) if done else None
         said = f"On the log: {order.by} {told(order)}. What comes of it shows here." if order is not None else ""
-        return Frame(self._model, now, self._token.value, name, self._queue.left(now), self._view.trouble, said)
+        opened = len(self._view.incidents.open())
+        return Frame(self._model, now, self._token.value, name, self._queue.left(now), opened, self._view.trouble, said)
 
     def _missing(self, frame: Frame) -> Answer:
         return shell.page(
-            frame, "", "Not found", f'<h1>Not found</h1><p>Nothing lies here. <a href="{PREFIX}/jobs">Jobs</a></p>', 404
+            frame, "none", "Not found", f'<h1>Not found</h1><p>Nothing lies here. <a href="{PREFIX}/">Fleet</a></p>', 404
         )
 
     def _sorry(self, status: int, title: str, text: str) -> Answer:
         body = f'<h1>{escape(title)}</h1><p class="lead">{escape(text)}</p><p>Go back with your browser: what you wrote is still there.</p>'
-        return shell.page(self._frame(), "", title, body, status)
+        return shell.page(self._frame(), "none", title, body, status)
 
 
 def _asked(query: str) -> dict[str, str]:

@@ -1,17 +1,17 @@
-"""Reads for the console, on a thread of its own: the topics that tell of jobs, versions, servers and orders, from their beginning."""
+"""Reads for the console, on a thread of its own: the topics that tell of incidents, jobs, versions, servers and orders, from their beginning."""
 
 import threading
 from contextlib import closing
 from typing import Final
 
 from contracts.errors import LogError
-from contracts.events import COMMANDS, LABELS, RETRAIN, SERVING, BadEventError, decode
+from contracts.events import COMMANDS, INCIDENTS, LABELS, RETRAIN, SERVING, BadEventError, decode
 from contracts.logs import Logger
 from contracts.ports import Bus, Place, Reader
 from monitor.console.said import SOURCE
 from monitor.console.view import View
 
-READS: Final = (RETRAIN, COMMANDS, SERVING)
+READS: Final = (INCIDENTS, RETRAIN, COMMANDS, SERVING)
 LABELS_BACK: Final = 2000
 """Of each partition of labels, read at the start: what was labelled on the pages in the last day, unless files with more than so many labels came in since."""
 POLL_S: Final = 0.2

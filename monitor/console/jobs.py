@@ -11,7 +11,6 @@ from monitor.console import shell
 from monitor.console.orders import told
 from monitor.console.shell import PREFIX, Frame, act, ago, badge, clock, facts, progress, span, table
 from monitor.console.view import ACTIVE, JobView, Order, View
-from monitor.report.paths import path_of
 
 A_PAGE: Final = 50
 STATES: Final[tuple[JobState, ...]] = get_args(JobState)
@@ -76,7 +75,7 @@ def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool]) -> Ans
     judged = job.judged or view.published(event.version)
     where = f"{PREFIX}/jobs/{quote(event.job_id, safe='')}"
     body = f"""<p class="kind">{badge(event.state)} job <span>{escape(event.job_id)}</span></p>
-<h1>{escape(_title(event))}</h1>
+<h1>{escape(title(event))}</h1>
 {_why(event)}{progress(event.progress, "how far the attempt is") if event.state == "running" else ""}
 {facts(_facts(job, view.request(event.request_key), frame.now))}
 <div class="acts">{_acts(frame, event, where)}</div>
@@ -108,7 +107,8 @@ def _targets(order: Order) -> tuple[str, ...]:
     return (getattr(order, "job_id", ""), getattr(order, "version", ""), getattr(order, "incident_id", ""))
 
 
-def _title(event: JobAdvanced) -> str:
+def title(event: JobAdvanced) -> str:
+    """A job in a few words."""
     match event.state:
         case "running":
             return f"Training: {event.step or 'starting'}"
@@ -133,7 +133,7 @@ def _card(job: JobView, now: float) -> str:
     since = job.moments[-1].began_at if job.moments else event.occurred_at
     return (
         f'<article class="card now {shell.tone(event.state)}"><p class="kind">{badge(event.state)} since {span(now - since)}</p>'
-        f'<h2><a href="{PREFIX}/jobs/{quote(event.job_id, safe="")}">{escape(_title(event))}</a></h2>{_why(event)}{bar}</article>'
+        f'<h2><a href="{PREFIX}/jobs/{quote(event.job_id, safe="")}">{escape(title(event))}</a></h2>{_why(event)}{bar}</article>'
     )
 
 
@@ -195,7 +195,7 @@ def _facts(job: JobView, request: RetrainRequested | None, now: float) -> dict[s
             ),
             "Left out": escape(", ".join(request.excluded_cameras[:20])),
             "Seen before": f"version {escape(request.recurs)} served it" if request.recurs else "",
-            "Incident": f'<a href="{escape(path_of(incident), quote=True)}">{escape(incident)}</a>' if incident else "",
+            "Incident": f'<a href="{PREFIX}/incidents/{quote(incident, safe="")}">{escape(incident)}</a>' if incident else "",
         }
     return said
 

@@ -5,10 +5,12 @@ from typing import Final
 
 from contracts.channels import Channels
 from contracts.events import (
+    Acknowledge,
     AnyEvent,
     Approve,
     CancelJob,
     JobAdvanced,
+    MarkFalseAlarm,
     OverrideCounts,
     Promote,
     Reject,
@@ -18,10 +20,13 @@ from contracts.events import (
 )
 from contracts.ids import is_id, new_id
 from monitor.console.forms import FormError, named, reasoned
+from monitor.console.incident_book import IncidentView
 from monitor.console.view import ACTIVE, Order
 
 STOPPABLE: Final = ("awaiting_approval", "shadow", "canary", "champion", "watch")
 OVER: Final = ("stable", "rolled_back", "rejected")
+FALSE: Final = "false alarm"
+"""What is typed to confirm one: its like is not reported for weeks."""
 
 
 class Desk:
@@ -33,6 +38,22 @@ class Desk:
     def retrain(self, fields: Mapping[str, str], key_id: str) -> RequestRetrain:
         """Ask for a retraining."""
         return RequestRetrain(**self._about(fields), by=named(fields, key_id), reason=reasoned(fields))  # type: ignore[arg-type]  # of `about`
+
+    def of_incident(self, incident: IncidentView, what: str, fields: Mapping[str, str], key_id: str) -> AnyEvent:
+        """Acknowledge an incident, call it a false alarm, or ask for a retraining because of it."""
+        by, reason, about, number = named(fields, key_id), reasoned(fields), self._about(fields), incident.incident.incident_id
+        if what == "retrain":
+            return RequestRetrain(**about, by=by, reason=f"{reason} (incident {number})")  # type: ignore[arg-type]  # of `about`
+        if incident.incident.cause == "job_failed":
+            raise FormError("a failed job's incident closes when a later run comes through: nothing to acknowledge", 409)
+        if what == "acknowledge" and incident.closed_at is None:
+            if incident.incident.acknowledged_by:
+                raise FormError(f"{incident.incident.acknowledged_by} has seen it already", 409)
+            return Acknowledge(**about, incident_id=number, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+        if what == "false" and not incident.false_alarm:
+            _confirmed(fields, FALSE)
+            return MarkFalseAlarm(**about, incident_id=number, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
+        raise FormError(f"the incident is {incident.state} by now: {what} would change nothing", 409)
 
     def of_job(self, job: JobAdvanced, what: str, fields: Mapping[str, str], key_id: str) -> AnyEvent:
         """Cancel a job, or let it train with too few labels."""
@@ -82,9 +103,9 @@ class Desk:
         return {"event_id": number if is_id(number) else new_id(now), "occurred_at": now, "model": self._model}
 
 
-def _confirmed(fields: Mapping[str, str], version: str) -> None:
-    if fields.get("confirm", "").strip() != version:
-        raise FormError(f"type {version} to confirm that you mean version {version}: nothing was done")
+def _confirmed(fields: Mapping[str, str], word: str) -> None:
+    if fields.get("confirm", "").strip() != word:
+        raise FormError(f"type {word} to confirm that you mean it: nothing was done")
 
 
 def told(order: Order) -> str:
@@ -104,3 +125,7 @@ def told(order: Order) -> str:
             return "cancelled the job"
         case RequestRetrain():
             return "asked for a retraining"
+        case Acknowledge():
+            return "has seen the incident"
+        case MarkFalseAlarm():
+            return "called the incident a false alarm"

@@ -13,6 +13,7 @@ from contracts.frame_store import FrameStore, StoredFrame
 from contracts.health import Answer
 from contracts.ids import is_id
 from monitor.console.shell import HTML, SHUT
+from monitor.report.photographs import small
 
 MAX_BYTES: Final = 16 << 20
 """Of a verdict's page: those that are made have 2 MB at most."""
@@ -22,6 +23,11 @@ _OF_VERSION: Final = re.compile(
 )
 _OF_JOB: Final = re.compile(r"[0-9a-f-]{36}/\d{1,6}/(package/)?[A-Za-z0-9][\w-]{0,63}\.(html|png)", re.ASCII)
 _PICTURES: Final = {"jpeg": "image/jpeg", "png": "image/png", "rgb": "image/png", "webp": "image/webp"}
+_OF_PICTURES: Final = (
+    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+    ("Cache-Control", "private, max-age=3600"),
+    *SHUT[1:],
+)
 _SHUT_IN: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'"
 """A verdict's page: made by the training process, shown without scripts and as if it came from nowhere."""
 
@@ -63,12 +69,16 @@ class Places:
         content = self.content(card) if card is not None and kind else None
         if content is None or kind is None:
             return None
-        headers = (
-            ("Content-Security-Policy", "default-src 'none'; sandbox"),
-            ("Cache-Control", "private, max-age=3600"),
-            *SHUT[1:],
-        )
-        return Answer(200, content, kind, headers)
+        return Answer(200, content, kind, _OF_PICTURES)
+
+    def small(self, model: str, frame_id: str) -> Answer | None:
+        """A stored frame made smaller, for a page of many; None when it is gone or cannot be decoded. Raises StoreError."""
+        card = self.card(model, frame_id) if is_id(frame_id) else None
+        content = self.content(card) if card is not None else None
+        try:
+            return None if content is None else Answer(200, small(content), _PICTURES["jpeg"], _OF_PICTURES)
+        except FrameError:
+            return None
 
     def verdict(self, where: str) -> Answer | None:
         """A verdict's page, to be framed by ours; None when it is not where we can read. Raises StoreError."""

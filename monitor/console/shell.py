@@ -29,7 +29,16 @@ SHUT: Final = (
 )
 """What pages and pictures go out with: no cache keeps them, and no other site's page may show them."""
 HTML: Final = "text/html; charset=utf-8"
-TABS: Final = {"jobs": "Jobs", "labels": "Labels", "versions": "Versions"}
+TABS: Final = {
+    "": "Fleet",
+    "incidents": "Incidents",
+    "cameras": "Cameras",
+    "jobs": "Jobs",
+    "labels": "Labels",
+    "versions": "Versions",
+    "audit": "Audit",
+}
+"""By what follows the prefix."""
 STATIC: Final = {
     name: ((Path(__file__).parent / "static" / name).read_bytes(), kind)
     for name, kind in (
@@ -41,10 +50,10 @@ STATIC: Final = {
 }
 _STAMP: Final = {name: sha256(content).hexdigest()[:12] for name, (content, _) in STATIC.items()}
 _TONES: Final[dict[str, str]] = {
-    **dict.fromkeys(("succeeded", "stable", "champion", "pass", "done"), "good"),
-    **dict.fromkeys(("failed", "rejected", "rolled_back", "rolling_back", "fail", "silent"), "bad"),
-    **dict.fromkeys(("held", "awaiting_approval", "inconclusive", "suspect"), "wait"),
-    **dict.fromkeys(("running", "shadow", "canary", "watch", "candidate"), "live"),
+    **dict.fromkeys(("succeeded", "stable", "champion", "pass", "done", "quiet", "closed"), "good"),
+    **dict.fromkeys(("failed", "rejected", "rolled_back", "rolling_back", "fail", "silent", "page", "drifted", "fault"), "bad"),
+    **dict.fromkeys(("held", "awaiting_approval", "inconclusive", "suspect", "ticket", "open"), "wait"),
+    **dict.fromkeys(("running", "shadow", "canary", "watch", "candidate", "warming"), "live"),
 }
 
 
@@ -60,6 +69,8 @@ class Frame:
     """Of who looks, where the browser remembers it."""
     wanted: int = 0
     """Frames that wait for a label."""
+    incidents: int = 0
+    """That are open."""
     trouble: str | None = None
     """Why the newest may be missing."""
     said: str = ""
@@ -68,7 +79,8 @@ class Frame:
 
 def page(frame: Frame, tab: str, title: str, body: str, status: int = 200, script: str = "", refresh_s: int = 0) -> Answer:
     """A page; `body` is HTML, `title` is text. A script reloads it after `refresh_s` while nobody writes on it."""
-    tabs = "".join(_tab(name, text, tab, frame.wanted if name == "labels" else 0) for name, text in TABS.items())
+    counts = {"labels": (frame.wanted, "waiting"), "incidents": (frame.incidents, "open")}
+    tabs = "".join(_tab(name, text, tab, *counts.get(name, (0, ""))) for name, text in TABS.items())
     trouble = (
         f'<p class="notice wait" role="status">{escape(frame.trouble)}. What stands here may be old.</p>' if frame.trouble else ""
     )
@@ -86,12 +98,12 @@ def page(frame: Frame, tab: str, title: str, body: str, status: int = 200, scrip
 </head>
 <body{f' data-refresh="{refresh_s}"' if refresh_s else ""}>
 <a class="skip" href="#main">To the content</a>
-<header class="top"><div><a class="mark" href="{PREFIX}/jobs"><i aria-hidden="true"></i>Keepsight</a> <b>{escape(frame.model)}</b>
+<header class="top"><div><a class="mark" href="{PREFIX}/"><i aria-hidden="true"></i>Keepsight</a> <b>{escape(frame.model)}</b>
 <nav aria-label="Console">{tabs}</nav></div></header>
 <main id="main">{trouble}{said}
 {body}
 </main>
-<footer><p>{clock(frame.now)} · what is decided here is an event on the log, with name and reason</p></footer>
+<footer><p>{clock(frame.now)} · <a href="{PREFIX}/runbooks">Runbooks</a> · what is decided here is an event on the log, with name and reason</p></footer>
 </body>
 </html>
 """
@@ -103,9 +115,9 @@ def asset(name: str) -> str:
     return f"{PREFIX}/static/{name}?{_STAMP[name]}"
 
 
-def _tab(name: str, text: str, here: str, count: int) -> str:
+def _tab(name: str, text: str, here: str, count: int, what: str) -> str:
     current = ' aria-current="page"' if name == here else ""
-    badge = f' <small>{count}<span class="hidden"> waiting</span></small>' if count else ""
+    badge = f' <small>{count}<span class="hidden"> {what}</span></small>' if count else ""
     return f'<a href="{PREFIX}/{name}"{current}>{text}{badge}</a>'
 
 
@@ -185,6 +197,11 @@ def clock(at: float) -> str:
     """A time."""
     moment = datetime.fromtimestamp(at, UTC)
     return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{moment:%Y-%m-%d %H:%M:%S} UTC</time>'
+
+
+def day(at: float) -> str:
+    """A time as text, to the minute."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
 
 def ago(at: float, now: float) -> str:

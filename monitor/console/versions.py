@@ -34,8 +34,8 @@ def listed(frame: Frame, view: View, catalogue: Catalogue, number: int) -> Answe
     head = ("version", "is", "rollout", "made", "parent", "origin", "accuracy", "gates")
     body = f"""<h1>Versions</h1>
 {_now(channels, frame.now) if number == 1 else ""}
-{_rollout(frame, rollout) if rollout is not None and rollout.state not in OVER and number == 1 else ""}
-<div class="acts">{_roll_back(frame, channels)}</div>
+{rollout_card(frame, rollout) if rollout is not None and rollout.state not in OVER and number == 1 else ""}
+<div class="acts">{roll_back_act(frame, channels)}</div>
 <h2>All versions</h2>
 {table("versions", head, rows, "No version yet: bring one with keepsight import-model.")}
 {shell.pages(f"{PREFIX}/versions?page=", number, last)}
@@ -56,7 +56,7 @@ def one(frame: Frame, view: View, catalogue: Catalogue, manifest: Manifest, ther
     gates = f"<h2>Gates</h2>{shell.gates_table(published.gates if published else ())}"
     body = f"""<p class="kind">{_roles(version, channels)}{badge(current.state) if current else ""}</p>
 <h1>Version {escape(version)}</h1>
-{_rollout(frame, current) if current is not None and under_way else ""}
+{rollout_card(frame, current) if current is not None and under_way else ""}
 {facts(_facts(manifest, view, catalogue))}
 <div class="acts">{_acts(frame, version, channels, where)}</div>
 {orders_about(view.orders(), version, frame.now)}
@@ -77,16 +77,16 @@ def _now(channels: Channels | None, now: float) -> str:
     if channels is None:
         return '<p class="notice wait">The model has no version in service: bring one with <code>keepsight import-model</code>.</p>'
     said = {
-        "Champion": f"{_link(channels.champion)}, {ago(channels.changed_at, now)}",
-        "Candidate": f"{_link(channels.candidate)} answers {channels.share:.0%} of the cameras" if channels.candidate else "",
-        "Shadow": f"{_link(channels.shadow)} is scored beside every answer" if channels.shadow else "",
-        "Previous": f"{_link(channels.previous)}, where a rollback goes" if channels.previous else "",
+        "Champion": f"{link(channels.champion)}, {ago(channels.changed_at, now)}",
+        "Candidate": f"{link(channels.candidate)} answers {channels.share:.0%} of the cameras" if channels.candidate else "",
+        "Shadow": f"{link(channels.shadow)} is scored beside every answer" if channels.shadow else "",
+        "Previous": f"{link(channels.previous)}, where a rollback goes" if channels.previous else "",
         "Last change": f"{escape(channels.reason or 'no reason given')} ({escape(channels.by)})",
     }
     return f'<section class="card" id="channels" aria-label="Who answers">{facts(said)}</section>'
 
 
-def _rollout(frame: Frame, rollout: RolloutAdvanced) -> str:
+def rollout_card(frame: Frame, rollout: RolloutAdvanced) -> str:
     """What is on its way, and what may be decided of it."""
     where = f"{PREFIX}/versions/{quote(rollout.version, safe='')}"
     acts = ""
@@ -101,7 +101,7 @@ def _rollout(frame: Frame, rollout: RolloutAdvanced) -> str:
     share = f"<p>{progress(rollout.share, 'share of the cameras')} of the cameras</p>" if rollout.state == "canary" else ""
     return (
         f'<article class="card now {shell.tone(rollout.state)}" id="rollout"><p class="kind">{badge(rollout.state)} {ago(rollout.occurred_at, frame.now)}</p>'
-        f'<h2>Version {_link(rollout.version)} after {_link(rollout.parent)}</h2><p class="lead">{escape(rollout.reason)}</p>{share}'
+        f'<h2>Version {link(rollout.version)} after {link(rollout.parent)}</h2><p class="lead">{escape(rollout.reason)}</p>{share}'
         f'<div class="acts">{acts}</div></article>'
     )
 
@@ -113,7 +113,7 @@ def _row(version: str, view: View, catalogue: Catalogue, channels: Channels | No
         _roles(version, channels),
         badge(story[-1].state) if story else "",
         ago(manifest.created_at, now) if manifest else "cannot be read",
-        _link(manifest.lineage.parent) if manifest and manifest.lineage.parent else "",
+        link(manifest.lineage.parent) if manifest and manifest.lineage.parent else "",
         escape(manifest.lineage.origin) if manifest else "",
         _headline(manifest) if manifest else "",
         escape(shell.gates_count(published.gates)) if published else "",
@@ -160,33 +160,35 @@ def _lineage(manifest: Manifest, catalogue: Catalogue) -> str:
     while parent and parent not in seen and len(chain) <= ANCESTORS:
         seen.add(parent)
         before = catalogue.manifest(parent)
-        chain.append(_link(parent) if before is not None else f"{escape(parent)} (gone)")
+        chain.append(link(parent) if before is not None else f"{escape(parent)} (gone)")
         parent = before.lineage.parent if before is not None else ""
     return " ← ".join([*chain, *(["…"] if parent else [])])
 
 
-def _link(version: str) -> str:
+def link(version: str) -> str:
+    """A version's name, to its page."""
     return f'<a href="{PREFIX}/versions/{quote(version, safe="")}">{escape(version)}</a>'
 
 
-def _roll_back(frame: Frame, channels: Channels | None) -> str:
+def roll_back_act(frame: Frame, channels: Channels | None) -> str:
+    """The order to go back; "" where there is no way back."""
     if channels is None or channels.previous is None:
         return ""
     explained = f"Version {channels.previous} answers all cameras at once; what is on its way is stopped."
-    fields = _confirm(channels.previous)
+    fields = confirm(channels.previous)
     return act(frame, f"Roll back to version {channels.previous}", explained, f"{PREFIX}/versions/rollback", fields, danger=True)
 
 
 def _acts(frame: Frame, version: str, channels: Channels | None, where: str) -> str:
     if channels is not None and channels.champion == version:
-        return _roll_back(frame, channels)
-    fields = _confirm(version) + (
+        return roll_back_act(frame, channels)
+    fields = confirm(version) + (
         '<label class="check"><input type="checkbox" name="force" value="yes"> At once: without shadow and canary, still watched</label>'
     )
     return act(frame, "Promote", "It comes to all cameras by the steps of a rollout, on evidence.", f"{where}/promote", fields)
 
 
-def _confirm(version: str) -> str:
+def confirm(version: str) -> str:
     return (
         f'<label><span>Type <b>{escape(version)}</b> to confirm</span> <input name="confirm" required maxlength="64" autocomplete="off"'
         ' autocapitalize="off" spellcheck="false"></label>'
@@ -231,7 +233,7 @@ def _servers(servers: Sequence[ServingReported], now: float) -> str:
             rows.append(
                 (
                     escape(server.replica) + (f" {badge('silent')}" if silent else ""),
-                    _link(held.version),
+                    link(held.version),
                     escape(held.role),
                     f"{held.answered:,}",
                     f"<b>{bad:,}</b>" if bad else "0",

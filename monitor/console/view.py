@@ -8,13 +8,18 @@ from collections.abc import Hashable
 from typing import Final, NamedTuple, TypeVar
 
 from contracts.events import (
+    Acknowledge,
     AnyEvent,
     Approve,
     CancelJob,
     FrameLabelled,
+    IncidentClosed,
+    IncidentOpened,
+    IncidentUpdated,
     JobAdvanced,
     JobState,
     LabelsWanted,
+    MarkFalseAlarm,
     ModelPublished,
     OverrideCounts,
     Promote,
@@ -26,6 +31,8 @@ from contracts.events import (
     RolloutAdvanced,
     ServingReported,
 )
+from monitor.console.decisions import Decisions
+from monitor.console.incident_book import IncidentBook
 from monitor.console.said import Said
 
 MOST_JOBS: Final = 10_000
@@ -33,13 +40,14 @@ MOST_JOBS: Final = 10_000
 MOST_TOLD: Final = 500
 """Jobs and versions whose whole story is kept; of older ones the end."""
 MOST_MOMENTS: Final = 60
-MOST_ORDERS: Final = 500
+MOST_ORDERS: Final = 3000
+"""Some 0.5 kB each."""
 MOST_SERVERS: Final = 1000
 MOST_IDS: Final = 10_000
 """Events that are known again when they are repeated: who publishes is at times not sure, and says some hundred again."""
 WAITING: Final[tuple[JobState, ...]] = ("queued", "held")
 ACTIVE: Final[tuple[JobState, ...]] = ("running", *WAITING)
-Order = Approve | Reject | Rollback | Promote | OverrideCounts | CancelJob | RequestRetrain
+Order = Approve | Reject | Rollback | Promote | OverrideCounts | CancelJob | RequestRetrain | Acknowledge | MarkFalseAlarm
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -75,6 +83,7 @@ class View:
         self._servers: dict[str, ServingReported] = {}
         self._wanted: LabelsWanted | None = None
         self.said = Said()
+        self.incidents, self.decisions = IncidentBook(), Decisions()
         self.trouble: str | None = "the log has not answered yet"
         """Why the newest may be missing; None when all that the log holds was read."""
 
@@ -86,7 +95,10 @@ class View:
             if event.event_id in self._seen:
                 return
             _keep(self._seen, event.event_id, None, MOST_IDS)
+            self.decisions.take(event)
             match event:
+                case IncidentOpened() | IncidentUpdated() | IncidentClosed():
+                    self.incidents.take(event)
                 case JobAdvanced():
                     self._job(event)
                 case RetrainRequested():
@@ -106,7 +118,17 @@ class View:
                     self.said.labelled(event)
                 case ReviewLabel():
                     self.said.reviewed(event)
-                case Approve() | Reject() | Rollback() | Promote() | OverrideCounts() | CancelJob() | RequestRetrain():
+                case (
+                    Approve()
+                    | Reject()
+                    | Rollback()
+                    | Promote()
+                    | OverrideCounts()
+                    | CancelJob()
+                    | RequestRetrain()
+                    | Acknowledge()
+                    | MarkFalseAlarm()
+                ):
                     _keep(self._orders, event.event_id, event, MOST_ORDERS)
 
     def jobs(self, states: tuple[JobState, ...] = ()) -> list[JobView]:
@@ -128,6 +150,11 @@ class View:
         """What the monitor asked."""
         with self._lock:
             return self._requests.get(request_key)
+
+    def requested_for(self, incident_id: str) -> list[RetrainRequested]:
+        """What the monitor asked because of an incident, oldest first."""
+        with self._lock:
+            return [one for one in self._requests.values() if one.incident_id == incident_id]
 
     def published(self, version: str) -> ModelPublished | None:
         """What was said when a version was published."""

@@ -29,9 +29,9 @@ def label_view(
     stream = of_version.stream
     return {
         "labels": of_version.tally.n,
-        "realised": _plain(realised),
-        "per_class": {label: _plain(each) for label, each in of_version.tally.per_class().items()},
-        "worst_cameras": {own.camera: _plain(own.tally.metrics(positive)) for own in worst},
+        "realised": plain(realised),
+        "per_class": {label: plain(each) for label, each in of_version.tally.per_class().items()},
+        "worst_cameras": {own.camera: plain(own.tally.metrics(positive)) for own in worst},
         "label_evidence": round(min(1e6, of_version.value / arl), 6),
         "unused_labels": {**of_version.unused, "labelled again": of_version.again, "corrected": of_version.corrected},
         "label_age_s": _ages(of_version.ages),
@@ -39,7 +39,8 @@ def label_view(
     }
 
 
-def _plain(metrics: Mapping[str, Metric]) -> dict[str, Any]:
+def plain(metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """Figures as JSON."""
     return {name: msgspec.to_builtins(metric) for name, metric in metrics.items()}
 
 

@@ -12,9 +12,11 @@ from typing import Final
 
 from contracts.errors import StoreError
 from contracts.health import Answer
+from contracts.ids import is_id
 from contracts.incidents import Incident
 from contracts.logs import Logger
 from monitor.report import child, notices
+from monitor.report.shapes import Shape
 from monitor.report.shelf import MOST_INCIDENTS, Shelf
 from monitor.report.task import task_of
 from monitor.settings import MonitorSettings
@@ -87,6 +89,10 @@ class Desk:
             if not self._want(self._wanted.get(number, incident)):
                 return notices.crowded()
             return notices.being_made(number, list(self._wanted).index(number))
+
+    def shapes(self, incident_id: str) -> tuple[Shape, ...]:
+        """What the console draws of an incident: from its report, once that is made."""
+        return self._shelf.shapes(incident_id) if is_id(incident_id) else ()
 
     def close(self) -> None:
         """End the process at work and the thread. What was waiting is made when it is asked for again."""

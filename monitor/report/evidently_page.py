@@ -29,6 +29,8 @@ from monitor.report.gather import Reading
 from monitor.report.page import Content, render
 from monitor.report.photographs import Photographs, photographs
 from monitor.report.rows import Answers, Layout, Rows, live_answers, reference_answers
+from monitor.report.shapes import Shape, encode, shapes
+from monitor.report.shelf import SHAPES
 from monitor.report.task import Task
 
 if TYPE_CHECKING:
@@ -68,28 +70,34 @@ def main() -> int:
     if not all(map(find_spec, NEEDED)):
         return _refuse(INSTALL)
     try:
-        page = make(task, time.monotonic, time.time())
+        page, drawn = make(task, time.monotonic, time.time())
     except KeepsightError as error:
         return _refuse(str(error))
     path = Path(sys.argv[1])
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(path)
+    if task.served:
+        _put(path.with_suffix(SHAPES), encode(drawn))
+    _put(path, page.encode())
     return 0
 
 
-def make(task: Task, clock: Callable[[], float], now: float) -> str:
-    """The page of a task. `clock` gives the seconds that the reading may take, `now` is when the page is made."""
+def _put(path: Path, content: bytes) -> None:
+    unfinished = path.with_suffix(".part")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
+def make(task: Task, clock: Callable[[], float], now: float) -> tuple[str, tuple[Shape, ...]]:
+    """The page of a task, and what the incident's page draws. `clock` gives the seconds that the reading may take, `now` is when the page is made."""
     data = _gather(task, clock)
     if min(len(data.reference), len(data.current)) < LEAST_ROWS:
         data.notes.append(
             f"Evidently: {len(data.current)} frames of the incident and {len(data.reference)} of the reference could be read; it needs "
             f"{LEAST_ROWS} of each"
         )
-        return render(_content(task, now, data, [], ""))
+        return render(_content(task, now, data, [], "")), ()
     parts, found = _evidently(data)
     figures = beside(compare(data.reference, data.current, data.everything), found)
-    return render(_content(task, now, data, figures, parts))
+    return render(_content(task, now, data, figures, parts)), shapes(data.reference, data.current, figures)
 
 
 def _content(task: Task, now: float, data: _Data, figures: Sequence[Figure], evidently: str) -> Content:

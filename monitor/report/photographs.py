@@ -78,11 +78,16 @@ class Shown:
         return None
 
     def _small(self, card: StoredFrame) -> Photograph:
-        image = frames.decode(self._store.read(card.path))
-        height, width = image.shape[:2]
-        scale = min(1.0, SIDE / max(height, width))
-        if scale < 1:
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        return Photograph(card.camera, card.captured_at, jpeg.tobytes())
+        return Photograph(card.camera, card.captured_at, small(self._store.read(card.path)))
+
+
+def small(content: bytes) -> bytes:
+    """A frame as a JPEG of at most SIDE pixels. Raises FrameError."""
+    image = frames.decode(content)
+    height, width = image.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return jpeg.tobytes()

@@ -1,6 +1,7 @@
-"""The folder where reports lie: for each incident what it was when its report was asked for (`ID.json`), and the page that was made (`ID.html`).
+"""The folder where reports lie: for each incident what it was when its report was asked for (`ID.json`), the page that was made (`ID.html`), and what the
+console draws of it (`ID.shapes`).
 
-Both survive a restart. Bounded: of pages the newest `pages`, and no more than MOST_BYTES of them; of incidents the newest MOST_INCIDENTS.
+They survive a restart. Bounded: of pages the newest `pages`, and no more than MOST_BYTES of them; of incidents the newest MOST_INCIDENTS.
 """
 
 import contextlib
@@ -12,11 +13,13 @@ import msgspec
 from contracts import finite
 from contracts.files import Folder
 from contracts.incidents import Incident
+from monitor.report.shapes import Shape, decode
 
 MOST_INCIDENTS: Final = 1000
 """Some 5 kB each."""
 MOST_BYTES: Final = 512 << 20
 """Of pages, some 6 MB each."""
+SHAPES: Final = ".shapes"
 
 
 class Shelf:
@@ -46,6 +49,13 @@ class Shelf:
         except FileNotFoundError:
             return None
 
+    def shapes(self, incident_id: str) -> tuple[Shape, ...]:
+        """What is drawn of an incident; () without a report, or one from before there was anything to draw."""
+        try:
+            return decode(self.page_path(incident_id).with_suffix(SHAPES).read_bytes())
+        except (OSError, msgspec.MsgspecError):
+            return ()
+
     def ask(self, incident: Incident) -> None:
         """Note what the incident is now. Raises StoreError."""
         self._folder.write(f"{incident.incident_id}.json", msgspec.json.encode(finite.finite(incident)), durable=False)
@@ -57,6 +67,7 @@ class Shelf:
             kept, size = kept + 1, size + page.stat().st_size
             if kept > self._pages or (size > MOST_BYTES and kept > 1):
                 page.unlink(missing_ok=True)
+                page.with_suffix(SHAPES).unlink(missing_ok=True)
         for old in self._by_age("*.json")[:-MOST_INCIDENTS]:
             old.unlink(missing_ok=True)
         for part in self._path.glob("*.part"):

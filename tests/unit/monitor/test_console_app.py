@@ -81,8 +81,8 @@ def test_a_page_before_anything_happened(house: ConsoleHouse, path: str) -> None
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("", 303),
-        ("/", 303),
+        ("", 200),
+        ("/", 200),
         ("/nowhere", 404),
         ("/jobs/x", 404),
         ("/jobs/x/verdict", 404),

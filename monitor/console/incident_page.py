@@ -1,0 +1,198 @@
+"""An incident's page, in the order in which somebody who was woken asks: what is wrong since when, what to do, how bad it is, and what speaks for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+from urllib.parse import quote
+
+from contracts.channels import Channels
+from contracts.health import Answer
+from contracts.incidents import Contribution, Estimate, Evidence, Incident
+from monitor.console import charts, shell
+from monitor.console.incident_book import IncidentView
+from monitor.console.incident_story import led_to, timeline
+from monitor.console.incidents import path_of, words
+from monitor.console.jobs import orders_about
+from monitor.console.orders import FALSE, OVER
+from monitor.console.photographs import Photograph, figures
+from monitor.console.shell import PREFIX, Frame, act, ago, badge, clock, facts, table
+from monitor.console.versions import confirm, link, roll_back_act, rollout_card
+from monitor.console.view import View
+from monitor.report.shapes import Shape
+
+MOST_CAMERAS: Final = 12
+CAUSES: Final[Mapping[str, str]] = {
+    "camera_fault": "the camera itself: lens, mount, cable or light",
+    "environment_change": "light, exposure, haze or vibration: all cameras that share it show it",
+    "population_change": "another mix of the known classes, or objects unlike the reference's",
+    "new_class": "some frames hold what the model was never taught",
+    "concept_drift": "inputs look as ever, answers have become wrong: the criterion changed, or the labels did",
+    "pipeline_change": "pictures changed their size or codec: something was deployed to cameras or gateway",
+    "quality_decay": "answers are wrong by the labels, and the inputs cannot be judged here",
+    "job_failed": "a training job failed to its last attempt",
+}
+TYPES: Final[Mapping[str, str]] = {
+    "sudden": "from one block to the next",
+    "gradual": "old and new in turn, the new growing",
+    "incremental": "a slow ramp",
+    "recurring": "what was seen before came back",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibits:
+    """What lies beside an incident: photographs of before and since with what is missing of them, distributions, and the names of runbooks."""
+
+    before: Sequence[Photograph] = ()
+    since: Sequence[Photograph] = ()
+    left_out: str = ""
+    shapes: Sequence[Shape] = ()
+    runbooks: frozenset[str] = frozenset()
+
+
+def one(frame: Frame, view: View, shown: IncidentView, exhibits: Exhibits, channels: Channels | None) -> Answer:
+    """The page."""
+    incident = shown.incident
+    opened = f"opened {ago(incident.opened_at, frame.now)}"
+    body = f"""<p class="kind">{badge(incident.severity)} {badge(shown.state)} {opened} · {escape(incident.site or "all sites")}</p>
+<h1>{escape(incident.headline)}</h1>
+{_standing(shown)}<p class="notice wait"><b>What to do.</b> {escape(incident.action)}</p>
+<div class="acts">{_acts(frame, shown)}</div>
+{_way(frame, view, channels)}
+{facts(_facts(incident, shown, frame.now))}
+{_estimates(incident.estimates)}
+{_photographs(exhibits)}
+{_shapes(exhibits.shapes)}
+{_evidence(incident.evidence)}
+{_contributions(incident.contributions)}
+{led_to(view, incident, frame.now)}
+{timeline(shown)}
+{orders_about(view.orders(), incident.incident_id, frame.now)}
+{_more(incident, exhibits.runbooks)}"""
+    return shell.page(frame, "incidents", incident.headline, body, refresh_s=20 if shown.closed_at is None else 0)
+
+
+def _standing(shown: IncidentView) -> str:
+    if shown.closed_at is not None:
+        return f'<p class="notice good"><b>It is over</b> since {clock(shown.closed_at)}. {escape(shown.resolution)}</p>'
+    by = shown.incident.acknowledged_by
+    return f'<p class="notice soft">Seen by {escape(by)}.</p>' if by else ""
+
+
+def _acts(frame: Frame, shown: IncidentView) -> str:
+    incident, where = shown.incident, path_of(shown.incident.incident_id)
+    found = ""
+    if incident.cause != "job_failed":
+        if shown.closed_at is None and not incident.acknowledged_by:
+            explained = "Says that you have seen it: reminders end. Nothing else changes."
+            found += act(frame, "Acknowledge", explained, f"{where}/acknowledge")
+        if not shown.false_alarm:
+            explained = "It closes, its cameras' drift is muted until they are quiet, and its channels' limits stay raised above it for weeks."
+            found += act(frame, "Mark as a false alarm", explained, f"{where}/false", confirm(FALSE), danger=True)
+    explained = (
+        "On the labels that are there. It does not wait for the cooldown and passes the budget; gates and rollout stand as ever."
+    )
+    return found + act(frame, "Ask for a retraining", explained, f"{where}/retrain")
+
+
+def _way(frame: Frame, view: View, channels: Channels | None) -> str:
+    """What is on its way, and the way back."""
+    rollout = view.newest_rollout()
+    if rollout is None or rollout.state in OVER:
+        return ""
+    return f'{rollout_card(frame, rollout)}<div class="acts">{roll_back_act(frame, channels)}</div>'
+
+
+def _facts(incident: Incident, shown: IncidentView, now: float) -> dict[str, str]:
+    cameras = ", ".join(map(_camera, incident.cameras[:MOST_CAMERAS]))
+    left = len(incident.cameras) - MOST_CAMERAS
+    kind = f"{incident.drift_type}: {TYPES[incident.drift_type]}" if incident.drift_type else ""
+    wanted, label = incident.labels_wanted, f'<a href="{PREFIX}/labels">Label frames</a>'
+    return {
+        "Since": f"{clock(incident.since)}, {ago(incident.since, now)}",
+        "Cameras": cameras + (f" and {left:,} more" if left > 0 else ""),
+        "Cause": f"<b>{escape(words(incident.cause))}</b>: {escape(CAUSES.get(incident.cause, ''))}",
+        "Type": escape(kind) + (f"; version {link(incident.recurs)} served it then" if incident.recurs else ""),
+        "Version": link(incident.version) if incident.version else "",
+        "Labels": f"{incident.labels_have:,} of {wanted:,} that would settle whether it does harm. {label}" if wanted else "",
+        "Last word": ago(shown.said_at, now),
+    }
+
+
+def _camera(name: str) -> str:
+    return f'<a href="{PREFIX}/cameras/{quote(name, safe="")}">{escape(name)}</a>'
+
+
+def _estimates(estimates: Sequence[Estimate]) -> str:
+    if not estimates:
+        return ""
+    rows = [
+        (
+            escape(one.metric),
+            f'<span class="number">{one.before:.3f}</span>',
+            f'<b class="number">{one.now:.3f}</b> <small class="soft">{one.low:.2f} to {one.high:.2f}</small>',
+            f"{one.n:,} labels" if one.kind == "labels" else "the model's own expectation, without labels",
+            "yes" if one.trusted else '<span class="badge wait">no</span> inputs have left the reference, or two methods disagree',
+        )
+        for one in estimates
+    ]
+    return f"<h2>What it costs</h2>{table('estimates', ('figure', 'before', 'now', 'by', 'to be trusted'), rows, '')}"
+
+
+def _photographs(exhibits: Exhibits) -> str:
+    if not exhibits.before and not exhibits.since and not exhibits.left_out:
+        return ""
+    left_out = f'<p class="soft">{escape(exhibits.left_out)}</p>' if exhibits.left_out else ""
+    sides = figures("Since it began", exhibits.since) + figures("Before it began", exhibits.before)
+    return f"""<h2>What the cameras see</h2><p class="soft">Sampled frames, the newest of each side. Where only some frames changed, most may look as ever.</p>
+<div class="sides" id="photographs">{sides}</div>{left_out}"""
+
+
+def _shapes(shapes: Sequence[Shape]) -> str:
+    if not shapes:
+        return ""
+    drawn = "".join(map(charts.shape, shapes))
+    return f"""<h2>What moved</h2><p class="soft">What lies farthest from the reference: <span class="key before">reference</span> and
+<span class="key now">since it began</span>, as shares of frames.</p><div class="card shapes" id="shapes">{drawn}</div>"""
+
+
+def _evidence(evidence: Sequence[Evidence]) -> str:
+    rows = [
+        (
+            escape(one.channel),
+            escape(one.feature),
+            _camera(one.camera) if one.camera else "all",
+            f'<b class="number">{one.ratio:.2f}</b>',
+            f'<span class="number">{one.value:.4g}</span>',
+            f'<span class="number">{one.reference:.4g}</span>',
+            escape(one.detail),
+        )
+        for one in evidence
+    ]
+    head = ("channel", "led by", "camera", "times its limit", "now", "reference", "in words")
+    return f"<h2>Evidence</h2>{table('evidence', head, rows, '')}" if rows else ""
+
+
+def _contributions(contributions: Sequence[Contribution]) -> str:
+    rows = [
+        (one.kind, escape(one.name), f'<progress max="1" value="{one.share:.3f}" aria-label="share"></progress> {one.share:.0%}')
+        for one in contributions
+    ]
+    head = ("kind", "name", "share of the deviation")
+    return f"<h2>Where it comes from</h2>{table('contributions', head, rows, '')}" if rows else ""
+
+
+def _more(incident: Incident, runbooks: frozenset[str]) -> str:
+    lines = []
+    if incident.report:
+        where = escape(incident.report, quote=True)
+        lines.append(f'<a href="{where}">The report</a>: every column beside the reference, and Evidently\'s own page')
+    lines += [
+        f'<a href="{PREFIX}/runbooks/{name}">The runbook</a>: what to look at, in which order'
+        for name in sorted(runbooks)
+        if name == "KeepsightIncident"
+    ]
+    number = escape(incident.incident_id)
+    lines.append(f"Its id is <code>{number}</code>, for <code>keepsight acknowledge</code> and <code>keepsight false-alarm</code>")
+    return f'<h2>More</h2><ul class="plain">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'
