@@ -7,6 +7,7 @@ A folder holds a folder of pictures for each label. index.csv has a header and, 
 line, on standard error with exit status 2.
 """
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -140,4 +141,5 @@ def _told(trained: Trained, positive: str | None) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what it keeps for a while is removed
     sys.exit(main())

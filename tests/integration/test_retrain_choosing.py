@@ -1,6 +1,9 @@
 """A first version whose network is chosen, and one that begins from a weights file: trained on scanned digits, published, retrained from. No services run."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -106,3 +109,16 @@ def test_a_name_that_is_taken_is_said_before_anything_is_trained(
     assert bootstrap.main([*small[:-1], "64", "--version", "2"]) == 0
     advice = capsys.readouterr().out.splitlines()[-1]
     assert advice == "The champion is still version 1. To bring this one to all cameras: keepsight promote 2 --reason WHY"
+
+
+def test_a_process_that_is_ended_leaves_nothing_behind(index: Path, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    command = [sys.executable, "-m", "retrain.trainer.bootstrap", "--frames", str(index), "--labels", ",".join(CLASSES)]
+    with subprocess.Popen(
+        [*command, "--choose", "--dry-run"], stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": f"{tmp_path}/tmp"}
+    ) as process:
+        assert process.stdout is not None
+        assert any('"exporting the network"' in line for line in process.stdout)
+        process.terminate()
+    assert process.returncode == 130
+    assert list((tmp_path / "tmp").glob("keepsight-*")) == []
