@@ -52,13 +52,15 @@ BOARD: Final = Board(
         ),
         figure(
             About(
-                "Starts",
-                "How often processes started anew over the time shown, by job.",
-                "More than upgrades explain: killed for memory, or a crash; the log of the previous container says which.",
+                "Starts and swaps",
+                "How often processes started anew over the time shown, by job; versions that serving exchanged, and those that it refused.",
+                "More starts than upgrades explain: killed for memory, or a crash. A refused version: serving's log names the check.",
                 _NOBODY,
                 "short",
             ),
             fleet.RESTARTS,
+            serving.SWAPS,
+            serving.VERSIONS_REFUSED,
             steps=((None, "green"), (1, "blue"), (5, "orange")),
             width=6,
         ),

@@ -126,13 +126,14 @@ BOARD: Final = Board(
         lines(
             About(
                 "What waits",
-                "Records before the monitor, and events that retrain has decided and not yet put on the log.",
+                "Records before the monitor, events that retrain has decided and not yet put on the log, and labelled frames not yet copied to safety.",
                 "Retrain's grow: the log is away for it. The monitor's grow: see how late it is.",
                 "No service is scraped",
                 "short",
             ),
             monitor.LAG_RECORDS,
             retrain.OUTBOX,
+            retrain.LABELS_UNKEPT,
         ),
         lines(
             About(
@@ -146,6 +147,7 @@ BOARD: Final = Board(
             serving.KEPT,
             serving.NOT_KEPT,
             serving.LABELS,
+            retrain.LABELS_RECEIVED,
             width=12,
         ),
         lines(

@@ -122,12 +122,13 @@ BOARD: Final = Board(
         lines(
             About(
                 "Training",
-                "How far the running training is, and its figures of each step (losses, scores, share of time waiting for frames).",
+                "Whether a training runs, how far it is, and its figures of each step (losses, scores, share of time waiting for frames).",
                 "Stands still: its log is in the job's folder. A loss that is not a number ends the run by itself.",
                 "No training has run since the service started",
                 "none",
                 _JOBS,
             ),
+            retrain.IN_PROGRESS,
             retrain.PROGRESS,
             retrain.FIGURES,
         ),

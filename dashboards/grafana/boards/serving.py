@@ -29,18 +29,6 @@ BOARD: Final = Board(
         ),
         figure(
             About(
-                "In time",
-                "The share of requests that were answered within half a second over five minutes; promised are 99 %.",
-                "The stages below say where the time goes: queue (too few workers), decode (large frames), infer (the model).",
-                _NO_RULES,
-                "percentunit",
-            ),
-            promise.IN_TIME,
-            steps=good_from(0.99, 0.95),
-            width=6,
-        ),
-        figure(
-            About(
                 "Budget left",
                 "What is left of the unanswered frames that 30 days may have; below nothing the promise of the month is broken.",
                 "Used up: no risky change this month; find what took it in the panel of burn rates.",
@@ -61,7 +49,7 @@ BOARD: Final = Board(
             ),
             *promise.BURN,
             steps=((None, "green"), (6, "orange"), (14.4, "red")),
-            width=6,
+            width=12,
             height=5,
         ),
         lines(
@@ -100,6 +88,19 @@ BOARD: Final = Board(
         ),
         lines(
             About(
+                "Frames by version",
+                "Frames a second that each version answered, that the shadow version saw, and whose scores were not finite numbers.",
+                "Not finite: the version is broken, take it back. shadow dropped: no room beside the answers, no camera suffers.",
+                _NO_FRAMES,
+                "suffix: /s",
+                (console("Versions", "versions"),),
+            ),
+            serving.FRAMES_BY_VERSION,
+            serving.SHADOW,
+            serving.INVALID,
+        ),
+        lines(
+            About(
                 "Stages, median",
                 "The usual time in each stage of a frame.",
                 "queue: add workers or replicas. infer: the version, or the provider it fell back to. journal: the spool's disk.",
@@ -130,6 +131,8 @@ BOARD: Final = Board(
             serving.CONNECTIONS_FULL,
             steps=bad_from(1),
             most=1,
+            width=6,
+            height=7,
         ),
         rows(
             About(
@@ -141,7 +144,7 @@ BOARD: Final = Board(
             ),
             Column(serving.VERSIONS),
             leads={"version": (console("The version", "versions"),)},
-            width=12,
+            width=10,
             height=7,
         ),
         states(
@@ -154,6 +157,7 @@ BOARD: Final = Board(
             ),
             serving.READY,
             {0: ("not ready", "red"), 1: ("ready", "green")},
+            width=8,
         ),
     ),
     (MODEL, SERVER),

@@ -57,7 +57,6 @@ INCIDENTS: Final = Query(
 )
 """In milliseconds, as Grafana wants times."""
 BEGUN: Final = Query(f"max by (model, incident, cause, severity, headline) ({of_monitor(_INCIDENT)}) * 1000", "{{headline}}")
-LEFT_OUT: Final = Query(_sum(series(m.INCIDENTS_LEFT_OUT, **_MODEL)), "open and not listed")
 BY_CAUSE: Final = Query(_sum(series(m.INCIDENTS, **_MODEL), "cause, severity"), "{{cause}} ({{severity}})")
 CAMERAS: Final = Query(_sum(series(m.CAMERAS, **_MODEL), "state"), "{{state}}")
 DRIFT_OF_MODEL: Final = Query(_max(series(m.DRIFT, **_MODEL), "model"), "{{model}}")

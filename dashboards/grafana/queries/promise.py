@@ -13,7 +13,6 @@ _DUE: Final = "keepsight:serving_frames_due:rate5m"
 
 ANSWERED: Final = Query(f"(1 - {UNANSWERED.format('5m')}) >= 0", "answered")
 """Nothing where no frame was due: not a number is above no bound."""
-IN_TIME: Final = Query(f"(1 - {SLOW.format('5m')}) >= 0", "within half a second")
 BUDGET_LEFT: Final = Query(
     f"1 - avg_over_time({_MISSED}[30d]) / (avg_over_time({_DUE}[30d]) > 0) / scalar({AVAILABILITY_BUDGET})", "left of 30 days"
 )

@@ -14,7 +14,6 @@ def _server_sum(expr: str, by: str = "") -> str:
     return f"sum{f' by ({by})' if by else ''} ({of_servers(expr)})"
 
 
-FRAMES_A_SECOND: Final = Query(f"sum({rate(m.FRAMES, model='$model', outcome='answered')})", "answered")
 FRAMES_OF_MODEL: Final = Query(f"sum by (model) ({rate(m.FRAMES, model='$model', outcome='answered')})", "frames/s")
 FRAMES_BY_OUTCOME: Final = Query(f"sum by (outcome) ({rate(m.FRAMES, model='$model', **_CHOSEN)})", "{{outcome}}")
 FRAMES_BY_VERSION: Final = Query(
@@ -27,21 +26,16 @@ LATENCY: Final = tuple(
 STAGE_MEDIAN: Final = Query(quantile(0.5, of_servers(rate(m.STAGE_DURATION, "_bucket", **_CHOSEN)), "stage"), "{{stage}}")
 STAGE_P99: Final = Query(quantile(0.99, of_servers(rate(m.STAGE_DURATION, "_bucket", **_CHOSEN)), "stage"), "{{stage}}")
 REFUSALS: Final = Query(_server_sum(rate(m.REFUSALS, **_CHOSEN), "problem"), "{{problem}}")
-REQUESTS: Final = Query(_server_sum(rate(m.REQUESTS, **_CHOSEN), "route, outcome"), "{{route}} {{outcome}}")
 QUEUE_FULL: Final = Query(
     f"max({of_servers(f'{series(m.QUEUE_DEPTH, **_CHOSEN)} / {series(m.QUEUE_LIMIT, **_CHOSEN)}')})", "frames waiting"
 )
 CONNECTIONS_FULL: Final = Query(
     f"max({of_servers(f'{series(m.CONNECTIONS, **_CHOSEN)} / {series(m.CONNECTIONS_LIMIT, **_CHOSEN)}')})", "open connections"
 )
-BATCH: Final = tuple(
-    Query(quantile(share, of_servers(rate(m.BATCH_SIZE, "_bucket", **_CHOSEN))), f"p{share * 100:g}") for share in (0.5, 0.99)
-)
 READY: Final = Query(of_servers(series(m.READY, **_CHOSEN)), "{{instance}}")
 VERSIONS: Final = Query(
     f"count by (model, version, variant, provider, digest) ({series(m.MODEL_INFO, model='$model', **_CHOSEN)} == 1)", "servers"
 )
-RUNS_ON: Final = Query(f"count by (provider, reason) ({of_servers(series(m.PROVIDER, **_CHOSEN))})", "servers")
 SWAPS: Final = Query(_server_sum(increase(m.SWAPS, **_CHOSEN)), "versions exchanged")
 VERSIONS_REFUSED: Final = Query(_server_sum(increase(m.VERSION_FAILURES, **_CHOSEN)), "versions refused")
 SHADOW: Final = Query(_server_sum(rate(m.SHADOW_FRAMES, **_CHOSEN), "outcome"), "shadow {{outcome}}")
