@@ -27,6 +27,8 @@ CLAIM: Final = ".claim"
 """The digest of the model that a version's name belongs to, created exclusively before anything else of the version."""
 MAX_BYTES: Final = 2**31 - 1
 """The most bytes of one file of a version: protobuf, which a model file is written in, holds no more."""
+_TOLD: Final = 20
+"""Versions that a message names."""
 _RESERVED: Final = ("channels", "channels.json")
 
 
@@ -56,11 +58,18 @@ class ModelRepository:
         """The models that have a folder."""
         return self._folder.names("models")
 
-    def versions(self, model: str) -> list[str]:
-        """The finished versions of a model, oldest first (numbers by value)."""
-        names = self._folder.names(f"models/{checked_name('model', model)}")
-        found = [name for name in names if name not in _RESERVED and self._folder.exists(f"models/{model}/{name}/{MANIFEST}")]
-        return sorted(found, key=lambda name: (int(name) if name.isdecimal() else -1, name))
+    def versions(self, model: str, newest: int = 0) -> list[str]:
+        """The finished versions of a model, oldest first (numbers by value); with `newest` those among so many folders of the highest numbers.
+
+        An object store is asked once for each.
+        """
+        names = [name for name in self._folder.names(f"models/{checked_name('model', model)}") if name not in _RESERVED]
+        names.sort(key=lambda name: (int(name) if name.isdecimal() else -1, name))
+        return [name for name in names[-newest:] if self._folder.exists(f"models/{model}/{name}/{MANIFEST}")]
+
+    def has(self, model: str, version: str) -> bool:
+        """Whether a version is there and finished."""
+        return self._folder.exists(f"{self._where(model, version)}/{MANIFEST}")
 
     def next_version(self, model: str) -> str:
         """One above the highest numbered version folder, finished or not: "1" for the first."""
@@ -125,7 +134,7 @@ class ModelRepository:
         try:
             content = self._folder.read(f"{where}/{MANIFEST}")
         except FileNotFoundError:
-            known = ", ".join(self.versions(model)) or "none"
+            known = ", ".join(self.versions(model, _TOLD)) or "none"
             raise VersionError(f"model {model!r} has no version {version!r} in {self.url} (finished versions: {known})") from None
         manifest = manifests.decode(content, f"{self.url}/{where}")
         if (manifest.model, manifest.version) != (model, version):
@@ -194,10 +203,11 @@ class ModelRepository:
         self._folder.write(f"models/{model}/channels.json", content)
         return new
 
-    def history(self, model: str) -> list[Channels]:
-        """Every state the channels had, oldest first."""
+    def history(self, model: str, since: int = 0) -> list[Channels]:
+        """Every state the channels had, oldest first, from the sequence `since` on."""
         names = self._folder.names(f"models/{checked_name('model', model)}/channels")
-        return [self._history_entry(model, int(name.removesuffix(".json"))) for name in names]
+        sequences = (int(name.removesuffix(".json")) for name in names)
+        return [self._history_entry(model, sequence) for sequence in sequences if sequence >= since]
 
     def _history_entry(self, model: str, sequence: int) -> Channels:
         path = _entry(model, sequence)

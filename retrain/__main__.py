@@ -39,6 +39,7 @@ from retrain.launch.local import CANDIDATE, LocalLauncher
 from retrain.metrics import Instruments
 from retrain.registry.mirroring import Api, Mirroring
 from retrain.registry.mlflow import Mirror
+from retrain.registry.patient import PatientRepository
 from retrain.request import CandidateRequest
 from retrain.rollout.drive import Release, ReleasePlan
 from retrain.rollout.telling import finished
@@ -141,7 +142,7 @@ def wired(
 ) -> RetrainService:
     """The service's parts on their adapters."""
     instruments = Instruments(registry)
-    repository = ModelRepository(settings.repository)
+    repository = PatientRepository(settings.repository)
     jobs, labels, journal = Jobs(database), Labels(database), Journal(database, settings.model, log)
     broken = journal.ledger.broken_at()
     instruments.ledger_intact.set(broken is None)

@@ -61,6 +61,8 @@ READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS, SERVING)
 _KEPT_S: Final = 30 * 86_400.0
 """How long a request or command is known again when it is repeated."""
 _AWAY_S: Final = 1.0
+_LONG_S: Final = 60.0
+"""A turn takes milliseconds, with a version of some hundred MB to copy or a process to end some ten seconds."""
 _UNDONE: Final = 10_000
 """Records held at most while turns fail: some 20 MB, and at one for each try three hours. After that others may have the places."""
 
@@ -85,6 +87,7 @@ class RetrainService:
         log: Logger,
         clock: Callable[[], float] = time.time,
         poll_s: float = 0.25,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = model
         self._bus = bus
@@ -101,6 +104,8 @@ class RetrainService:
         self._log = log
         self._clock = clock
         self._poll_s = poll_s
+        self._monotonic = monotonic
+        self._turn_since_s: float | None = None
         self._offsets: dict[Place, int] = {}
         self._saved: dict[Place, int] = {}
         self._undone: list[Record] = []
@@ -114,7 +119,10 @@ class RetrainService:
         self._reader = self._join()
 
     def ready(self) -> str | None:
-        """Why it cannot do its work now, else None. One that stands by is ready, too: to take over."""
+        """Why it cannot do its work now, else None. One that stands by is ready, too: to take over. Asked from another thread."""
+        since_s = self._turn_since_s
+        if since_s is not None and (took_s := self._monotonic() - since_s) > _LONG_S:
+            return f"a turn takes {took_s:.0f} s so far: the frame store, the repository, the folder of jobs or the log hangs"
         return self._trouble
 
     def run(self, stop: threading.Event) -> None:
@@ -130,6 +138,13 @@ class RetrainService:
 
     def step(self) -> None:
         """One turn."""
+        self._turn_since_s = self._monotonic()
+        try:
+            self._turn()
+        finally:
+            self._turn_since_s = None
+
+    def _turn(self) -> None:
         self._read()
         self._duties |= self._ticks.due()
         records, duties, now = self._undone, self._duties, self._clock()

@@ -88,13 +88,12 @@ class Starts:
         telling.advanced(self.journal, self.jobs.save(started), now)
 
     def _archived(self, waiting: Sequence[Job], now: float) -> frozenset[str]:
-        """The versions in the repository; they are listed only while a waiting job could be offered one."""
-        if not any(asks(job, self.limits.recurs_offer_s, now) for job in waiting):
-            return frozenset()
+        """Of the versions that waiting jobs could be offered those that are in the repository."""
+        asked = {job.recurs for job in waiting if asks(job, self.limits.recurs_offer_s, now)}
         try:
-            return frozenset(self.repository.versions(self.journal.model))
-        except KeepsightError as error:
-            raise StoreError(f"the versions cannot be listed: {error}") from error
+            return frozenset(version for version in sorted(asked) if self.repository.has(self.journal.model, version))
+        except VersionError:
+            return frozenset()  # what the request names is no version's name
 
     def champion(self) -> str | None:
         """The version that answers; None before the first. Raises StoreError when the repository does not answer."""

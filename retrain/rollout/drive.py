@@ -192,9 +192,12 @@ class Release:
         if rollout is not None:
             channels = self._apply(rollout, channels, now)
             self._tell_end(rollout)
-        with self._database.transaction():
-            if channels.sequence > self._journal.ledger.channels_sequence():
-                self._journal.channel_history(self._repository.history(self._plan.model), now, self._about)
+        if channels.sequence > (known := self._journal.ledger.channels_sequence()):
+            history = self._repository.history(self._plan.model, known)
+            named = {version for state in history for version in (*state.versions(), state.previous) if version}
+            about = {version: self._about(version) for version in sorted(named)}
+            with self._database.transaction():
+                self._journal.channel_history(history, now, about.__getitem__)
 
     def _apply(self, rollout: Rollout, channels: Channels, now: float) -> Channels:
         wanted = states.channels_of(rollout, self._plan.steps)

@@ -97,7 +97,7 @@ class Orders:
 
     def _known(self, version: str) -> bool:
         """Whether a version had a rollout, which its gates led to, or was champion once."""
-        return self._of(version) is not None or any(one.champion == version for one in self._repository.history(self._model))
+        return self._of(version) is not None or self._journal.ledger.was_champion(version)
 
 
 def promoted(version: str, channels: Channels, labels: tuple[str, ...], now: float, by: str, reason: str, force: bool) -> Rollout:

@@ -83,6 +83,11 @@ class Ledger:
         row = self._sql.execute(query, (CHANNELS,)).fetchone()
         return int(msgspec.json.decode(row[0])["after"]["sequence"]) if row else 0
 
+    def was_champion(self, version: str) -> bool:
+        """Whether channels that were entered named the version as champion."""
+        bodies = self._sql.execute("SELECT body FROM ledger WHERE kind = ? ORDER BY sequence", (CHANNELS,))
+        return any(msgspec.json.decode(body)["after"]["champion"] == version for (body,) in bodies)
+
     def rows(self) -> list[Row]:
         """All rows, oldest first."""
         return [

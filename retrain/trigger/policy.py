@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the decision sees. `new_labels` counts the job's own usable labels; `rollout` is the version being rolled out, `archived` are all versions."""
+    """What the decision sees. `new_labels` counts the job's own usable labels; `rollout` is the version being rolled out, `archived` can be offered."""
 
     now: float
     champion: str | None

@@ -5,6 +5,7 @@ The training process is a small script that refuses its candidate at once; what 
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -592,3 +593,43 @@ def test_places_given_anew_are_read_from_where_they_were_saved(site: Site, monke
     assert [site.service._start_at(place) for place in labels] == [None] * len(labels)
     assert not [record for record in site.service._undone if record.place.topic == LABELS]
     assert not [place for place in site.service._offsets if place.topic == LABELS]
+
+
+def test_a_turn_that_hangs_is_said_while_it_does(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store on a hard mount answers in its own time, and nothing else would tell why nothing goes on."""
+    passed = [100.0]
+    monkeypatch.setattr(site.service, "_monotonic", lambda: passed[0])
+    said: list[str | None] = []
+
+    def hangs() -> None:
+        for _ in range(2):
+            passed[0] += 45.0
+            said.append(site.service.ready())
+
+    monkeypatch.setattr(site.service._desk, "copy", hangs)
+    site.turn()
+    assert said[0] == "starting"
+    assert "a turn takes 90 s so far" in (said[1] or "")
+    assert site.service.ready() is None
+
+
+def test_a_repository_that_hangs_in_a_turn_leaves_the_rest_of_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL the transaction would end after ten seconds, again and again."""
+    site.turn()
+    goes_on = threading.Event()
+    monkeypatch.setattr(site.service._training._starts.repository, "_bound_s", 0.05)
+    site.label(20)
+    site.publish(site.request())
+    with monkeypatch.context() as hung:
+        hung.setattr("retrain.registry.patient.ModelRepository.channels", lambda *_: goes_on.wait(60))
+        with pytest.raises(StoreError, match="was asked for the channels"):
+            site.turn()
+    thread = next(one for one in threading.enumerate() if one.name == "repository")
+    goes_on.set()
+    thread.join(DEADLINE_S)
+    assert Labels(site.database).count() == 20
+    assert [state for state, _ in site.states()] == ["queued"]
+    assert "training waits: the champion cannot be read" in (site.service._training.trouble or "")
+    monkeypatch.undo()
+    site.turn()
+    assert site.states()[-1][0] == "running"
