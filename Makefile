@@ -79,9 +79,16 @@ system-packages:
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed, found '$(PYTHON)'. Name it: make PYTHON=/path/to/python3.11 ..."; exit 1; }
-	@echo "setting up $(VENV) (once, about two minutes)"
+	@echo "setting up $(VENV): some 200 packages, once, about two minutes; every line of pip is in $(VENV)/pip.log"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[cpu,train,report,postgres,kubernetes,tracing,demo,dev]' --config-settings editable_mode=compat
+	@{ PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt \
+	    -e '.[cpu,train,report,postgres,kubernetes,tracing,demo,dev]' --config-settings editable_mode=compat 2>&1; echo "pip ended with $$?"; } \
+	  | tee $(VENV)/pip.log | { n=0; while IFS= read -r line; do case "$$line" in \
+	    Collecting*) n=$$((n + 1)); ! [ -t 1 ] || printf '\r  %d packages found' $$n;; \
+	    "Installing collected"*) ! [ -t 1 ] || printf '\r'; printf '  %d packages found, installing them\n' $$n;; \
+	    WARNING*) printf '\n%s\n' "$$line";; esac; done; }
+	@tail -n 1 $(VENV)/pip.log | grep -qx 'pip ended with 0' || { sed -n '/^ *\(ERROR\|error\)/,$$p' $(VENV)/pip.log | sed '$$d'; \
+	  echo "pip could not set up $(VENV); all that it said is in $(VENV)/pip.log. Mend the cause (network? HTTPS_PROXY? PIP_INDEX_URL?) and say make again: it goes on"; exit 1; }
 	@touch $@
 
 clean: ## remove the environment and everything generated outside git
