@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from contracts.repository import ModelRepository
 from retrain.registry.audit import Anchor, Served, Verified, anchor, served, spans, verify
 from retrain.settings import RetrainSettings
 from retrain.state.ledger import Text
-from retrain.state.reading import ledger_rows
+from retrain.state.reading import cameras_seen, ledger_rows
 
 ABOUT = """Reads the ledger of the retrain service, in which every decision and every change of the channels stands, each row
 chained to the one before. See docs/model-versions.md, "The audit"."""
@@ -31,10 +32,12 @@ history in the repository, and the models' digests. Exit status 0 when all of it
 SERVED = """Which model answered a camera, by the channels. A server follows them within its `poll_interval_s`, half a second
 by default, and each frame's event names the version that scored it: around a change they have the last word."""
 _POLL_S = 0.2
+_NAMED = 10
+"""Cameras that a message names."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Returns 0, 1 where `verify` found something or nobody answered, 2 with the reason when it cannot be, 130 after Ctrl-C."""
+    """Run the command. Returns 0, 1 where `verify` found something or nobody was answered, 2 with the reason when it cannot be, 130 after Ctrl-C."""
     parsed = _parser().parse_args(argv)
     try:
         named = ["--settings", str(parsed.settings)] if parsed.settings else []
@@ -62,6 +65,11 @@ def served_(parsed: argparse.Namespace, settings: RetrainSettings) -> int:
     if at is not None:
         one = served(found, at)
         found = [one] if one is not None else []
+    cameras = cameras_seen(*_state(settings))
+    seen = parsed.camera in cameras
+    found = [msgspec.structs.replace(one, seen=seen) for one in found]
+    if found and not seen and not parsed.json:
+        _say(unseen(parsed.camera, cameras))
     if parsed.json:
         _say([msgspec.json.encode(found).decode()])
     elif found:
@@ -69,7 +77,7 @@ def served_(parsed: argparse.Namespace, settings: RetrainSettings) -> int:
     else:
         when = f" at {_when(at)}" if at is not None else ""
         _say([f"no version of {settings.model} answered anybody{when}: the ledger has no channels from then"])
-    return 0 if found else 1
+    return 0 if found and seen else 1
 
 
 def told(found: Verified) -> list[str]:
@@ -95,6 +103,18 @@ def told(found: Verified) -> list[str]:
     return [*lines, "it does not hold: what follows the first of these rows is no evidence. See docs/model-versions.md"]
 
 
+def unseen(camera: str, cameras: Sequence[str]) -> list[str]:
+    """That no frame of a camera is known, in lines for a person who may have mistyped it; `cameras` are those that are known."""
+    near = get_close_matches(camera, cameras, _NAMED, cutoff=0.5) or cameras[:_NAMED]
+    others = (
+        f"known are {', '.join(near)}{' and others' if len(cameras) > len(near) else ''}" if cameras else "nor of any other camera"
+    )
+    return [
+        f"no frame of camera {camera!r} was seen: none was labelled, kept for labelling or counted in the newest rollout; {others}.",
+        "The channels name versions, not cameras. A frame of it would have been answered so:",
+    ]
+
+
 def line_of(one: Served) -> list[str]:
     """Who answered, in lines for a person."""
     until = _when(one.until) if one.until is not None else "now"
@@ -118,8 +138,12 @@ def moment(text: str) -> float:
 
 
 def _rows(settings: RetrainSettings) -> list[Text]:
+    return ledger_rows(*_state(settings))
+
+
+def _state(settings: RetrainSettings) -> tuple[str, str, Path, str]:
     path = settings.state / "retrain" / "state.sqlite3"
-    return ledger_rows(settings.state_url, settings.state_password, path, settings.model)
+    return settings.state_url, settings.state_password, path, settings.model
 
 
 def _anchors(settings: RetrainSettings) -> list[Anchor]:

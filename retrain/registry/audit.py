@@ -59,7 +59,10 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 class Served(msgspec.Struct, frozen=True):
-    """A version answered a camera from `since` to `until` (Unix seconds, None: still), by the channels from `sequence` on."""
+    """A version answered a camera from `since` to `until` (Unix seconds, None: still), by the channels from `sequence` on.
+
+    Channels name versions, not cameras: `seen` says whether any frame of the camera is known.
+    """
 
     camera: str
     version: str
@@ -71,6 +74,7 @@ class Served(msgspec.Struct, frozen=True):
     sequence: int
     by: str
     reason: str
+    seen: bool = True
 
 
 class _Change(msgspec.Struct):

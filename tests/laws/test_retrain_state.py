@@ -29,7 +29,7 @@ from retrain.state.connection import State
 from retrain.state.database import Database
 from retrain.state.ledger import Ledger, Row
 from retrain.state.opening import open_state
-from retrain.state.reading import ledger_rows
+from retrain.state.reading import cameras_seen, ledger_rows
 from retrain.state.tables import FORMAT, TABLES
 from tests.postgres_server import PASSWORD, Server, server
 
@@ -104,6 +104,8 @@ def test_the_ledger_is_read_beside_its_service_and_nothing_is_made(shop: Shop) -
     with database.transaction():
         for i in range(2500):
             Ledger(database).append("decision", float(i), why="ü?%")
+        for camera in ("line-2", "line-1"):
+            Labels(database).fault(fault(f"i-{camera}", camera), None)
     path = shop.folder / f"{MODEL}.sqlite3"
     with database.transaction():
         Ledger(database).append("unfinished", 0.0)
@@ -111,6 +113,7 @@ def test_the_ledger_is_read_beside_its_service_and_nothing_is_made(shop: Shop) -
         assert [row.sequence for row in rows] == list(range(1, 2501))
     assert ledger_rows(url, PASSWORD, path, MODEL)[:-1] == rows
     assert [Row(*row[:3], msgspec.json.decode(row.body), row.hash) for row in rows] == Ledger(database).rows()[:-1]
+    assert cameras_seen(url, PASSWORD, path, MODEL) == ["line-1", "line-2"]
     for _ in range(2):
         with pytest.raises(SettingsError, match=r"no ledger in|no state of the model 'other'"):
             ledger_rows(url, PASSWORD, shop.folder / "other.sqlite3", "other")

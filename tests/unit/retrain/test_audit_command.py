@@ -151,6 +151,20 @@ def test_who_answered_a_camera_when(house: House, capsys: Out) -> None:
     assert [one["digest"] for one in ever] == [house.digests[one["version"]] for one in ever]
 
 
+def test_of_a_camera_that_nobody_saw_it_says_so_and_names_the_like(house: House, capsys: Out) -> None:
+    typed = CAMERAS[0].replace("line", "lien")
+    assert house.run("served", "--camera", typed) == 1
+    said = capsys.readouterr().out
+    assert f"no frame of camera '{typed}' was seen" in said
+    assert f"known are {CAMERAS[0]}, " in said
+    assert "would have been answered so:\n1970-01-01" in said
+    assert house.run("served", "--camera", typed, "--json") == 1
+    assert not any(one["seen"] for one in json.loads(capsys.readouterr().out))
+    house.sql("DELETE FROM cameras")
+    assert house.run("served", "--camera", typed) == 1
+    assert "nor of any other camera." in capsys.readouterr().out
+
+
 def test_every_frame_of_a_rollout_is_traced_to_the_model_that_answered_it(house: House, capsys: Out) -> None:
     assert {variant for *_, variant in house.answered} == {"champion", "candidate"}
     for camera in CAMERAS:
