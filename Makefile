@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 LOG ?=
 DEMO_FLAGS := --seed $(SEED) $(if $(LOG),--log $(LOG)) $(if $(FRESH),--fresh)
-SYSTEM_PACKAGES := chromium postgresql
+SYSTEM_PACKAGES := chromium postgresql prometheus prometheus-alertmanager kcat
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
@@ -66,14 +66,18 @@ generate: $(VENV)/.ready ## write the generated references in docs/ and the dash
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m dashboards.grafana
 
-# A browser for the tests that look at pages, and a database server: installed where apt may be used, and the tests that need them skip by name
-# elsewhere. PostgreSQL's server programs are not on the path.
+# A browser for the tests that look at pages, a database server, Prometheus and Alertmanager with their tools, kcat: installed where apt may be used, and
+# the tests that need them skip by name elsewhere. PostgreSQL's server programs are not on the path. Debian starts its servers when it installs them and
+# at every boot: a policy forbids the one while we install (unless there is one), and the other is turned off. Tests start their own.
+POLICY := /usr/sbin/policy-rc.d
 system-packages:
 	@missing=""; for p in $(SYSTEM_PACKAGES); do command -v $$p >/dev/null 2>&1 || ls /usr/lib/$$p/*/bin/postgres >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	    echo "installing$$missing for the tests (apt)"; \
+	    if [ ! -e $(POLICY) ]; then printf '#!/bin/sh\nexit 101\n' >$(POLICY) && chmod 755 $(POLICY) && trap 'rm -f $(POLICY)' EXIT; fi; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null || echo "could not install$$missing: tests that need it will skip"; \
+	    for p in $$missing; do [ ! -d /run/systemd/system ] || systemctl disable --quiet $$p.service 2>/dev/null || true; done; \
 	  else echo "missing$$missing: tests that need it will skip (install with: apt-get install$$missing)"; fi; \
 	fi
 
