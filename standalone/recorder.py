@@ -16,7 +16,7 @@ from standalone.facts import Count, Facts, Moment
 from standalone.published import Published
 from standalone.report import Picture, Pictures, value
 from standalone.story import Stage, Story
-from standalone.timeline import incidents
+from standalone.timeline import folded, incidents
 
 SHOWN: Final = 6
 """Photographs of each sort in the report."""
@@ -63,7 +63,7 @@ def record(run: Run, stage: Stage, story: Story, folders: Folders, published: Pu
         log=run.log,
         moments=moments,
         bootstrap_s=round(run.bootstrap_s, 1),
-        timeline=tuple(sorted(story.entries, key=lambda entry: entry.at_s)),
+        timeline=folded(story.entries),
         incidents=incidents(witness.events, stage.started, moments),
         gates=account.gates(witness.events),
         versions=versions,

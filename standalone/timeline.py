@@ -1,5 +1,6 @@
 """The story of a run, from the log's events: a line for each thing that happened, and each incident from its opening to its end."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -18,6 +19,7 @@ from contracts.incidents import Estimate, Evidence, Incident
 from standalone.facts import Entry, Moments, SeenIncident
 from standalone.scenario import SMEARED_CAMERA
 
+UPDATED: Final = "incident updated"
 LENS_GRACE_S: Final = 20.0
 """A fault may still be found this long after the lens was cleaned: the monitor judges whole blocks of frames."""
 SHOWN: Final = 4
@@ -31,7 +33,7 @@ def told(event: AnyEvent, started: float) -> Entry | None:
         case IncidentOpened(incident=incident):
             return Entry(at_s, "incident opened", f"{incident.headline} [{_where(incident)}]", "bad")
         case IncidentUpdated(incident=incident):
-            return Entry(at_s, "incident updated", f"{incident.headline} [{_where(incident)}]", "bad")
+            return Entry(at_s, UPDATED, f"{incident.headline} [{_where(incident)}]", "bad")
         case IncidentClosed(incident=incident, resolution=resolution):
             return Entry(at_s, "incident closed", f"{incident.headline}: {resolution}", "good")
         case RetrainRequested(reason=reason):
@@ -50,6 +52,25 @@ def told(event: AnyEvent, started: float) -> Entry | None:
         case Dead(reason=reason, topic=topic):
             return Entry(at_s, "record put aside", f"{topic}: {reason}", "bad")
     return None
+
+
+def folded(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The lines in order of time, those of one incident that say the same but for its figures as one: the newest figures, where the first line stood."""
+    found: list[Entry] = []
+    first: dict[str, int] = {}
+    count: Counter[str] = Counter()
+    for entry in sorted(entries, key=lambda one: one.at_s):
+        same = f"{entry.detail.partition(';')[0]} {entry.detail.rpartition('[')[2]}" if entry.event == UPDATED else ""
+        if same not in first:
+            found.append(entry)
+            if same:
+                first[same], count[same] = len(found) - 1, 1
+            continue
+        count[same] += 1
+        lead = found[first[same]]
+        event = f"{UPDATED}, {count[same]} times until {entry.at_s:.1f} s"
+        found[first[same]] = Entry(lead.at_s, event, entry.detail, entry.tone)
+    return tuple(found)
 
 
 def incidents(events: Iterable[AnyEvent], started: float, moments: Moments) -> tuple[SeenIncident, ...]:

@@ -83,12 +83,21 @@ def blame(of_version: LabelChannel, cameras: Mapping[str, CameraLabels], labels:
             ratio,
             of_version.recent.recall(label),
             of_version.classes[label].tolerated,
+            "the labels since the errors began",
             f"{len(of_class)} classes",
         )
         for label, ratio in _named(of_class)
     ]
     found = [
-        _evidence("accuracy", name, ratio, cameras[name].tally.accuracy(), of_version.camera_tolerated, f"{len(of_camera)} cameras")
+        _evidence(
+            "accuracy",
+            name,
+            ratio,
+            cameras[name].tally.accuracy(),
+            of_version.camera_tolerated,
+            f"all its labels of version {of_version.version}, good days too",
+            f"{len(of_camera)} cameras",
+        )
         for name, ratio in _named(of_camera)
     ]
     return (*classes, *found)
@@ -100,7 +109,8 @@ def _named(e_values: Mapping[str, float]) -> list[tuple[str, float]]:
     return [(name, e_values[name] * len(names) * FALSE_NAMES / len(e_values)) for name in names[:MOST_NAMED]]
 
 
-def _evidence(feature: str, camera: str, ratio: float, now: Metric | None, tolerated: float, among: str) -> Evidence:
-    detail = f"named among {among} at a false discovery rate of {FALSE_NAMES:g}"
+def _evidence(feature: str, camera: str, ratio: float, now: Metric | None, tolerated: float, of: str, among: str) -> Evidence:
+    """`of` says which labels the figure is taken over: another set than the version's own figure, so that the two need not agree."""
+    detail = f"over {of}, {now.n if now else 0} in all, against the least that is tolerated; named among {among} at a false discovery rate of {FALSE_NAMES:g}"
     value = now.value if now else 0.0
     return Evidence("labels", feature, camera, round(min(1e6, ratio), 3), round(value, 4), round(1 - tolerated, 4), detail)

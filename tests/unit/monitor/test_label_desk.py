@@ -166,6 +166,9 @@ def test_the_broken_camera_and_the_broken_class_are_named_as_labels_grow(desk: D
     assert set(named) == {"cam-3"}
     assert named["cam-3"].ratio >= 1
     assert "false discovery rate" in named["cam-3"].detail
+    assert (
+        "over all its labels of version" in named["cam-3"].detail
+    )  # not the figure of the headline, which is since the errors began
 
 
 # The burst.

@@ -4,8 +4,8 @@ import pytest
 
 from contracts.events import IncidentClosed, IncidentOpened, IncidentUpdated, RolloutAdvanced
 from contracts.incidents import Cause, Estimate, Evidence, Incident
-from standalone.facts import Moments
-from standalone.timeline import incidents, told
+from standalone.facts import Entry, Moments
+from standalone.timeline import UPDATED, folded, incidents, told
 
 BEGAN = 1_000_000.0
 MOMENTS = Moments(live_s=30.0, switched_s=70.0, smeared_s=80.0, cleaned_s=90.0, swapped_s=160.0, ended_s=220.0)
@@ -76,6 +76,31 @@ def test_the_newest_state_counts_and_evidence_is_never_forgotten() -> None:
     assert seen.since_s == 72.0
     assert [line.split(":")[0] for line in seen.evidence] == ["softmax", "embedding"]  # the strongest first
     assert "not to be trusted" in seen.effect[0]
+
+
+def test_updates_that_say_the_same_are_one_line() -> None:
+    """An incident is said again whenever more labels came: fifteen times in a run, with other figures."""
+
+    def entry(at_s: float, event: str, detail: str) -> Entry:
+        return Entry(at_s, event, detail, "bad")
+
+    one, other = "Line-3 sees objects on cam-31 (1 of 3)", "Line-3 sees objects on cam-31, cam-32 (2 of 3)"
+    entries = [
+        entry(1.0, "incident opened", f"{one}; embedding at 1.5 times [cam-31]"),
+        entry(3.0, UPDATED, f"{other}; accuracy 0.86 -> 0.20 by 10 labels [cam-31, cam-32]"),
+        entry(2.0, UPDATED, f"{one}; embedding at 1.6 times [cam-31]"),
+        entry(4.0, "training held", "waiting"),
+        entry(4.5, "training held", "waiting"),
+        entry(5.0, UPDATED, f"{other}; accuracy 0.86 -> 0.25 by 20 labels [cam-31, cam-32]"),
+        entry(6.0, UPDATED, f"{other}; accuracy 0.86 -> 0.31 by 40 labels [cam-31, cam-32]"),
+    ]
+    assert [(one.at_s, one.event, one.detail.partition("; ")[2]) for one in folded(entries)] == [
+        (1.0, "incident opened", "embedding at 1.5 times [cam-31]"),
+        (2.0, "incident updated", "embedding at 1.6 times [cam-31]"),
+        (3.0, "incident updated, 3 times until 6.0 s", "accuracy 0.86 -> 0.31 by 40 labels [cam-31, cam-32]"),
+        (4.0, "training held", ""),
+        (4.5, "training held", ""),
+    ]
 
 
 def test_what_was_closed_as_false_alarm_is_false() -> None:
