@@ -30,11 +30,15 @@ from contracts.listener import listen
 from contracts.log import open_bus
 from contracts.predictions import Box, Classification, Detections, Prediction, Scored
 from contracts.repository import ModelRepository
+from monitor.camera_detail import CameraDetail
 from monitor.console.app import Console
 from monitor.console.catalogue import Catalogue
 from monitor.console.places import Places
+from monitor.console.sight import Sight
 from monitor.console.view import View
 from monitor.identity import derived_id
+from monitor.overview import Overview
+from monitor.report.shapes import Shape
 from tests.small_model import LABELS, photographs, publish_small_version, set_channels
 
 MODEL = "small"
@@ -67,13 +71,17 @@ class ConsoleHouse:
         self.view = View(MODEL)
         self.view.trouble = None
         self.refused: list[str] = []
+        self.overview: Overview | None = None
+        self.details: dict[str, CameraDetail] = {}
+        self.shapes: dict[str, tuple[Shape, ...]] = {}
         self._number = 0
         repository = ModelRepository(self.url)
         places = Places(self.url, str(folder / "frames"), folder / "state" / "retrain" / "jobs")
         catalogue = Catalogue(repository, MODEL, new_classes, lambda: float(self._tick()))
         self.console = Console(
-            MODEL, self.bus, self.view, catalogue, places, lambda: self.now, lambda _: key_id, self.refused.append
-        )
+            MODEL, self.bus, self.view, catalogue, places, lambda: self.now, lambda _: key_id, self.refused.append,
+            Sight(lambda: self.overview, lambda name: self.details.get(name), lambda number: self.shapes.get(number, ())),
+        )  # fmt: skip
         self._server: HealthServer | None = None
         self._ticks = 0
 

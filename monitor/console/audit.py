@@ -58,7 +58,7 @@ def _about(one: Decision) -> str:
     if not one.about:
         return ""
     name = one.about if one.target == "version" else f"{one.about[:8]}…{one.about[-4:]}"
-    return f'<a href="{PREFIX}/{_PLACES[one.target]}/{quote(one.about, safe="")}">{one.target} {escape(name)}</a>'
+    return f'<a href="{PREFIX}/{_PLACES[one.target]}/{quote(one.about, safe="")}"><span class="number">{one.target} {escape(name)}</span></a>'
 
 
 def _filter(kind: str, here: str) -> str:

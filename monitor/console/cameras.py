@@ -62,7 +62,7 @@ def listed(frame: Frame, seen: Overview | None, asked: Mapping[str, str], number
 <button>Find</button></form>
 {_of_site(site, text, state)}<nav class="filters" aria-label="State">{filters}</nav><p class="soft">{len(found):,} camera{"" if len(found) == 1 else "s"}</p>
 {table("all", ("camera", "site", "state", "why", "worst", "version", "last frame"), rows, empty)}
-{shell.pages(f"{where}&page=", number, last)}"""
+{shell.pages(f"{where}&page=", number, last, ("Back", "Next"))}"""
     return shell.page(frame, "cameras", "Cameras", body, refresh_s=30)
 
 

@@ -11,6 +11,7 @@ from monitor.console import shell
 from monitor.report.shapes import Shape
 
 WIDTH: Final = 360
+WIDE: Final = 640
 HEIGHT: Final = 110
 FOOT: Final = 16
 """Of the height, for the axis."""
@@ -39,11 +40,11 @@ def course(points: Sequence[tuple[float, float]], unit: str) -> str:
         return ""
     (first, _), (last, now) = points[0], points[-1]
     top = max(far for _, far in points) or 1.0
-    places = " ".join(f"{_x((at - first) / (last - first)):.1f},{_y(far / top):.1f}" for at, far in points)
+    places = " ".join(f"{_x((at - first) / (last - first), WIDE):.1f},{_y(far / top):.1f}" for at, far in points)
     words = f"Distance from the reference, in {unit}: {now:.2f} now, at most {top:.2f} in the time shown"
     return f"""<figure class="shape course"><figcaption>{escape(words)}</figcaption>
-<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words, quote=True)}"><polyline class="now" points="{places}"/>
-{_axis(shell.day(first), shell.day(last))}</svg></figure>"""
+<svg viewBox="0 0 {WIDE} {HEIGHT}" role="img" aria-label="{escape(words, quote=True)}"><polyline class="now" points="{places}"/>
+{_axis(shell.day(first), shell.day(last), WIDE)}</svg></figure>"""
 
 
 def bar(counts: Mapping[str, int]) -> str:
@@ -83,17 +84,17 @@ def _span(one: Shape, shares: Sequence[float]) -> str:
     return f"about {ends[0]:.3g} to {ends[1]:.3g}" if len(ends) == 2 else "nowhere"
 
 
-def _x(share: float) -> float:
-    return 1 + share * (WIDTH - 2)
+def _x(share: float, width: int = WIDTH) -> float:
+    return 1 + share * (width - 2)
 
 
 def _y(share: float) -> float:
     return 2 + (1 - share) * (HEIGHT - FOOT - 2)
 
 
-def _axis(left: str, right: str) -> str:
+def _axis(left: str, right: str, width: int = WIDTH) -> str:
     y = HEIGHT - FOOT
     return (
-        f'<path class="axis" d="M0 {y} H{WIDTH}"/><text x="0" y="{HEIGHT - 3}">{escape(left)}</text>'
-        f'<text class="end" x="{WIDTH}" y="{HEIGHT - 3}">{escape(right)}</text>'
+        f'<path class="axis" d="M0 {y} H{width}"/><text x="0" y="{HEIGHT - 3}">{escape(left)}</text>'
+        f'<text class="end" x="{width}" y="{HEIGHT - 3}">{escape(right)}</text>'
     )

@@ -84,7 +84,7 @@ def _model(frame: Frame, view: View, seen: Overview | None, channels: Channels |
     way = ""
     if rollout is not None and rollout.state not in OVER:
         way = f"{link(rollout.version)} {badge(rollout.state)} {f'{rollout.share:.0%} of the cameras' if rollout.share else ''}"
-    said = {"Champion": f"{link(channels.champion)}, {ago(channels.changed_at, frame.now)}", "On its way": way}
+    said = {"Champion": f"{link(channels.champion)}, since {span(frame.now - channels.changed_at)}", "On its way": way}
     return _tile("model", f"Model {escape(frame.model)}", facts(said) + _quality(of_version))
 
 
@@ -120,7 +120,7 @@ def _quality(of_version: Mapping[str, Any]) -> str:
 def _metric(metric: Mapping[str, float] | None) -> str:
     if not metric:
         return ""
-    return f'<b>{metric["value"]:.3f}</b> <small class="soft">{metric["low"]:.2f} to {metric["high"]:.2f}</small>'
+    return f'<b>{metric["value"]:.3f}</b> <small class="soft number">{metric["low"]:.2f} to {metric["high"]:.2f}</small>'
 
 
 def _cameras(seen: Overview | None) -> str:

@@ -12,7 +12,7 @@ from contracts.incidents import Contribution, Estimate, Evidence, Incident
 from monitor.console import charts, shell
 from monitor.console.incident_book import IncidentView
 from monitor.console.incident_story import led_to, timeline
-from monitor.console.incidents import path_of, words
+from monitor.console.incidents import parted, path_of, words
 from monitor.console.jobs import orders_about
 from monitor.console.orders import FALSE, OVER
 from monitor.console.photographs import Photograph, figures
@@ -54,13 +54,14 @@ class Exhibits:
 def one(frame: Frame, view: View, shown: IncidentView, exhibits: Exhibits, channels: Channels | None) -> Answer:
     """The page."""
     incident = shown.incident
+    what, much = parted(incident.headline)
     opened = f"opened {ago(incident.opened_at, frame.now)}"
     body = f"""<p class="kind">{badge(incident.severity)} {badge(shown.state)} {opened} · {escape(incident.site or "all sites")}</p>
-<h1>{escape(incident.headline)}</h1>
-{_standing(shown)}<p class="notice wait"><b>What to do.</b> {escape(incident.action)}</p>
+<h1>{escape(what)}</h1>
+{_lead(much)}{_standing(shown)}<p class="notice wait"><b>What to do.</b> {escape(incident.action)}</p>
 <div class="acts">{_acts(frame, shown)}</div>
-{_way(frame, view, channels)}
 {facts(_facts(incident, shown, frame.now))}
+{_way(frame, view, channels)}
 {_estimates(incident.estimates)}
 {_photographs(exhibits)}
 {_shapes(exhibits.shapes)}
@@ -70,7 +71,11 @@ def one(frame: Frame, view: View, shown: IncidentView, exhibits: Exhibits, chann
 {timeline(shown)}
 {orders_about(view.orders(), incident.incident_id, frame.now)}
 {_more(incident, exhibits.runbooks)}"""
-    return shell.page(frame, "incidents", incident.headline, body, refresh_s=20 if shown.closed_at is None else 0)
+    return shell.page(frame, "incidents", what, body, refresh_s=20 if shown.closed_at is None else 0)
+
+
+def _lead(much: str) -> str:
+    return f'<p class="lead">{escape(much)}</p>' if much else ""
 
 
 def _standing(shown: IncidentView) -> str:
@@ -101,7 +106,7 @@ def _way(frame: Frame, view: View, channels: Channels | None) -> str:
     rollout = view.newest_rollout()
     if rollout is None or rollout.state in OVER:
         return ""
-    return f'{rollout_card(frame, rollout)}<div class="acts">{roll_back_act(frame, channels)}</div>'
+    return f'<h2>On its way</h2>{rollout_card(frame, rollout)}<div class="acts">{roll_back_act(frame, channels)}</div>'
 
 
 def _facts(incident: Incident, shown: IncidentView, now: float) -> dict[str, str]:
@@ -131,7 +136,7 @@ def _estimates(estimates: Sequence[Estimate]) -> str:
         (
             escape(one.metric),
             f'<span class="number">{one.before:.3f}</span>',
-            f'<b class="number">{one.now:.3f}</b> <small class="soft">{one.low:.2f} to {one.high:.2f}</small>',
+            f'<b class="number">{one.now:.3f}</b> <small class="soft number">{one.low:.2f} to {one.high:.2f}</small>',
             f"{one.n:,} labels" if one.kind == "labels" else "the model's own expectation, without labels",
             "yes" if one.trusted else '<span class="badge wait">no</span> inputs have left the reference, or two methods disagree',
         )

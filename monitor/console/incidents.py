@@ -53,11 +53,12 @@ def unknown(frame: Frame) -> Answer:
 def card(shown: IncidentView, now: float) -> str:
     """An open incident in short."""
     incident = shown.incident
+    what, much = parted(incident.headline)
     seen = f" · seen by {escape(incident.acknowledged_by)}" if incident.acknowledged_by else ""
     return (
         f'<article class="card now {shell.tone(incident.severity)}"><p class="kind">{badge(incident.severity)} {escape(words(incident.cause))}, '
         f"since {span(now - incident.since)}{seen}</p>"
-        f'<h2><a href="{path_of(incident.incident_id)}">{escape(incident.headline)}</a></h2></article>'
+        f'<h2><a href="{path_of(incident.incident_id)}">{escape(what)}</a></h2><p>{escape(much)}</p></article>'
     )
 
 
@@ -65,7 +66,7 @@ def rows_of(found: Iterable[IncidentView], now: float) -> list[tuple[str, ...]]:
     """Incidents as rows under HEAD."""
     return [
         (
-            f'<a href="{path_of(one.incident.incident_id)}">{escape(one.incident.headline)}</a>',
+            f'<a href="{path_of(one.incident.incident_id)}">{escape(parted(one.incident.headline)[0])}</a>',
             badge(one.state),
             badge(one.incident.severity),
             escape(words(one.incident.cause)),
@@ -73,6 +74,12 @@ def rows_of(found: Iterable[IncidentView], now: float) -> list[tuple[str, ...]]:
         )
         for one in found
     ]
+
+
+def parted(headline: str) -> tuple[str, str]:
+    """What is wrong, and how much: a headline's first part and the others, as monitor/incidents/wording.py joins them."""
+    what, _, much = headline.partition("; ")
+    return what, much
 
 
 def words(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 _HEADING: Final = re.compile(r"(#{1,4}) +(.+?) *#*")
 _ITEM: Final = re.compile(r"(?:[-*+]|(\d{1,3})[.)]) +(.*)")
 _RULE: Final = re.compile(r"\|? *:?-{2,}:? *(\| *:?-{2,}:? *)*\|?")
-_SPAN: Final = re.compile(r"(`+)(.+?)\1|\*\*(.+?)\*\*|\[([^\]]+)\]\(([^)\s]+)\)")
+_SPAN: Final = re.compile(r"(`+)(.+?)\1|\*\*(.+?)\*\*|\[([^\]]+)\]\(([^)\s]+)\)|\b(Keepsight[A-Z]\w*)\b")
 _CELL: Final = re.compile(r"(?<!\\)\|")
 Link = Callable[[str], str]
 """Where a link's target lies, "" for nowhere."""
@@ -122,7 +122,7 @@ def _cells(line: str) -> tuple[str, ...]:
 
 
 def _inline(text: str, link: Link) -> str:
-    """Code, bold and links inside a line."""
+    """Code, bold, links and names of alerts inside a line."""
     parts, done = [], 0
     for match in _SPAN.finditer(text):
         parts += [escape(text[done : match.start()]), _span(match, link)]
@@ -135,6 +135,6 @@ def _span(match: re.Match[str], link: Link) -> str:
         return f"<code>{escape(match[2].strip())}</code>"
     if match[3]:
         return f"<b>{_inline(match[3], link)}</b>"
-    inside = _inline(match[4], link)
-    where = link(match[5])
+    inside = escape(match[6]) if match[6] else _inline(match[4], link)
+    where = link(match[6] or match[5])
     return f'<a href="{escape(where, quote=True)}">{inside}</a>' if where else inside

@@ -221,12 +221,12 @@ def span(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def pages(path: str, number: int, last: int) -> str:
+def pages(path: str, number: int, last: int, words: tuple[str, str] = ("Newer", "Older")) -> str:
     """Links to the pages of a long list; `path` ends where the number goes."""
     if last <= 1:
         return ""
-    before = f'<a href="{escape(path)}{number - 1}" rel="prev">Newer</a>' if number > 1 else ""
-    after = f'<a href="{escape(path)}{number + 1}" rel="next">Older</a>' if number < last else ""
+    before = f'<a href="{escape(path)}{number - 1}" rel="prev">{words[0]}</a>' if number > 1 else ""
+    after = f'<a href="{escape(path)}{number + 1}" rel="next">{words[1]}</a>' if number < last else ""
     return f'<nav class="pages" aria-label="Pages">{before}<span>page {number} of {last}</span>{after}</nav>'
 
 
