@@ -4,7 +4,7 @@ import sys
 
 from benchmarks.runner import run
 
-PARTS = ("scenarios", "head_only", "speed", "loader", "selection")
+PARTS = ("scenarios", "head_only", "speed", "loader", "selection", "norm")
 PACKAGES = ("numpy", "torch", "onnxruntime", "scikit-learn")
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ Loop = Callable[[World, Version, int], Went]
 def fine_tuned_on_new(world: World, champion: Version, seed: int) -> Went:
     """The champion's network, all its weights tuned on the new labels alone."""
     labels = world.known()
-    network = _network(champion.manifest.input, labels)
-    head = _head(champion)
+    network = network_of(champion.manifest.input, labels)
+    head = head_of(champion)
     weight = np.zeros((len(labels), head.weight.shape[1]), dtype=np.float32)
     bias = np.zeros(len(labels), dtype=np.float32)
     weight[: len(head.bias)], bias[: len(head.bias)] = head.weight, head.bias
@@ -60,7 +60,7 @@ def fine_tuned_on_new(world: World, champion: Version, seed: int) -> Went:
 
 def trained_anew_on_all(world: World, champion: Version, seed: int) -> Went:
     """The network as it came from ImageNet, tuned on old and new photographs as if they were one set."""
-    return _went(_network(champion.manifest.input, world.known()), world.old + world.met, world, champion.manifest.input, seed)
+    return _went(network_of(champion.manifest.input, world.known()), world.old + world.met, world, champion.manifest.input, seed)
 
 
 def head_on_all(world: World, champion: Version, _seed: int) -> Went:
@@ -89,7 +89,7 @@ LOOPS: Final[Mapping[str, Loop]] = {
 def _went(network: Classifier, photos: Sequence[Photo], world: World, spec: InputSpec, seed: int) -> Went:
     began = time.process_time()
     labels = world.known()
-    images = _prepared(photos, spec)
+    images = prepared(photos, spec)
     classes = torch.from_numpy(truth(photos, labels))
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE)
@@ -106,27 +106,27 @@ def _went(network: Classifier, photos: Sequence[Photo], world: World, spec: Inpu
             optimiser.step()
     network.eval()
     seconds = time.process_time() - began
-    old, new = (right([labels[k] for k in _said(network, proof, spec)], proof) for proof in (world.proof_old, world.proof_new))
+    old, new = (right([labels[k] for k in said(network, proof, spec)], proof) for proof in (world.proof_old, world.proof_new))
     return Went(old, new, seconds)
 
 
-def _said(network: Classifier, photos: Sequence[Photo], spec: InputSpec) -> NDArray[np.int64]:
+def said(network: Classifier, photos: Sequence[Photo], spec: InputSpec) -> NDArray[np.int64]:
     with torch.no_grad():
-        parts = [network(chunk)[SCORES].argmax(dim=1) for chunk in torch.split(_prepared(photos, spec), BATCH)]
+        parts = [network(chunk)[SCORES].argmax(dim=1) for chunk in torch.split(prepared(photos, spec), BATCH)]
     return np.asarray(torch.cat(parts).numpy(), dtype=np.int64)
 
 
-def _prepared(photos: Sequence[Photo], spec: InputSpec) -> torch.Tensor:
+def prepared(photos: Sequence[Photo], spec: InputSpec) -> torch.Tensor:
     return torch.from_numpy(np.stack([see(photo.content, spec) for photo in photos]))
 
 
-def _network(spec: InputSpec, labels: tuple[str, ...]) -> Classifier:
+def network_of(spec: InputSpec, labels: tuple[str, ...]) -> Classifier:
     network = find(EFFICIENTNET).build("classification", labels, spec.height)
     assert isinstance(network, Classifier)
     return network
 
 
-def _head(champion: Version) -> Head:
+def head_of(champion: Version) -> Head:
     """The linear head of a first version: the Gemm that gives its scores."""
     graph = onnx.load_model_from_string(champion.model).graph
     gemm = next(node for node in graph.node if champion.manifest.scores in node.output)
