@@ -102,11 +102,11 @@ class DetectorHouse:
         recorded = golden.record(model, manifest, baseline, contents)
         self.repository.publish(manifest, model, baseline, recorded, {WEIGHTS: weights})
 
-    def labelled(self, made: Sequence[Composed], since: float = SINCE) -> tuple[LabelledFrame, ...]:
-        """Frames in the store with their truth: recordings of eight, ten minutes apart, from `since` on."""
+    def labelled(self, made: Sequence[Composed]) -> tuple[LabelledFrame, ...]:
+        """Frames in the store with their truth: recordings of eight, ten minutes apart, from SINCE on."""
         labels = []
         for number, one in enumerate(made):
-            at = since + 600.0 * (number // 8) + number
+            at = SINCE + 600.0 * (number // 8) + number
             frame_id = new_id(at)
             path = frame_path(NAME, frame_id, "jpeg")
             Folder(self.store).write(path, jpeg(one.image))
