@@ -11,7 +11,7 @@ from scipy.special import stdtr, stdtrit
 
 from contracts.predictions import Box
 from contracts.quality_detection import Matches, average_precisions, match, overlap
-from retrain.gates.clusters import group_bootstrap
+from retrain.gates.clusters import drawn_again
 
 Doubles = NDArray[np.float64]
 Boxes = tuple[tuple[Box, ...], ...]
@@ -179,11 +179,7 @@ def _moved(judged: JudgedBoxes, figures: Callable[[NDArray[np.int64]], Sequence[
     champion, candidate = (float(one[0]) for one in figures(np.ones((1, len(judged)), np.int64)))
     error, count = np.inf, len(places)
     if count >= 2:
-
-        def again(drawn: Doubles) -> Doubles:
-            first, second = figures(drawn[:, member].astype(np.int64))
-            return np.asarray(second - first)
-
-        differences = group_bootstrap(np.eye(count), again, seed)
+        first, second = figures(drawn_again(count, seed)[:, member])
+        differences = second - first
         error = float(np.nanstd(differences)) * (count / (count - 1)) ** 0.5
     return Moved(champion, candidate, error, len(judged), count)

@@ -1,6 +1,6 @@
 """What frames of few recordings are worth: neighbours resemble each other, so that 300 of them may tell no more than 60 strangers would."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +42,10 @@ def effective_size(values: Doubles, recordings: Sequence[str]) -> float:
     return n / design * (Z_95_ONE_SIDED / float(stdtrit(groups - 1, 0.95))) ** 2
 
 
-def group_bootstrap(tables: Doubles, statistic: Callable[[Doubles], Doubles], seed: int, resamples: int = 1000) -> Doubles:
-    """`statistic` of whole recordings drawn with replacement, [resamples], for figures that are no mean over frames, such as average precision.
-
-    `tables` [G, ...] holds each recording's additive counts (say true and false positives by score); `statistic` takes sums of them [R, ...] and gives
-    [R]. Field and Welsh 2007: drawing clusters whole keeps their correlation. Raises ValueError for fewer than 2 recordings.
+def drawn_again(groups: int, seed: int, resamples: int = 1000) -> NDArray[np.int64]:
+    """How often each of `groups` recordings occurs where as many are drawn with replacement, [resamples, groups], for figures that are no mean over frames,
+    such as average precision. Field and Welsh 2007: drawing clusters whole keeps their correlation. Raises ValueError for fewer than 2 recordings.
     """
-    groups = len(tables)
     if groups < 2:
         raise ValueError(f"a bootstrap over recordings needs at least 2, got {groups}")
-    times = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1.0 / groups), size=resamples)
-    return statistic(np.tensordot(times.astype(np.float64), tables, axes=1))
+    return np.random.default_rng(seed).multinomial(groups, np.full(groups, 1.0 / groups), size=resamples)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retrain.gates.clusters import changes, effective_size, group_bootstrap
+from retrain.gates.clusters import changes, drawn_again, effective_size
 
 
 def test_strangers_are_worth_themselves_and_copies_one() -> None:
@@ -61,13 +61,12 @@ def test_bounds_hold_the_truth_where_recordings_move_together(recordings: int) -
 
 
 def test_the_bootstrap_s_spread_is_that_of_recordings() -> None:
-    random = np.random.default_rng(2)
-    right = random.normal(7.0, 2.0, 50)
-    tables = np.stack([right, np.full(50, 10.0)], axis=1)
-    drawn = group_bootstrap(tables, lambda sums: sums[:, 0] / sums[:, 1], seed=3)
-    assert drawn.shape == (1000,)
-    assert drawn.mean() == pytest.approx(right.mean() / 10, abs=0.01)
-    assert drawn.std() == pytest.approx(right.std(ddof=1) / 10 / np.sqrt(50), rel=0.12)
-    assert (drawn == group_bootstrap(tables, lambda sums: sums[:, 0] / sums[:, 1], seed=3)).all()
+    right = np.random.default_rng(2).normal(7.0, 2.0, 50)
+    times = drawn_again(50, seed=3)
+    assert (times.shape, set(times.sum(axis=1).tolist())) == ((1000, 50), {50})
+    shares = times @ right / 500
+    assert shares.mean() == pytest.approx(right.mean() / 10, abs=0.01)
+    assert shares.std() == pytest.approx(right.std(ddof=1) / 10 / np.sqrt(50), rel=0.12)
+    assert (times == drawn_again(50, seed=3)).all()
     with pytest.raises(ValueError, match="at least 2, got 1"):
-        group_bootstrap(tables[:1], lambda sums: sums[:, 0], seed=0)
+        drawn_again(1, seed=0)
