@@ -118,6 +118,24 @@ class ModelRepository:
             for name, entry in manifest.files.items():
                 self._folder.write(f"{where}/{name}", _as_said(where, name, content(name), entry))
 
+    def unfinished(self, model: str) -> dict[str, dict[str, int]]:
+        """The versions that were claimed and not finished and of which files lie there, each with the sizes of what stands directly in its folder."""
+        where = f"models/{checked_name('model', model)}"
+        found = {name: self._folder.sizes(f"{where}/{name}") for name in self._folder.names(where) if name not in _RESERVED}
+        return {
+            name: sizes
+            for name, sizes in found.items()
+            if sizes and MANIFEST not in sizes and self._folder.exists(f"{where}/{name}/{CLAIM}")
+        }
+
+    def clear(self, model: str, version: str) -> None:
+        """Remove the files of a version that was never finished. Its claim stays: the number is spent. Raises VersionError for a finished one."""
+        where = self._where(model, version)
+        if self.has(model, version):
+            raise VersionError(f"{self.url}/{where} is finished: versions are immutable")
+        for name in self._folder.names(where):
+            self._folder.remove(f"{where}/{name}")
+
     def finish(self, manifest: Manifest) -> Manifest:
         """Make the version that was staged one that all see; its manifest. One that was finished before stays as it is. Raises StoreError."""
         where = self._where(manifest.model, manifest.version)

@@ -28,6 +28,7 @@ from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.launcher import Launcher
 from retrain.metrics import Instruments
+from retrain.registry.leftovers import Leftovers
 from retrain.request import CandidateOutcome, CandidateRequest
 from retrain.state.journal import Journal
 from retrain.trigger.policy import Limits
@@ -96,7 +97,8 @@ class Training:
         """Why the last look got nowhere, for whoever asks whether all is well."""
         self._waited = ""
         self._following = Following(journal, instruments, monotonic)
-        self._retention = Retention(plan.folder, jobs, log, monotonic)
+        leftovers = Leftovers(plan.model, repository, journal.database, log)
+        self._retention = Retention(self._requests, jobs, leftovers, log, monotonic)
         self._look: Look | None = None
         """What `prepare` saw of the process of the job that runs."""
         self._to_take: tuple[Job, bool] | None = None

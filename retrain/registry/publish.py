@@ -88,6 +88,14 @@ def _content(folder: Folder, name: str, outcome: CandidateOutcome) -> bytes:
     return content
 
 
+def chosen(folder: Folder) -> str | None:
+    """The number that the job in `folder` publishes under; None while it has chosen none. Raises StoreError."""
+    try:
+        return msgspec.json.decode(folder.read(CHOSEN), type=_Chosen).version
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
 def _chosen(repository: ModelRepository, manifest: Manifest, folder: Folder) -> str:
     """The number chosen before for these bytes, else the next free one."""
     digest = manifests.digest(manifest)
