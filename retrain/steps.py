@@ -7,7 +7,9 @@ of its inputs:
     steps/<name>-<sha16 of name and inputs>/done.json    the SHA-256 of each file, written last: a step without it was not finished
 """
 
+import math
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TextIO
 
@@ -20,23 +22,36 @@ from retrain.request import Step
 STEPS: Final = "steps"
 DONE: Final = "done.json"
 _DIGITS: Final = 16
+_SAID_S: Final = 0.5
+"""Between two lines of one step. The service tells one a second; an attempt of six hours (`job_timeout_s`) then leaves some 10 MB in `steps.jsonl`."""
 
 
 class Steps:
     """Writes Step lines, and keeps what steps made in `folder` (without one, nothing is kept). Progress runs from 0 to 1 over the whole process.
 
-    One that is `silent` says and writes nothing, and reads what others finished: of several processes that train together one speaks.
+    One that is `silent` says and writes nothing, and reads what others finished: of several processes that train together one speaks. A step is said when it
+    begins, and then at most twice a second of `monotonic`, however often it is called.
     """
 
-    def __init__(self, stream: TextIO | None = None, folder: Folder | None = None, silent: bool = False) -> None:
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        folder: Folder | None = None,
+        silent: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stream = stream or sys.stdout
         self._folder = folder
         self._silent = silent
+        self._monotonic = monotonic
+        self._said_s: dict[str, float] = {}
 
     def __call__(self, step: str, progress: float, detail: str = "", **metrics: float) -> None:
         """Say that a step began, or how far it is."""
-        if self._silent:
+        now_s = self._monotonic()
+        if self._silent or now_s - self._said_s.get(step, -math.inf) < _SAID_S:
             return
+        self._said_s[step] = now_s
         line = Step(step, round(progress, 4), detail, {name: float(value) for name, value in metrics.items()})
         self._stream.write(msgspec.json.encode(line).decode() + "\n")
         self._stream.flush()

@@ -66,6 +66,20 @@ def test_a_line_says_the_step_and_its_figures() -> None:
     )
 
 
+def test_what_is_said_all_the_time_is_written_twice_a_second(tmp_path: Path) -> None:
+    """An attempt of hours must not fill the disk with how far it is."""
+    stream, now_s = io.StringIO(), 0.0
+    say = Steps(stream, monotonic=lambda: now_s)
+    for number in range(2001):
+        now_s = number / 1000
+        say("train", number / 2000)
+        say("judge", 0.0) if number == 700 else None
+    lines = [msgspec.json.decode(line, type=Step) for line in stream.getvalue().splitlines()]
+    assert [(line.step, line.progress) for line in lines] == [
+        *(("train", 0.0), ("train", 0.25), ("judge", 0.0), ("train", 0.5), ("train", 0.75), ("train", 1.0))
+    ]
+
+
 def test_what_was_made_is_read(tmp_path: Path) -> None:
     first = steps(tmp_path).once("fit", INPUTS, made)
     again = steps(tmp_path).once("fit", INPUTS, never)
