@@ -21,6 +21,9 @@ CURVE: Final = "curve.png"
 _OF_VERSION: Final = re.compile(
     r"models/[A-Za-z0-9][\w.-]{0,63}/[A-Za-z0-9][\w.-]{0,63}/[A-Za-z0-9][\w-]{0,63}\.(html|png)", re.ASCII
 )
+_OF_VERDICT: Final = re.compile(
+    r"verdicts/[A-Za-z0-9][\w.-]{0,63}/[0-9a-f-]{36}/\d{1,6}/[A-Za-z0-9][\w-]{0,63}\.(html|png)", re.ASCII
+)
 _OF_JOB: Final = re.compile(r"[0-9a-f-]{36}/\d{1,6}/(package/)?[A-Za-z0-9][\w-]{0,63}\.(html|png)", re.ASCII)
 _PICTURES: Final = {"jpeg": "image/jpeg", "png": "image/png", "rgb": "image/png", "webp": "image/webp"}
 _OF_PICTURES: Final = (
@@ -35,7 +38,8 @@ _SHUT_IN: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-s
 class Places:
     """`jobs` is the folder of the retrain service's jobs, on this machine or not there.
 
-    A verdict's place is what JobAdvanced and ModelPublished say: a path in the repository, or one in that folder (`JOB/ROUND/verdict.html`).
+    A verdict's place is what JobAdvanced and ModelPublished say: a path in the repository, a version's or `verdicts/MODEL/JOB/ROUND/verdict.html`, or where
+    the repository took it not, one in that folder (`JOB/ROUND/verdict.html`).
     """
 
     def __init__(self, repository: str, frame_store: str, jobs: Path) -> None:
@@ -100,7 +104,8 @@ class Places:
     def _found(self, where: str) -> tuple[Folder, str] | None:
         """The folder that a place lies in, and the path there, if it is one of ours, there, and not too large."""
         where = where.removeprefix("file://")
-        for folder, root, rule in ((self._repository, self._at_repository, _OF_VERSION), (self._jobs, self._at_jobs, _OF_JOB)):
+        repository = (self._repository, self._at_repository)
+        for folder, root, rule in ((*repository, _OF_VERSION), (*repository, _OF_VERDICT), (self._jobs, self._at_jobs, _OF_JOB)):
             path = where.removeprefix(root)
             if rule.fullmatch(path):
                 parent, _, name = path.rpartition("/")

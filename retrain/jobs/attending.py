@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import msgspec
+
 from contracts.errors import StoreError, VersionError
 from contracts.logs import Logger
 from contracts.manifest import Manifest, digest
@@ -16,7 +18,7 @@ from retrain.job import Job
 from retrain.jobs.asking import Requests
 from retrain.jobs.table import Jobs
 from retrain.launch.launcher import Death, Launcher, Progress, Run
-from retrain.registry import publish
+from retrain.registry import publish, verdicts
 from retrain.request import CandidateOutcome
 from retrain.state.database import Database
 from retrain.trigger.policy import request_key
@@ -63,6 +65,7 @@ class Attendance:
     _name: str = ""
     _run: Run | None = None
     _staged: Manifest | None = None
+    _page: str = ""
     _fault: str = ""
     _told_to_end_s: float = float("-inf")
 
@@ -114,7 +117,7 @@ class Attendance:
             self._drop("")
 
     def _drop(self, name: str) -> None:
-        self._name, self._run, self._staged, self._fault = name, None, None, ""
+        self._name, self._run, self._staged, self._page, self._fault = name, None, None, "", ""
 
     def _end(self, job: Job, run: Run, now: float) -> End:
         try:
@@ -142,7 +145,20 @@ class Attendance:
             self._staged = publish.stage(self.model, job.version, outcome, self.requests.folder(job), self.repository, now)
         elif outcome.verdict == "published":
             self._check_published(outcome)
+        elif outcome.page and outcome.verdict != "packaged":
+            return msgspec.structs.replace(outcome, page=self._kept(job, outcome.page))
         return outcome
+
+    def _kept(self, job: Job, page: str) -> str:
+        """Where the page of a verdict that made no version can be read: in the repository, from every host; if that takes none now, in the jobs' folder."""
+        if not self._page:
+            self._page = f"{job.job_id}/{job.round}/{page}"
+            try:
+                kept = verdicts.keep(self.repository, self.model, job.job_id, job.round, self.requests.folder(job), page)
+                self._page = kept or self._page
+            except StoreError as error:
+                self.log.warning("verdict_page_stays", job=job.job_id, why=str(error))
+        return self._page
 
     def _check_published(self, outcome: CandidateOutcome) -> None:
         try:

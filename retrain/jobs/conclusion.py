@@ -46,8 +46,6 @@ class Conclusions:
             outcome = msgspec.structs.replace(
                 outcome, verdict="published", version=manifest.version, digest=digest(manifest), page=page
             )
-        elif outcome.page and outcome.verdict != "published":
-            outcome = msgspec.structs.replace(outcome, page=f"{job.job_id}/{job.round}/{outcome.page}")
         self.instruments.runs.labels(job.trigger, outcome.verdict).inc()
         self.jobs.count_verdict(outcome.judged_on)
         if outcome.gates:

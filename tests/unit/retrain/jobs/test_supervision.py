@@ -19,6 +19,7 @@ from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.launch.launcher import Death, Progress
 from retrain.metrics import Instruments
+from retrain.registry import verdicts
 from retrain.request import PAGE, REQUEST, CandidateOutcome, CandidateRequest
 from retrain.state.database import Database
 from retrain.state.journal import Journal
@@ -562,14 +563,27 @@ def test_a_job_is_judged_by_the_policy_of_the_settings(desk: Desk) -> None:
     assert desk.request().policy == "strict"
 
 
-def test_what_is_said_of_a_verdict_says_where_its_page_lies(desk: Desk) -> None:
+@pytest.mark.parametrize(("kept", "away"), [(True, False), (False, False), (True, True)])
+def test_what_is_said_of_a_verdict_says_where_its_page_lies(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, kept: bool, away: bool
+) -> None:
+    """In the repository, which the console reads on every host; a repository that takes no page holds up no verdict."""
+
+    def fails(*_: object) -> None:
+        raise StoreError("the repository is full")
+
     desk.save(msgspec.structs.replace(RUNNING, owner="us"))
     desk.look(START)
     desk.process.over, desk.process.answer = True, CandidateOutcome(verdict="rejected", reason="", page=PAGE)
+    if kept:
+        desk.job.write(PAGE, b"<p>worse</p>")
+    if away:
+        monkeypatch.setattr(verdicts, "mounted", fails)
     desk.look(START)
     _, records = desk.database.outbox()
     events = [msgspec.json.decode(record.value, type=dict) for record in records]
-    assert events[-1]["page"] == f"{RUNNING.job_id}/{RUNNING.round}/{PAGE}"
+    place = f"{RUNNING.job_id}/{RUNNING.round}/{PAGE}"
+    assert (events[-1]["page"], events[-1]["state"]) == (f"verdicts/small/{place}" if kept and not away else place, "rejected")
 
 
 def test_the_next_trial_is_told_how_often_each_recording_has_judged(desk: Desk) -> None:
