@@ -3,7 +3,7 @@
     datasets/<model>/files/<sha256>         a frame's bytes as the camera sent them, stored once however many datasets name it
     datasets/<model>/<digest>.json          Dataset, named by the SHA-256 of its own bytes: Manifest.lineage.dataset
     datasets/<model>/recordings/…           who learns and who judges (deals.py)
-    datasets/<model>/views/<digest>-….npz   what the version with that model digest and decode sees of its dataset, row by row: saves embedding it again
+    datasets/<model>/views/<digest>.npz     what a version sees of its dataset, row by row: saves embedding it again
 
 Retention prunes `frames/`, never `datasets/`. Membership of a set never moves: a retraining adds items and corrects labels.
 """
@@ -161,21 +161,21 @@ class Datasets:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"{self._folder.url}/{path} is not a dataset we can read: {error}") from error
 
-    def put_views(self, version_digest: str, spec: InputSpec, seen: Views) -> None:
+    def put_views(self, version_digest: str, dataset_digest: str, spec: InputSpec, seen: Views) -> None:
         """Keep what a version sees of its dataset."""
-        self._folder.write(self._views(version_digest, spec), pack(seen), durable=False)
+        self._folder.write(self._views(version_digest, dataset_digest, spec), pack(seen), durable=False)
 
-    def views(self, version_digest: str, spec: InputSpec, rows: int, width: int) -> Views | None:
+    def views(self, version_digest: str, dataset_digest: str, spec: InputSpec, rows: int, width: int) -> Views | None:
         """What the version saw of its dataset; None when it was not kept, or does not have that many rows and dimensions."""
         try:
-            found = unpack(self._folder.read(self._views(version_digest, spec)))
+            found = unpack(self._folder.read(self._views(version_digest, dataset_digest, spec)))
         except FileNotFoundError:
             return None
         return found if found is not None and found.embedding.shape == (rows, width) and len(found) == rows else None
 
-    def _views(self, version_digest: str, spec: InputSpec) -> str:
-        """One model imported twice, with frames fitted to it in two ways, sees two things."""
-        return f"{self._where}/views/{version_digest}-{spec.fit}-{spec.decode}.npz"
+    def _views(self, version_digest: str, dataset_digest: str, spec: InputSpec) -> str:
+        """One model that is imported twice, with other frames, or the same at another side or fitted otherwise, sees other things."""
+        return f"{self._where}/views/{sha256(msgspec.json.encode([version_digest, dataset_digest, spec]))}.npz"
 
 
 def _decoded(content: bytes) -> Dataset:

@@ -214,7 +214,9 @@ def _old_views(datasets: Datasets, known: Dataset, session: Session, parent: Ver
     """The champion's views of its dataset: as kept beside it, or computed again from the frames."""
     if not known.items:
         return None
-    kept = datasets.views(parent.digest, session.spec, len(known.items), len(parent.baseline.centre))
+    kept = datasets.views(
+        parent.digest, parent.manifest.lineage.dataset, session.spec, len(known.items), len(parent.baseline.centre)
+    )
     if kept is not None:
         return kept
     return views(session, Frames([partial(datasets.frame, item.sha256) for item in known.items]), cache, threads)

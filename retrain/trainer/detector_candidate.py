@@ -99,7 +99,7 @@ def _packaged(its: Shop, candidate: Candidate, page: bytes) -> tuple[dict[str, s
     """Write the version's files into the job's folder; the SHA-256 of each, and the benchmark's average precision."""
     request, material, datasets = its.request, its.material, Datasets(its.request.frame_store, its.request.model)
     dataset = datasets.put(material.dataset)
-    datasets.put_views(sha256(candidate.model), material.session.spec, candidate.seen)
+    datasets.put_views(sha256(candidate.model), dataset, material.session.spec, candidate.seen)
     index = np.flatnonzero(material.new & ~material.dataset.where("train"))
     true, recordings = truths(material), [material.dataset.items[i].recording for i in index]
     number = {name: place for place, name in enumerate(dict.fromkeys(recordings))}

@@ -55,8 +55,9 @@ def keep(
     """Keep frames, list and what the model sees of them for later retrainings; the digest, and the counts by set."""
     for one in frames:
         datasets.put_frame(one.read())
-    datasets.put_views(sha256(model), spec, seen)
-    return datasets.put(dataset), {name: int(dataset.where(name).sum()) for name in SETS}
+    digest = datasets.put(dataset)
+    datasets.put_views(sha256(model), digest, spec, seen)
+    return digest, {name: int(dataset.where(name).sum()) for name in SETS}
 
 
 def publish(

@@ -36,7 +36,7 @@ def submit(
     datasets = Datasets(request.frame_store, request.model)
     dataset_digest = datasets.put(material.dataset)
     seen, labels = rework.seen, material.dataset.labels
-    datasets.put_views(sha256(rework.model), material.session.spec, seen)
+    datasets.put_views(sha256(rework.model), dataset_digest, material.session.spec, seen)
     shown = material.new & rework.own
     groups = [item.recording for item, is_shown in zip(material.dataset.items, shown, strict=True) if is_shown]
     others = seen.embedding[~material.new]

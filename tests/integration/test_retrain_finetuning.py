@@ -108,11 +108,12 @@ def publish(place: Place, model: bytes, known: Sequence[Digit]) -> None:
     )  # fmt: skip
     p = softmax(seen.scores.astype(np.float64))
     dataset = Dataset(model="digits", labels=digits.LABELS, items=items)
-    datasets.put_views(sha256(model), spec, seen)
+    kept = datasets.put(dataset)
+    datasets.put_views(sha256(model), kept, spec, seen)
     manifest = Manifest(
         model="digits", version="1", created_at=1.0, task="classification", labels=digits.LABELS, input=spec, scores=SCORES, embedding=EMBEDDING,
         scores_are="logits", benchmark=quality(digits.LABELS, truth(known), p, None), files={},
-        lineage=Lineage("import", dataset=datasets.put(dataset)),
+        lineage=Lineage("import", dataset=kept),
     )  # fmt: skip
     baseline = baseline_of(digits.LABELS, seen, p, truth(known), [item.recording for item in items])
     place.repository.publish(manifest, model, baseline)

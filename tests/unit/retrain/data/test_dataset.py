@@ -71,17 +71,19 @@ def test_frames_are_kept_once_and_checked_when_read(tmp_path: Path) -> None:
 
 def test_views_that_are_missing_damaged_or_of_another_shape_are_computed_again(tmp_path: Path) -> None:
     datasets = Datasets(str(tmp_path), "m")
-    assert datasets.views("d", SPEC, 5, 4) is None
-    datasets.put_views("d", SPEC, views(5))
-    found = datasets.views("d", SPEC, 5, 4)
+    assert datasets.views("d", "s", SPEC, 5, 4) is None
+    datasets.put_views("d", "s", SPEC, views(5))
+    found = datasets.views("d", "s", SPEC, 5, 4)
     assert found is not None
     assert (found.embedding == views(5).embedding).all()
-    assert datasets.views("d", SPEC, 6, 4) is None
-    assert datasets.views("d", msgspec.structs.replace(SPEC, decode="reduced"), 5, 4) is None
-    assert datasets.views("d", SPEC, 5, 3) is None
+    assert datasets.views("d", "s", SPEC, 6, 4) is None
+    for other in ({"decode": "reduced"}, {"fit": "letterbox"}, {"width": SPEC.width + 1}):
+        assert datasets.views("d", "s", msgspec.structs.replace(SPEC, **other), 5, 4) is None
+    assert datasets.views("d", "of other frames, as many", SPEC, 5, 4) is None, "the model was imported twice"
+    assert datasets.views("d", "s", SPEC, 5, 3) is None
     (kept,) = (tmp_path / "datasets" / "m" / "views").iterdir()
     kept.write_bytes(b"PK torn")
-    assert datasets.views("d", SPEC, 5, 4) is None
+    assert datasets.views("d", "s", SPEC, 5, 4) is None
 
 
 def test_a_dataset_of_the_first_schema_is_read_as_today_s(tmp_path: Path) -> None:
