@@ -253,7 +253,7 @@ recordings were, so that 30 % fresh ones make it a new one. Traffic does that by
 
 ### The page
 
-Every candidate that met its gates leaves `verdict.html` in its job's folder, a published one among its version's files: each gate with its sentence, pictures
+Every candidate that met its gates leaves `verdict.html`, a published one among its version's files, the others under `verdicts/`: each gate with its sentence, pictures
 of what got better and what got worse, labels to look at again, the stress gate by class and corruption, the techniques tried; of a detector the frames with
 their boxes drawn. One file of at most 2 MB that loads nothing. `keepsight jobs JOB` and the console say where it lies.
 """
