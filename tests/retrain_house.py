@@ -77,7 +77,7 @@ with (gates / "starts").open("a") as file:
     file.write(request["job_id"] + "\\n")
 print("a library speaks", flush=True)
 for step in ("data", "train"):
-    print(json.dumps({"step": step, "progress": 0.5, "detail": f"{len(request['labels'])} labels"}), flush=True)
+    print(json.dumps({"step": step, "progress": 0.5, "detail": f"{len(request['labels'])} labels", "metrics": {"loss": 0.25}}), flush=True)
 while (gates / "wait").exists():
     time.sleep(0.02)
 if (gates / "die").exists():
@@ -286,12 +286,16 @@ class House:
         """What /metrics answers."""
         return self.asked("/metrics")
 
+    @property
+    def address(self) -> str:
+        """Where the service that started last listens; empty before."""
+        lines = (self.folder / "service.log").read_text().splitlines()
+        return next((f"127.0.0.1:{json.loads(line)['port']}" for line in reversed(lines) if '"started"' in line), "")
+
     def asked(self, path: str) -> str:
         """What the service answers, whatever the status."""
-        lines = (self.folder / "service.log").read_text().splitlines()
-        port = next((json.loads(line)["port"] for line in reversed(lines) if '"started"' in line), 0)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             return error.read().decode()

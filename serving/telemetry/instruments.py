@@ -88,3 +88,6 @@ class Instruments:
         ):
             for outcome in outcomes:
                 of.labels(outcome)
+        for what in ("keys", "certificates"):
+            for outcome in ("taken", "refused"):
+                self.renewals.labels(what, outcome)

@@ -159,7 +159,7 @@ BOARD: Final = Board(
         lines(
             About(
                 "Runs and time by stage",
-                "Runs that ended in the day before by outcome, and the 90th percentile of each stage's time in seconds.",
+                "Runs that ended in the day before by outcome, and the 90th percentile of each stage's seconds since the service started.",
                 "rejected or failed outweigh published: read the last ones on the jobs page. A stage grows: more frames, or a slower disk.",
                 "No run has ended since the service started",
                 "short",

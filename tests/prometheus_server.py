@@ -1,0 +1,91 @@
+"""A genuine Prometheus for tests, Debian's program by hand: our own configuration with the addresses of the test's services, looked at every second."""
+
+import atexit
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from standalone.house import free_ports
+from tests.alert_rules import DASHBOARDS, program
+
+PATIENCE_S: Final = 60.0
+CONFIGURATION: Final = DASHBOARDS / "prometheus" / "prometheus.yaml"
+
+
+class Prometheus:
+    """A server on `folder` that scrapes `targets` (addresses by job), with our rules. `alertmanager`: an address that alerts go to."""
+
+    def __init__(self, folder: Path, targets: Mapping[str, Sequence[str]], alertmanager: str = "", every: str = "1s") -> None:
+        self._folder = folder
+        (self.port,) = free_ports(1)
+        config = yaml.safe_load(CONFIGURATION.read_text())
+        config["global"] = {"scrape_interval": every, "evaluation_interval": every}
+        config["rule_files"] = [str((CONFIGURATION.parent / path).resolve()) for path in config["rule_files"]]
+        (found,) = config["alerting"]["alertmanagers"][0]["static_configs"]
+        found["targets"] = [alertmanager] if alertmanager else []
+        assert {job["job_name"] for job in config["scrape_configs"]} == set(targets)
+        for job in config["scrape_configs"]:
+            job["static_configs"] = [{"targets": list(targets[job["job_name"]])}]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
+        self._start()
+
+    def _start(self) -> None:
+        where = f"127.0.0.1:{self.port}"
+        options = {
+            "config.file": self._folder / "prometheus.yaml",
+            "storage.tsdb.path": self._folder / "data",
+            "web.listen-address": where,
+            "log.level": "warn",
+        }
+        command = [program("prometheus", "prometheus"), *(f"--{key}={value}" for key, value in options.items())]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        atexit.register(self._process.kill)  # a test that fails leaves none behind
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._ready():
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < deadline, (self._folder / "log").read_text()
+            time.sleep(0.05)
+
+    def ask(self, expr: str) -> list[dict[str, Any]]:
+        """What an instant query answers now: each series with its `metric` and `value`. Fails with Prometheus' word for a bad one."""
+        body = urllib.parse.urlencode({"query": expr}).encode()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query", body, timeout=PATIENCE_S) as answer:
+                found: list[dict[str, Any]] = json.loads(answer.read())["data"]["result"]
+                return found
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{expr}\n{json.loads(error.read())['error']}") from error
+
+    def figures(self, expr: str) -> list[float]:
+        """The values of a query's answer, of every series."""
+        return [float(found["value"][1]) for found in self.ask(expr)]
+
+    def until(self, expr: str) -> list[dict[str, Any]]:
+        """What a query answers, once it has an answer."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not (found := self.ask(expr)):
+            assert time.monotonic() < deadline, f"no answer to {expr}"
+            time.sleep(0.1)
+        return found
+
+    def close(self) -> None:
+        """Stop it."""
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
