@@ -7,6 +7,7 @@ import msgspec
 from markdown_table import NOTE, table
 
 from benchmarks.form import Figure, Result
+from benchmarks.gates import boxes
 from benchmarks.gates.rates import CHURNS, EFFECTS, GOOD, RECORDING, SAID, SIZES
 from retrain.gates import calibration, cost, facets, forgetting, gain, labels, overall, parity, recall, slices, stress
 from retrain.gates.paired import Changes
@@ -41,14 +42,17 @@ def gates_page() -> str:
         parts.append(
             table(("gate", *EFFECTS), [(gate, *(_three(policy, effect, figures, gate) for effect in EFFECTS)) for gate in GATES])
         )
+    parts.append(PHOTOGRAPHS)
+    if boxes.PART in result.runs:
+        parts += _detectors(result, figures)
     missed = [figure for figure in result.figures if figure.ok is False]
-    parts.append(f"Goals missed: {len(missed)} of {sum(figure.ok is not None for figure in result.figures)}.\n")
+    parts.append(f"## Goals\n\nGoals missed: {len(missed)} of {sum(figure.ok is not None for figure in result.figures)}.\n")
     parts.append(
         "\n".join(f"- `{one.name}`: {one.value:g} % ({one.low:g} to {one.high:g}), goal {one.goal} %" for one in missed)
         + "\n" * bool(missed)
     )
-    parts.append(PHOTOGRAPHS)
-    parts.append("## To be read with\n\n" + "\n".join(f"- {caveat.removeprefix('rates: ')}" for caveat in run.caveats) + "\n")
+    caveats = [caveat.partition(": ")[2] for one in result.runs.values() for caveat in one.caveats]
+    parts.append("## To be read with\n\n" + "\n".join(f"- {caveat}" for caveat in caveats) + "\n")
     return "\n".join(parts)
 
 
@@ -146,6 +150,20 @@ def _gates() -> list[tuple[str, ...]]:
     ]
 
 
+def _detectors(result: Result, figures: dict[str, Figure]) -> list[str]:
+    """How often a detector's gates err."""
+    parts = [BOXES.format(draws=" and ".join(map(str, boxes.DRAWS.values())), date=result.runs[boxes.PART].date)]
+    for policy in POLICIES:
+        rows = [
+            (size, *(_three(policy, effect, figures, "", boxes.PART, size) for effect in boxes.EFFECTS)) for size in boxes.SIZES
+        ]
+        parts += [f"### `{policy}`, all gates of a detector together\n", table(("sealed frames", *boxes.EFFECTS), rows)]
+    for policy in POLICIES:
+        rows = [(gate, *(_three(policy, effect, figures, gate, boxes.PART) for effect in boxes.EFFECTS)) for gate in GATES]
+        parts += [f"### `{policy}`, a detector's gate by gate\n\n{MIDDLE} frames.\n", table(("gate", *boxes.EFFECTS), rows)]
+    return parts
+
+
 def _needed() -> list[tuple[str, ...]]:
     """Independent frames on which a candidate that loses nothing is shown, four times of five, to lose less."""
     rows = []
@@ -209,6 +227,12 @@ losses of 5 and 10 points on old frames must not pass. "Doubtful labels" change 
 the 2 % of `strict`, which refuses them all once there are frames enough to see it.
 """
 
+BOXES: Final = """## How often a detector's gates err
+
+The same for detectors ({draws} candidates a cell, {date}): effects are points of the objects that are found. Which gate asks what of a detector stands in
+`docs/detection.md`.
+"""
+
 LABELS: Final = """### Labels in doubt
 
 Labels that are wrong teach and judge wrongly: where the gate "labels" doubts them the candidate is held, whatever the other gates say (only a candidate that
@@ -253,9 +277,9 @@ recordings were, so that 30 % fresh ones make it a new one. Traffic does that by
 
 ### The page
 
-Every candidate that met its gates leaves `verdict.html`, a published one among its version's files, the others under `verdicts/`: each gate with its sentence, pictures
-of what got better and what got worse, labels to look at again, the stress gate by class and corruption, the techniques tried; of a detector the frames with
-their boxes drawn. One file of at most 2 MB that loads nothing. `keepsight jobs JOB` and the console say where it lies.
+Every candidate that met its gates leaves `verdict.html`, a published one among its version's files, the others under `verdicts/`: each gate with its
+sentence, pictures of what got better and what got worse, labels to look at again, the stress gate by class and corruption, the techniques tried; of a
+detector the frames with their boxes drawn. One file of at most 2 MB that loads nothing. `keepsight jobs JOB` and the console say where it lies.
 """
 
 POLICY: Final = """## Which policy

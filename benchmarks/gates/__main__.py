@@ -4,7 +4,7 @@ import sys
 
 from benchmarks.runner import run
 
-PARTS = ("rates",)
+PARTS = ("rates", "boxes")
 PACKAGES = ("numpy", "scipy")
 
 if __name__ == "__main__":

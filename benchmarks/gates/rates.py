@@ -1,6 +1,6 @@
 """False refusals and power of both policies, by the size of the sealed sets, the churn of answers and what the candidate loses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -71,13 +71,17 @@ def figures_of(policy: Policy, churn: str, size: str, effect: str, draws: int) -
         recording=RECORDING,
         correlation=CORRELATION,
     )
-    counts = verdicts(world, EFFECTS[effect], policy, draws, SEED)
+    yield from told(PART, (policy.name, churn, size, effect), verdicts(world, EFFECTS[effect], policy, draws, SEED), draws)
+
+
+def told(part: str, cell: tuple[str, ...], counts: Mapping[str, Mapping[Verdict, int]], draws: int) -> Iterator[Figure]:
+    """A cell's figures, one for each verdict. Its last name is that of the effect."""
     for said in SAID:
-        hits, goal = counts["all"][said], _goal(effect, said)
+        hits, goal = counts["all"][said], _goal(cell[-1], said)
         low, high = share_bounds(hits, draws, 0.025)
         yield Figure(
-            part=PART,
-            name="; ".join((policy.name, churn, size, effect, said)),
+            part=part,
+            name="; ".join((*cell, said)),
             unit="%",
             value=100 * hits / draws,
             low=round(100 * low, 2),

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +26,9 @@ from retrain.gates.verdict import Verdict, decide
 LABELS: Final = ("usual", "rare")
 GATES: Final = ("gain", "overall", "forgetting", "negative flips", "slices", "stress")
 """Those that judge by right and wrong. The others look at the graph, at counts, at confidences or at time."""
+
+LOST, KEPT, GAINED = 0, 2, 3
+"""Right before, always, afterwards only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,13 @@ class Effect:
 
 def verdicts(world: World, effect: Effect, policy: Policy, draws: int, seed: int) -> dict[str, Counter[Verdict]]:
     """How often each gate said what of `draws` candidates, and under "all" what they say together."""
-    counts: dict[str, Counter[Verdict]] = {gate: Counter() for gate in ("all", *GATES)}
-    for candidate in candidates(world, effect, draws, seed):
-        results = judged_by(policy, *candidate)
+    return tally(GATES, (judged_by(policy, *candidate) for candidate in candidates(world, effect, draws, seed)))
+
+
+def tally(gates: Sequence[str], candidates: Iterable[Sequence[GateResult]]) -> dict[str, Counter[Verdict]]:
+    """How often each of `gates` said what, and under "all" what those of one candidate say together."""
+    counts: dict[str, Counter[Verdict]] = {gate: Counter() for gate in ("all", *gates)}
+    for results in candidates:
         for result in results:
             counts[result.gate][result.verdict] += 1
         counts["all"][decide(result.verdict for result in results)] += 1
@@ -97,24 +104,11 @@ def candidates(world: World, effect: Effect, draws: int, seed: int) -> Iterator[
 
 
 def drawn(domain: Domain, effect: float, recording: int, correlation: float, world: World, random: np.random.Generator) -> Judged:
-    """Frames on which the candidate is more often right than the champion by `effect`, in expectation.
-
-    A normal variable for each frame, correlated within recordings, is cut into lost, both wrong, both right and gained, in that order: recordings lean
-    to loss or to gain, which is what makes their frames worth less. Raises ValueError where accuracy and effect leave no room.
-    """
-    changed = max(domain.changed, abs(effect))
-    lost, gained = (changed - effect) / 2.0, (changed + effect) / 2.0
-    cuts = np.array([lost, lost + 1.0 - domain.accuracy - gained, 1.0 - gained])
-    if not lost <= domain.accuracy <= 1.0 - gained:
-        raise ValueError(
-            f"a champion of accuracy {domain.accuracy} cannot change by {effect:+} with {changed:.0%} of frames changed"
-        )
+    """Frames on which the candidate is more often right than the champion by `effect`, in expectation. Raises ValueError as `outcomes`."""
     member = np.arange(domain.frames) // recording
-    common = random.normal(size=int(member[-1]) + 1)[member]
-    own = random.normal(size=domain.frames)
-    cell = np.searchsorted(cuts, ndtr(math.sqrt(correlation) * common + math.sqrt(1.0 - correlation) * own))
+    cell = outcomes(domain, effect, member, correlation, random)
     truth = (random.random(domain.frames) < world.rare).astype(np.int64)
-    champion_right, candidate_right = np.isin(cell, (0, 2)), np.isin(cell, (2, 3))
+    champion_right, candidate_right = np.isin(cell, (LOST, KEPT)), np.isin(cell, (KEPT, GAINED))
     return Judged(
         truth,
         _says(truth, champion_right),
@@ -123,6 +117,27 @@ def drawn(domain: Domain, effect: float, recording: int, correlation: float, wor
         tuple(f"r{i}" for i in member.tolist()),
         tuple(LIGHTS[i // world.cameras % len(LIGHTS)] for i in member.tolist()),
     )
+
+
+def outcomes(
+    domain: Domain, effect: float, member: NDArray[np.int64], correlation: float, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """LOST, both wrong, KEPT or GAINED for each of N things to be right about (frames, or their objects), whose recording `member` [N] numbers from 0.
+
+    A normal variable for each, correlated within recordings, is cut into these four, in this order: recordings lean to loss or to gain, which is what makes
+    their frames worth less. Raises ValueError where accuracy and effect leave no room.
+    """
+    changed = max(domain.changed, abs(effect))
+    lost, gained = (changed - effect) / 2.0, (changed + effect) / 2.0
+    cuts = np.array([lost, lost + 1.0 - domain.accuracy - gained, 1.0 - gained])
+    if not lost <= domain.accuracy <= 1.0 - gained:
+        raise ValueError(
+            f"a champion of accuracy {domain.accuracy} cannot change by {effect:+} with {changed:.0%} of frames changed"
+        )
+    common = random.normal(size=int(member.max(initial=0)) + 1)[member]
+    own = random.normal(size=len(member))
+    hidden = math.sqrt(correlation) * common + math.sqrt(1.0 - correlation) * own
+    return np.asarray(np.searchsorted(cuts, ndtr(hidden)), dtype=np.int64)
 
 
 def _says(truth: NDArray[np.int64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
