@@ -12,6 +12,9 @@ from monitor.console.shell import PREFIX, Frame
 TYPED: Final = {"by": "Your name", "reason": "Reason", "confirm": "Typed to confirm"}
 """Fields that a person wrote, in the order of the page; the others go along unseen."""
 
+SPOKEN: Final = {("jobs", "ask"): "Ask for a retraining", ("versions", "rollback"): "Roll back"}
+"""What the others are called follows from their address: `versions/2/approve`."""
+
 
 def again(frame: Frame, path: Sequence[str], fields: Mapping[str, str]) -> Answer:
     """The form that was posted to `path` (its parts below /console), not done yet."""
@@ -38,5 +41,5 @@ def _what(path: Sequence[str], fields: Mapping[str, str]) -> str:
     if path[0] == "labels":
         said = fields.get("label") or ("its boxes" if fields.get("boxes") else "")
         return f"Label frame {fields.get('frame', '')}: {'unsure' if fields.get('unsure') else said}"
-    force = ", by force" if fields.get("force") else ""
-    return f"{path[-1].capitalize()}: {' '.join(path[:-1])}{force}"
+    force = ", at once" if fields.get("force") else ""
+    return SPOKEN.get(tuple(path)) or f"{path[-1].capitalize()} {' '.join((path[0].removesuffix('s'), *path[1:-1]))}{force}"
