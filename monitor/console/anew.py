@@ -31,8 +31,7 @@ def again(frame: Frame, path: Sequence[str], fields: Mapping[str, str]) -> Answe
     body = f"""<h1>That page was old: here it is anew</h1>
 <p class="lead">The monitor was started since you opened it. Nothing was done yet. See whether it is still right, then send it again.</p>
 <details class="act" open><summary>{escape(_what(path, fields))}</summary><form method="post" action="{where}">{along}{written}
-<button>Send it again</button></form></details>
-<p><a href="{PREFIX}/{quote(path[0], safe="")}">Leave it</a></p>"""
+<button>Send it again</button><a href="{PREFIX}/{quote(path[0], safe="")}">Leave it</a></form></details>"""
     return shell.page(frame, path[0], "Send it again", body, 409)
 
 
