@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -18,6 +18,14 @@ from tests.alert_rules import DASHBOARDS, program
 
 PATIENCE_S: Final = 60.0
 CONFIGURATION: Final = DASHBOARDS / "prometheus" / "prometheus.yaml"
+
+
+class Cost(NamedTuple):
+    """What a query takes: Prometheus' time for it, the samples that it reads, and the series of its answer."""
+
+    seconds: float
+    samples: int
+    series: int
 
 
 class Prometheus:
@@ -58,11 +66,21 @@ class Prometheus:
 
     def ask(self, expr: str) -> list[dict[str, Any]]:
         """What an instant query answers now: each series with its `metric` and `value`. Fails with Prometheus' word for a bad one."""
-        body = urllib.parse.urlencode({"query": expr}).encode()
+        found: list[dict[str, Any]] = self._asked(expr)["result"]
+        return found
+
+    def cost(self, expr: str) -> Cost:
+        """What an instant query takes."""
+        data = self._asked(expr, stats="all")
+        stats = data["stats"]
+        return Cost(stats["timings"]["evalTotalTime"], stats["samples"]["totalQueryableSamples"], len(data["result"]))
+
+    def _asked(self, expr: str, **more: str) -> dict[str, Any]:
+        body = urllib.parse.urlencode({"query": expr, **more}).encode()
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query", body, timeout=PATIENCE_S) as answer:
-                found: list[dict[str, Any]] = json.loads(answer.read())["data"]["result"]
-                return found
+                data: dict[str, Any] = json.loads(answer.read())["data"]
+                return data
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{expr}\n{json.loads(error.read())['error']}") from error
 

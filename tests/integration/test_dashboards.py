@@ -51,7 +51,10 @@ def rare(things: ExitStack) -> dict[str, str]:
     replay = {"alarms": 1.0, "camera_months": 2.0}
     camera = CameraView("gate", "yard", "quiet", "1", {"frames": 1}, 1, 0.0, 0.5, {}, replay=replay)
     exports.show(Overview("rare", "1", 0.0, {}, [camera], [], [], {}))
-    RetrainInstruments(retrain).active.labels("rare").set(1)
+    training = RetrainInstruments(retrain)
+    training.active.labels("rare").set(1)
+    for verdict in ("fail", "inconclusive"):
+        training.gates.labels("slices", verdict).inc()
     counter(metrics_retrain.MLFLOW, retrain).labels("failed").inc()
     addresses = {}
     for registry, service in ((serving, "serving"), (monitor, "monitor"), (retrain, "retrain")):

@@ -3,14 +3,12 @@
 from typing import Final
 
 from dashboards.grafana.board import Board
-from dashboards.grafana.boards import camera, meta, model, overview, pipeline, retrain, serving
+from dashboards.grafana.boards.camera import BOARD as CAMERA
+from dashboards.grafana.boards.meta import BOARD as META
+from dashboards.grafana.boards.model import BOARD as MODEL
+from dashboards.grafana.boards.overview import BOARD as OVERVIEW
+from dashboards.grafana.boards.pipeline import BOARD as PIPELINE
+from dashboards.grafana.boards.retrain import BOARD as RETRAIN
+from dashboards.grafana.boards.serving import BOARD as SERVING
 
-BOARDS: Final[tuple[Board, ...]] = (
-    overview.BOARD,
-    model.BOARD,
-    camera.BOARD,
-    serving.BOARD,
-    pipeline.BOARD,
-    retrain.BOARD,
-    meta.BOARD,
-)
+BOARDS: Final[tuple[Board, ...]] = (OVERVIEW, MODEL, CAMERA, SERVING, PIPELINE, RETRAIN, META)

@@ -5,11 +5,13 @@ from typing import Final
 from dashboards.grafana.board import Board
 from dashboards.grafana.links import console
 from dashboards.grafana.queries import retrain
-from dashboards.grafana.tiles import About, Column, Words, bad_from, figure, lines, rows, states
+from dashboards.grafana.tiles import About, Column, Steps, Words, bad_from, figure, lines, rows, states
 
 _NOBODY: Final = "No retrain service decides: see the board Meta"
 _JOBS: Final = (console("Jobs", "jobs"),)
 _VERSIONS: Final = (console("Versions", "versions"),)
+_VERDICTS: Final[tuple[Steps, ...]] = ((), ((None, "text"), (1, "orange")), ((None, "text"), (1, "red")))
+"""How the columns of the gates look: pass, inconclusive, fail."""
 _IN_STATE: Final[Words] = {0: ("", "transparent"), 1: ("here", "blue")}
 
 BOARD: Final = Board(
@@ -140,7 +142,7 @@ BOARD: Final = Board(
                 "No gate has judged since the service started",
                 "short",
             ),
-            Column(retrain.GATES),
+            *(Column(query, steps=steps) for query, steps in zip(retrain.GATES, _VERDICTS, strict=True)),
             width=8,
         ),
         lines(
