@@ -8,6 +8,7 @@ import msgspec
 from monitor import health
 from monitor.camera import Camera
 from monitor.items.replay import Replay
+from monitor.items.watch import Watch
 from monitor.memory import ACTIVE_S, Memory
 from monitor.policy import Policy
 from monitor.quality.estimated import estimated
@@ -140,7 +141,9 @@ def _version(version: str, memory: Memory, policy: Policy, standards: Callable[[
     view: dict[str, Any] = {"unjudged": standard.unjudged, **labels}
     if standard.reference is not None:
         view["scales_blocks"] = list(standard.reference.scales)
-        view["estimated"] = estimated(standard.reference, [watch for watch in memory.watches.values() if watch.version == version])
+        view["estimated"] = estimated(
+            standard.reference, [watch for watch in memory.watches.values() if _speaks(watch, version, memory)]
+        )
     if standard.replay is not None:
         view["replay"] = _replay(standard.replay, standard.pages_a_month)
         view["demoted"] = standard.demoted
@@ -148,6 +151,12 @@ def _version(version: str, memory: Memory, policy: Policy, standards: Callable[[
         benchmark = msgspec.to_builtins(standard.manifest.benchmark)
         view["benchmark"] = {name: metric for name, metric in benchmark.items() if name != "per_class" and metric is not None}
     return view
+
+
+def _speaks(watch: Watch, version: str, memory: Memory) -> bool:
+    """Whether a watch tells of what the version answers now."""
+    camera = memory.cameras[watch.camera]
+    return watch.version == camera.version == version and not camera.fault and memory.rollout.watermark - camera.last_at <= ACTIVE_S
 
 
 def _replay(replay: Replay, budget: float) -> dict[str, float]:

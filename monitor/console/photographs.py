@@ -54,9 +54,11 @@ class Shown:
 
 def figures(title: str, shown: Sequence[Photograph]) -> str:
     """A side's photographs, each a link to the frame as it was sent."""
-    inside = "".join(
-        f'<figure><a href="{PREFIX}/frames/{one.frame_id}"><img src="{PREFIX}/frames/{one.frame_id}/small" loading="lazy" '
-        f'alt="Frame of camera {escape(one.camera, quote=True)}"></a><figcaption>{escape(one.camera)}<br>{clock(one.taken_at)}</figcaption></figure>'
-        for one in shown
-    )
+    inside = ""
+    for one in shown:
+        camera, where = escape(one.camera, quote=True), f"{PREFIX}/frames/{one.frame_id}"
+        inside += (
+            f'<figure><a href="{where}" aria-label="Frame of camera {camera} as it was sent"><img src="{where}/small" loading="lazy" '
+            f'alt="Frame of camera {camera}"></a><figcaption>{escape(one.camera)}<br>{clock(one.taken_at)}</figcaption></figure>'
+        )
     return f'<div class="card"><h3>{escape(title)}</h3><div class="pictures">{inside or "<p>none is stored</p>"}</div></div>'
