@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-mlflow bench-monitor bench-serving bench-gpu bench-gates bench-retrain check format generate system-packages clean
+.PHONY: help demo golden test test-slow test-mlflow bench-monitor bench-serving bench-gpu bench-gates bench-retrain check format generate system-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -56,6 +56,7 @@ check: $(VENV)/.ready ## ruff, mypy strict, import-linter, generated files up to
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
+	PYTHONPATH=. $(BIN)/python helm/generate.py --check
 	$(BIN)/python -m dashboards.grafana --check
 
 format: $(VENV)/.ready ## format the code
@@ -65,6 +66,10 @@ format: $(VENV)/.ready ## format the code
 generate: $(VENV)/.ready ## write the generated references in docs/ and the dashboards
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m dashboards.grafana
+	PYTHONPATH=. $(BIN)/python helm/generate.py
+
+golden: $(VENV)/.ready ## write the golden files of the chart anew; then read what git diff says
+	@KEEPSIGHT_TEST_WRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/unit/helm/test_manifests.py
 
 # A browser for the tests that look at pages, a database server, Prometheus and Alertmanager with their tools, kcat: installed where apt may be used, and
 # the tests that need them skip by name elsewhere. PostgreSQL's server programs are not on the path. Debian starts its servers when it installs them and
