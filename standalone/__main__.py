@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments and (handed_over := HANDED_OVER.get(arguments[0])):
             return handed_over(arguments[1:])
-        parsed = _parser().parse_args(arguments)
+        parsed = _parser().parse_args(arguments or ["--help"])
         return int(parsed.run(parsed))
     except KeepsightError as error:
         return exit_with(error)

@@ -17,7 +17,10 @@ PORTS: Final[dict[Name, int]] = {"serving": 8080, "monitor": 8081, "retrain": 80
 def services(settings: Path, logs: Path) -> list[Service]:
     """The services that a settings file describes. Raises SettingsError when it cannot be read; each service checks its own keys."""
     content = read(settings)
-    return [Service(name, ("--settings", str(settings)), _address(content, name), logs / f"{name}.log") for name in STOPPING_ORDER]
+    return [
+        Service(name, ("--settings", str(settings)), _address(content, name), logs / f"{name}.log", _page(content, name))
+        for name in STOPPING_ORDER
+    ]
 
 
 def read(settings: Path) -> dict[str, Any]:
@@ -41,17 +44,25 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def _address(content: dict[str, Any], name: Name) -> str:
-    """Where a service will answer, as its own settings see it: the environment before the file before the default."""
+def _page(content: dict[str, Any], name: Name) -> str:
+    """The console, where the monitor's own port is the one that is asked."""
+    return "/console/" if name == "monitor" and not _said(content, name, "health_port") else ""
+
+
+def _said(content: dict[str, Any], name: Name, key: str, default: object = "") -> str:
+    """A setting as the service sees it: the environment before the file before the default."""
     section = content.get(name)
-    section = section if isinstance(section, dict) else {}
-    variable = f"KEEPSIGHT_{name.upper()}_"
+    found = section.get(key, default) if isinstance(section, dict) else default
+    return str(os.environ.get(f"KEEPSIGHT_{name.upper()}_{key.upper()}", found))
 
-    def said(key: str, default: object = "") -> str:
-        return str(os.environ.get(f"{variable}{key.upper()}", section.get(key, default)))
 
-    prefix = "health_" if said("health_port") or said("tls_cert_file") else ""
-    host, port = said(f"{prefix}host", "127.0.0.1"), said(f"{prefix}port", "" if prefix else PORTS[name])
+def _address(content: dict[str, Any], name: Name) -> str:
+    """Where a service will answer, as its own settings see it."""
+    prefix = "health_" if _said(content, name, "health_port") or _said(content, name, "tls_cert_file") else ""
+    host, port = (
+        _said(content, name, f"{prefix}host", "127.0.0.1"),
+        _said(content, name, f"{prefix}port", "" if prefix else PORTS[name]),
+    )
     if not port.isdecimal() or not 0 < int(port) < 65_536:
         raise SettingsError(
             f"[{name}] {prefix}port is {port!r}: `keepsight up` needs a number from 1 to 65535 to see how the service is"

@@ -44,6 +44,8 @@ class Service:
     address: str
     """`host:port` of its HTTP side."""
     log: Path
+    page: str = ""
+    """The path that a person opens there in a browser."""
 
 
 @dataclass(slots=True)

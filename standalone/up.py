@@ -87,7 +87,7 @@ def _report(service: Service, said: dict[str, str | None], say: Say) -> None:
     if service.name in said and said[service.name] == reason:
         return
     if reason is None:
-        say(f"{service.name} is ready: http://{service.address}")
+        say(f"{service.name} is ready: http://{service.address}{service.page}")
     elif not reason.startswith("no answer") or said.get(service.name, "") is None:
         say(f"{service.name} is not ready: {reason}")
     said[service.name] = reason

@@ -111,7 +111,7 @@ def scored(settings: Path) -> list[str]:
 def test_a_house_from_nothing_to_answers_and_over_a_restart(house: Path, up: Callable[[Path], Up], tmp_path: Path) -> None:
     first = up(house)
     first.says("there is no version of model 'digits'")
-    first.says("monitor is ready")
+    first.says(r"monitor is ready: http://127\.0\.0\.1:\d+/console/$")
     first.says("retrain is ready")
 
     reference = tmp_path / "reference"

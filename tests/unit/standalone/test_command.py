@@ -10,9 +10,10 @@ import pytest
 from standalone import __main__ as command
 
 
-def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        command.main(["--help"])
+        command.main(arguments)
     assert ended.value.code == 0
     said = capsys.readouterr().out
     for name in ("demo", "init", "up", "import-model"):

@@ -28,6 +28,13 @@ def test_where_serving_is_asked_how_it_is(tmp_path: Path, text: str, address: st
     assert _serving(tmp_path, text) == address
 
 
+@pytest.mark.parametrize(("text", "page"), [("", "/console/"), ("health_port = 8090", "")])
+def test_the_console_is_named_where_the_monitor_answers(tmp_path: Path, text: str, page: str) -> None:
+    file = tmp_path / "keepsight.toml"
+    file.write_text(f"[monitor]\n{text}\n")
+    assert [one.page for one in services(file, tmp_path)] == ["", page, ""]
+
+
 @pytest.mark.parametrize(
     ("text", "message"), [("port = 0", "port is '0'"), ('tls_cert_file = "a.pem"', "health_port is ''.*without TLS")]
 )
