@@ -23,9 +23,9 @@ def at(title: str, path: str) -> DashboardLink:
 
 
 def board(title: str, uid: str, **variables: str) -> DashboardLink:
-    """Another board over the same time."""
+    """Another board over the same time, of the same data source."""
     chosen = "".join(f"&var-{name}={value}" for name, value in variables.items())
-    return _link(title, f"/d/{uid}?${{__url_time_range}}{chosen}")
+    return _link(title, f"/d/{uid}?${{__url_time_range}}&${{datasource:queryparam}}{chosen}")
 
 
 def _link(title: str, url: str) -> DashboardLink:

@@ -132,21 +132,29 @@ def rows(
     about: About,
     *columns: Column,
     leads: Mapping[str, Sequence[DashboardLink]] | None = None,
+    order: Sequence[str] = (),
     hidden: Sequence[str] = (),
     width: int = 24,
     height: int = 8,
 ) -> Tile:
-    """A table of instant queries: a row for each set of labels, a column for each label and each query. `leads`: links on a label's column."""
+    """A table of instant queries: a row for each set of labels, a column for each label and each query.
+
+    `leads`: links on a label's column; `order`: the first columns; `hidden`: labels that only links need.
+    """
     panel = _dressed(table.Panel(), about, [column.query for column in columns], PLAIN, None, instant=True, as_table=True)
     letters = [chr(ord("A") + number) for number in range(len(columns))]
     names = {f"Value #{letter}": column.query.legend for letter, column in zip(letters, columns, strict=True)}
     if len(columns) == 1:
         names = {"Value": columns[0].query.legend}
+    called = {name: shown for shown, name in names.items()}
+    places = {called.get(name, name): place for place, name in enumerate(order)}
     panel.with_transformation(DataTransformerConfig("merge", options={}))
-    organize = {"excludeByName": dict.fromkeys(("Time", *hidden), True), "indexByName": {}, "renameByName": names}
+    organize = {"excludeByName": {"Time": True}, "indexByName": places, "renameByName": names}
     panel.with_transformation(DataTransformerConfig("organize", options=organize))
     for column in columns:
         panel.override_by_name(column.query.legend, _cell(column))
+    for label in hidden:  # the first is its name up to Grafana 12.1
+        panel.override_by_name(label, [DynamicConfigValue("custom.hidden", True), DynamicConfigValue("custom.hideFrom.viz", True)])
     for label, links in (leads or {}).items():
         panel.override_by_name(label, [DynamicConfigValue("links", [_plain(link) for link in links])])
     return Tile(panel, width, height)

@@ -5,7 +5,7 @@ from typing import Final
 from dashboards.grafana.board import CAMERA, MODEL, Board
 from dashboards.grafana.links import console
 from dashboards.grafana.queries import monitor, serving
-from dashboards.grafana.tiles import About, Column, Steps, bad_from, bars, figure, good_from, lines, rows
+from dashboards.grafana.tiles import About, Column, Steps, bad_from, bars, figure, lines, rows
 
 _PAGE: Final = (console("The camera", "cameras/${__field.labels.camera}"),)
 _LEADS: Final = {"camera": (console("The camera", "cameras/${__data.fields.camera}"),)}
@@ -91,7 +91,7 @@ BOARD: Final = Board(
                 "No camera has 20 labels yet: no verdict",
                 "percentunit",
             ),
-            *(Column(query, unit="percentunit", steps=good_from(0.8, 0.6)) for query in monitor.LEAST_ACCURATE),
+            *(Column(query, unit="percentunit") for query in monitor.LEAST_ACCURATE),
             leads=_LEADS,
             width=12,
             height=10,

@@ -80,7 +80,7 @@ BOARD: Final = Board(
         lines(
             About(
                 "Memory",
-                "Resident memory of each process.",
+                "Resident memory of each process; the 20 largest.",
                 "A slope over days is a leak: report it with this picture. A step: a version, or more cameras.",
                 _NOBODY,
                 "bytes",
@@ -90,17 +90,17 @@ BOARD: Final = Board(
         lines(
             About(
                 "Processor",
-                "Processor seconds a second of each process.",
+                "Cores that each process uses; the 20 busiest.",
                 "At its limit: the process is throttled, and time to answer grows first. Add replicas of serving; the monitor scales by partitions.",
                 _NOBODY,
-                "none",
+                "suffix: cores",
             ),
             fleet.CPU,
         ),
         lines(
             About(
                 "File descriptors",
-                "The share of file descriptors that each process may open and has open.",
+                "The share of its file descriptors that each process has open; the 20 fullest.",
                 "Rising steadily: connections that are not closed; see open connections on the board Serving.",
                 _NOBODY,
                 "percentunit",

@@ -18,8 +18,8 @@ BOARD: Final = Board(
         figure(
             About(
                 "Quality against the benchmark",
-                "Worse: the intervals of realised quality and of the benchmark do not meet. Green: a loss of ten points is excluded. Grey: neither is "
-                "shown yet.",
+                "Of the versions that answer. Worse: the intervals of realised quality and of the benchmark do not meet. Green: a loss of ten points "
+                "is excluded. Grey: neither is shown yet.",
                 "Worse: open the incident, label what it asks for, let retraining run. Grey for long: more labels are needed.",
                 _NO_LABELS,
                 "none",

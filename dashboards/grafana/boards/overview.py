@@ -44,13 +44,13 @@ BOARD: Final = Board(
         figure(
             About(
                 "Alerts that fire",
-                "Alerts of Keepsight that fire now, the one that always fires (the watchdog) among them.",
-                "The table below names them; each leads to its runbook.",
+                "Alerts of Keepsight that fire now, the watchdog among them, which always does: 1 is what it should be.",
+                "The table below names them; each leads to its runbook. 0: the rules of dashboards/rules are not loaded.",
                 "No process of Keepsight is scraped",
                 "short",
             ),
             fleet.ALERTS_FIRING,
-            steps=((None, "green"), (2, "orange")),
+            steps=((None, "red"), (1, "green"), (2, "orange")),
         ),
         figure(
             About(
@@ -103,6 +103,7 @@ BOARD: Final = Board(
             Column(monitor.QUALITY_OF_MODEL, words=VERDICT),
             Column(serving.FRAMES_OF_MODEL),
             Column(monitor.LAG_OF_MODEL, unit="s", steps=bad_from(300, 60)),
+            order=("model",),
             leads={"model": (board("What moved", "keepsight-model", model=_MODEL), console("Fleet"))},
             width=14,
         ),
@@ -127,6 +128,8 @@ BOARD: Final = Board(
                 "dateTimeFromNow",
             ),
             Column(monitor.INCIDENTS, unit="dateTimeFromNow"),
+            order=("severity", "headline", "since", "site", "effect", "acknowledged_by"),
+            hidden=("path",),
             leads={"headline": (at("Incident", "${__data.fields.path}"),)},
         ),
         lines(

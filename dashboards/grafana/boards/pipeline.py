@@ -63,7 +63,6 @@ BOARD: Final = Board(
                 "s",
             ),
             monitor.AGE,
-            steps=bad_from(900, 300),
             width=6,
         ),
         lines(
@@ -93,7 +92,7 @@ BOARD: Final = Board(
         lines(
             About(
                 "Spool",
-                "The share of each server's spool that is taken.",
+                "The share of each server's spool that is taken; the 20 fullest.",
                 "Filling: the log takes less than comes. At 1 events are lost. It drains by itself when the log is back.",
                 _NO_SERVER,
                 "percentunit",

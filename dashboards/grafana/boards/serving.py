@@ -67,7 +67,7 @@ BOARD: Final = Board(
         lines(
             About(
                 "Time to answer",
-                "From a request's head to the end of its answer, answered requests with frames: median, 95th and 99th percentile.",
+                "From a request's head to the end of its answer, answered requests with one frame: median, 95th and 99th percentile.",
                 "All rise: load or a heavier version. The 99th alone: garbage, a neighbour on the machine, or one slow camera's link.",
                 _NO_FRAMES,
                 "s",

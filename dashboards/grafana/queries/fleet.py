@@ -20,8 +20,8 @@ RELEASES: Final = Query(
     f"count by (service, model, release) ({series(m.BUILD_INFO, model='$model', instance='$instance')})", "processes"
 )
 RESTARTS: Final = Query(f"sum by (job) (changes({series(m.STARTED, **_CHOSEN)}[$__range]))", "{{job}}")
-MEMORY: Final = Query(series(m.MEMORY, **_CHOSEN), "{{job}} {{instance}}")
-CPU: Final = Query(rate(m.CPU, **_CHOSEN), "{{job}} {{instance}}")
-DESCRIPTORS: Final = Query(f"{series(m.OPEN_FDS, **_CHOSEN)} / {series(m.MAX_FDS, **_CHOSEN)}", "{{job}} {{instance}}")
+MEMORY: Final = Query(f"topk(20, {series(m.MEMORY, **_CHOSEN)})", "{{job}} {{instance}}")
+CPU: Final = Query(f"topk(20, {rate(m.CPU, **_CHOSEN)})", "{{job}} {{instance}}")
+DESCRIPTORS: Final = Query(f"topk(20, {series(m.OPEN_FDS, **_CHOSEN)} / {series(m.MAX_FDS, **_CHOSEN)})", "{{job}} {{instance}}")
 SERIES: Final = Query(f"sum by (job) ({series(SCRAPED_SAMPLES, **_CHOSEN)})", "{{job}}")
 SCRAPES: Final = Query(f"max by (job) ({series(SCRAPE_SECONDS, **_CHOSEN)})", "{{job}}")

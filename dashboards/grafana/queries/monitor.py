@@ -3,11 +3,13 @@
 from typing import Final
 
 from contracts import metrics_monitor as m
+from contracts import metrics_serving
 from dashboards.grafana.promql import MONITORS, Query, increase, of_monitor, or_zero, rate, series
 
 _MODEL: Final = {"model": "$model"}
 _VERSION: Final = {"model": "$model", "version": "$version"}
 _METRIC: Final = {"model": "$model", "version": "$version", "metric": "$metric"}
+_ANSWERS: Final = series(metrics_serving.MODEL_INFO, variant="champion|candidate", **_MODEL)
 _NO_LOSS: Final = 0.1
 """The loss of quality that counts as excluded where it lies outside the interval: ten points."""
 
@@ -30,13 +32,16 @@ def _of_each(expr: str, legend: str) -> Query:
 
 
 def _verdict(**match: str) -> str:
-    """By model and version: 2 worse than the benchmark (the intervals do not meet), 0 when a loss of ten points is excluded, 1 while neither is shown."""
+    """By version that answers frames: 2 worse than the benchmark (the intervals do not meet), 0 when a loss of ten points is excluded, 1 while neither.
+
+    A version that was taken back stays on record with its bad figures; it is nobody's trouble any more.
+    """
     keys = "on (model, version, metric)"
     low, high = (of_monitor(series(m.QUALITY, bound=bound, **match)) for bound in ("low", "high"))
     benchmark = f"max by (model, version, metric) ({series(m.BENCHMARK, bound='low', **match)})"
     worse = f"2 * (max by (model, version, metric) ({high}) < bool {keys} {benchmark})"
     unknown = f"(max by (model, version, metric) ({low}) < bool {keys} ({benchmark} - {_NO_LOSS}))"
-    return f"clamp_max({worse} + {keys} {unknown}, 2)"
+    return f"clamp_max({worse} + {keys} {unknown}, 2) and on (model, version) {_ANSWERS}"
 
 
 PAGES, TICKETS = _open("page"), _open("ticket")

@@ -6,8 +6,8 @@ from contracts import metrics_serving as m
 from dashboards.grafana.promql import Query, increase, of_servers, quantile, rate, series
 
 _CHOSEN: Final = {"instance": "$instance"}
-_FRAMES: Final = "/v1/frames|/v1/frames/batch|/v2/infer"
-"""The routes on which frames come."""
+_FRAMES: Final = "/v1/frames|/v2/infer"
+"""The routes whose time is promised; a batch takes as long as it is large."""
 
 
 def _server_sum(expr: str, by: str = "") -> str:
@@ -60,7 +60,7 @@ EVENTS_LOST: Final = Query(_server_sum(increase(m.EVENTS, outcome="dropped")), "
 EVENTS_TOO_LARGE: Final = Query(_server_sum(increase(m.EVENTS, outcome="refused")), "serving: larger than the log takes")
 PUBLISHED: Final = Query(_server_sum(rate(m.EVENTS, outcome="published")), "published by serving")
 SPOOL_FULL: Final = Query(
-    f"max by (instance) ({of_servers(f'{series(m.SPOOL_BYTES)} / {series(m.SPOOL_LIMIT_BYTES)}')})", "{{instance}}"
+    f"topk(20, max by (instance) ({of_servers(f'{series(m.SPOOL_BYTES)} / {series(m.SPOOL_LIMIT_BYTES)}')}))", "{{instance}}"
 )
 SPOOL_AGE: Final = Query(f"max({of_servers(series(m.SPOOL_OLDEST))})", "serving: oldest event that waits")
 KEPT: Final = Query(_server_sum(rate(m.SAMPLED), "sample"), "kept {{sample}}")

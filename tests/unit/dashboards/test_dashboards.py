@@ -193,7 +193,9 @@ def test_links_lead_to_boards_and_pages_that_are_there() -> None:
             target, _, chosen = url.removeprefix("/d/").partition("?")
             assert target in BOARDS, (uid, url)
             known = {variable["name"] for variable in BOARDS[target]["templating"]["list"]}
-            assert {pair.partition("=")[0] for pair in chosen.split("&")} - {"${__url_time_range}"} <= {f"var-{n}" for n in known}
+            when, source, *rest = chosen.split("&")
+            assert (when, source) == ("${__url_time_range}", "${datasource:queryparam}")
+            assert {pair.partition("=")[0] for pair in rest} <= {f"var-{name}" for name in known}
         elif url != "http://localhost:8081${__data.fields.path}":
             assert url.startswith(CONSOLE), (uid, url)
             assert CONSOLE_PAGES.fullmatch(url.removeprefix(CONSOLE)), (uid, url)
