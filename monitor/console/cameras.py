@@ -12,7 +12,7 @@ from monitor.console import charts, shell
 from monitor.console.fleet import worst_first
 from monitor.console.incidents import HEAD, rows_of
 from monitor.console.photographs import Photograph, figures
-from monitor.console.shell import PREFIX, Frame, ago, badge, clock, facts, span, table
+from monitor.console.shell import PREFIX, Frame, ago, badge, clock, facts, ratio, span, table
 from monitor.console.versions import link
 from monitor.console.view import View
 from monitor.health import WORDS
@@ -78,7 +78,7 @@ def one(frame: Frame, view: View, name: str, detail: CameraDetail, shown: tuple[
         [
             (
                 escape(one.name),
-                f'<b class="number">{one.ratio:.2f}</b>' if one.ratio >= 1 else f'<span class="number">{one.ratio:.2f}</span>',
+                ratio(one.ratio),
                 str(one.run) if one.run else "",
                 ago(one.since, frame.now) if one.since else "",
             )
@@ -122,7 +122,7 @@ def _row(one: CameraView, now: float) -> tuple[str, ...]:
         escape(one.site),
         badge(one.state),
         escape(_why(one)),
-        f'<span class="number">{one.worst:.2f}</span> <small class="soft">{escape(worst)}</small>' if worst else "",
+        f'{ratio(one.worst)} <small class="soft">{escape(worst)}</small>' if worst else "",
         escape(one.version),
         ago(one.last_at, now) if one.last_at else "",
     )

@@ -16,7 +16,7 @@ from monitor.console.incidents import parted, path_of, words
 from monitor.console.jobs import orders_about
 from monitor.console.orders import FALSE, OVER
 from monitor.console.photographs import Photograph, figures
-from monitor.console.shell import PREFIX, Frame, act, ago, badge, clock, facts, table
+from monitor.console.shell import PREFIX, Frame, act, ago, badge, clock, facts, ratio, table
 from monitor.console.versions import confirm, link, roll_back_act, rollout_card
 from monitor.console.view import View
 from monitor.report.shapes import Shape
@@ -64,7 +64,7 @@ def one(frame: Frame, view: View, shown: IncidentView, exhibits: Exhibits, chann
 {_way(frame, view, channels)}
 {_estimates(incident.estimates)}
 {_photographs(exhibits)}
-{_shapes(exhibits.shapes)}
+{_shapes(incident, exhibits.shapes)}
 {_evidence(incident.evidence)}
 {_contributions(incident.contributions)}
 {led_to(view, incident, frame.now)}
@@ -154,7 +154,12 @@ def _photographs(exhibits: Exhibits) -> str:
 <div class="sides" id="photographs">{sides}</div>{left_out}"""
 
 
-def _shapes(shapes: Sequence[Shape]) -> str:
+def _shapes(incident: Incident, shapes: Sequence[Shape]) -> str:
+    if not shapes and incident.report:
+        where = f'<a href="{escape(incident.report, quote=True)}">its report</a>'
+        return (
+            f'<h2>What moved</h2><p class="soft">It is drawn here once {where} is made, some ten seconds after it is asked for.</p>'
+        )
     if not shapes:
         return ""
     drawn = "".join(map(charts.shape, shapes))
@@ -168,7 +173,7 @@ def _evidence(evidence: Sequence[Evidence]) -> str:
             escape(one.channel),
             escape(one.feature),
             _camera(one.camera) if one.camera else "all",
-            f'<b class="number">{one.ratio:.2f}</b>',
+            ratio(one.ratio),
             f'<span class="number">{one.value:.4g}</span>',
             f'<span class="number">{one.reference:.4g}</span>',
             escape(one.detail),

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from contracts.incidents import Incident
 from monitor.console.incident_book import IncidentView, Word
-from monitor.console.incidents import words
+from monitor.console.incidents import parted, words
 from monitor.console.jobs import title
 from monitor.console.shell import PREFIX, ago, badge, clock, table
 from monitor.console.view import View
@@ -57,6 +57,6 @@ def _changed(before: Word | None, word: Word) -> str:
         f"{badge(before.severity)} → {badge(word.severity)}" if word.severity != before.severity else "",
         f"{escape(words(before.cause))} → {escape(words(word.cause))}" if word.cause != before.cause else "",
         f"{before.cameras} → {word.cameras} cameras" if word.cameras != before.cameras else "",
-        escape(word.headline) if word.headline != before.headline else "",
+        escape(parted(word.headline)[1]) if word.headline != before.headline else "",
     ]
     return "; ".join(filter(None, parts))

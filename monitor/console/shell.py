@@ -166,6 +166,12 @@ def _figure(value: float) -> str:
     return f'<span class="number">{value:.4g}</span>'
 
 
+def ratio(value: float) -> str:
+    """A figure over its limit, heavy where it is above."""
+    tag = "b" if value >= 1 else "span"
+    return f'<{tag} class="number">{value:.2f}</{tag}>'
+
+
 def gates_count(gates: Sequence[GateResult]) -> str:
     """The verdicts of gates in a line."""
     counts = {verdict: sum(one.verdict == verdict for one in gates) for verdict in ("pass", "fail", "inconclusive")}

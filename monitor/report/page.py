@@ -57,7 +57,9 @@ class Content:
 def render(content: Content) -> str:
     """The whole page as HTML."""
     incident = content.incident
-    again = f' · <a href="{path_of(incident.incident_id)}?again">make it anew</a>' if content.task.served else ""
+    number = incident.incident_id
+    links = f' · <a href="/console/incidents/{number}">the incident in the console</a> · <a href="{path_of(number)}?again">make it anew</a>'
+    again = links if content.task.served else ""
     body = f"""<header>
 <p class="kind"><b>{escape(incident.severity)}</b> · {escape(content.task.model)} · incident <span>{escape(incident.incident_id)}</span></p>
 <h1>{escape(incident.headline)}</h1>
@@ -141,7 +143,7 @@ def _pictures(side: Sequence[Photograph]) -> str:
 def _evidence(evidence: Sequence[Evidence]) -> str:
     rows = [(e.channel, e.feature, e.camera or "all", e.ratio, e.value, e.reference, e.detail) for e in evidence]
     head = ("channel", "led by", "camera", "times its limit", "now", "reference", "")
-    return _section("evidence", "Evidence", "What crossed its limit; 1 is the crossing.", head, rows)
+    return _section("evidence", "Evidence", "What crossed its limit; 1 is the crossing, 1e+06 that or more.", head, rows)
 
 
 def _contributions(contributions: Sequence[Contribution]) -> str:

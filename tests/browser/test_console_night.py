@@ -176,7 +176,7 @@ def test_a_picture_for_the_docs(visit: Open, tmp_path: Path, name: str) -> None:
     page.evaluate("Promise.all([...document.images].map(one => { one.loading = 'eager'; return one.decode(); }))")
     page.screenshot(path=tmp_path / "taken.png")
     PICTURES.mkdir(exist_ok=True)
-    Image.open(tmp_path / "taken.png").convert("RGB").quantize(96, dither=Image.Dither.NONE).save(
+    Image.open(tmp_path / "taken.png").convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
         PICTURES / f"{name}.png", optimize=True
     )
 

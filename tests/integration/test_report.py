@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.parse
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +112,24 @@ def test_an_incident_links_to_its_report(house: House, incident: Incident) -> No
     assert "Classification quality: " in ours
     assert "it needs 30 of each" in ours
     assert "Dataset Drift" in html.unescape(page[page.index("<iframe") :])
+
+
+def test_the_console_shows_the_incident_what_moved_and_its_cameras(house: House, incident: Incident) -> None:
+    where = f"/console/incidents/{incident.incident_id}"
+    page = eventually(lambda: house.get(where)[1], lambda seen: 'id="shapes"' in seen)  # once the report is made
+    assert html.escape(incident.headline.partition("; ")[0]) in page
+    assert page.count('<path class="before"') >= 4
+    assert f'href="{where}"' in eventually(lambda: house.get("/console/")[1], lambda seen: ">drifted<" in seen)
+    camera = eventually(lambda: house.get("/console/cameras/cam-1"), lambda seen: "drifted" in seen[1])[1]
+    for words in ("blocks in a row above a limit", "<polyline", "embedding", where):
+        assert words in camera, words
+    assert house.get("/console/cameras/cam-9")[0] == 404
+    (token,) = set(re.findall(r'name="token" value="([^"]+)"', page))
+    form = urllib.parse.urlencode({"token": token, "by": "Ada", "reason": "on my way"}).encode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{house.port}{where}/acknowledge", form, timeout=30) as answer:
+        assert "On the log: Ada has seen the incident" in answer.read().decode()
+    assert "seen by a person" in eventually(lambda: house.get(where)[1], lambda seen: "Seen by Ada." in seen)
+    assert "on my way" in house.get("/console/audit")[1]
 
 
 @pytest.mark.slow

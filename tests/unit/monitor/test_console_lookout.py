@@ -165,7 +165,7 @@ def test_distributions_are_drawn_and_said_in_words(house: ConsoleHouse) -> None:
     assert unescape(label) == "luma_mean: the reference lies about 112 to 132, the incident's frames about 77.5 to 92.5"
     assert "china 60% 38% flower 40% 62%" in text(page)
     house.shapes.clear()
-    assert "What moved" not in house.get(f"/console/incidents/{first.incident_id}")[1]
+    assert "It is drawn here once its report is made" in text(house.get(f"/console/incidents/{first.incident_id}")[1])
 
 
 def test_one_that_is_over_says_how_and_asks_for_less(house: ConsoleHouse) -> None:
