@@ -68,8 +68,8 @@ def folded(entries: Iterable[Entry]) -> tuple[Entry, ...]:
             continue
         count[same] += 1
         lead = found[first[same]]
-        event = f"{UPDATED}, {count[same]} times until {entry.at_s:.1f} s"
-        found[first[same]] = Entry(lead.at_s, event, entry.detail, entry.tone)
+        said = f"{entry.detail}; the last of them at {entry.at_s:.1f} s"
+        found[first[same]] = Entry(lead.at_s, f"{UPDATED} ×{count[same]}", said, entry.tone)
     return tuple(found)
 
 

@@ -160,7 +160,8 @@ class LabelDesk:
     def _evidence(self, of_version: LabelChannel) -> Evidence:
         assert of_version.overall is not None  # a channel without a benchmark never alarms
         accuracy = of_version.recent.accuracy()
-        detail = f"e-detector {min(of_version.value, 1e12):.4g}, alarm at {self._policy.label_arl:g} (guaranteed average run length in labels)"
+        value = f"e-detector {min(of_version.value, 1e12):.4g}, alarm at {self._policy.label_arl:g} (guaranteed average run length in labels)"
+        detail = f"against the least that is tolerated; {value}"
         ratio = min(1e6, of_version.value / self._policy.label_arl)
         now, least = accuracy.value if accuracy else 0.0, 1 - of_version.overall.tolerated
         return Evidence("labels", "accuracy", "", round(ratio, 3), round(now, 4), round(least, 4), detail)

@@ -97,7 +97,7 @@ def test_updates_that_say_the_same_are_one_line() -> None:
     assert [(one.at_s, one.event, one.detail.partition("; ")[2]) for one in folded(entries)] == [
         (1.0, "incident opened", "embedding at 1.5 times [cam-31]"),
         (2.0, "incident updated", "embedding at 1.6 times [cam-31]"),
-        (3.0, "incident updated, 3 times until 6.0 s", "accuracy 0.86 -> 0.31 by 40 labels [cam-31, cam-32]"),
+        (3.0, "incident updated ×3", "accuracy 0.86 -> 0.31 by 40 labels [cam-31, cam-32]; the last of them at 6.0 s"),
         (4.0, "training held", ""),
         (4.5, "training held", ""),
     ]
