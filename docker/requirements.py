@@ -1,0 +1,28 @@
+"""What an image installs before Keepsight itself: `python requirements.py EXTRA,EXTRA [PACKAGE …]` writes requirements.txt and pinned.txt.
+
+It runs beside pyproject.toml. requirements.txt has the dependencies of the project, of those extras, and the packages named; pinned.txt is
+constraints.txt, less what contradicts them: s3fs takes python-dateutil 2 only, the environment of the tests has 4, and nothing of ours asks for either.
+"""
+
+import sys
+import tomllib
+from pathlib import Path
+
+UNPINNED = ("python-dateutil",)
+
+
+def main(folder: Path, extras: str, *packages: str) -> None:
+    """Write both files. Raises KeyError for an extra that does not exist."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(one for extra in extras.split(",") for one in project["optional-dependencies"][extra]),
+        *packages,
+    ]
+    (folder / "requirements.txt").write_text("".join(f"{one}\n" for one in wanted))
+    pinned = [line for line in (folder / "constraints.txt").read_text().splitlines() if line.partition("==")[0] not in UNPINNED]
+    (folder / "pinned.txt").write_text("".join(f"{line}\n" for line in pinned))
+
+
+if __name__ == "__main__":
+    main(Path.cwd(), *sys.argv[1:])
