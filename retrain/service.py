@@ -164,12 +164,14 @@ class RetrainService:
         self._undone, self._duties = [], set()
         for record in records:
             self._instruments.events_consumed.labels(record.place.topic).inc()
-        if duties or self._release.unapplied:
-            self._reconcile(now)
-        self._publish()
+        away = self._reconciled(now) if duties or self._release.unapplied else None
+        if away is None or not self._release.unapplied:
+            self._publish()
         if records:
             self._reader.commit(self._offsets)
         self._export(records, duties, now)
+        if away is not None:
+            raise away
         self._trouble = self._training.trouble
 
     def close(self) -> None:
@@ -185,14 +187,13 @@ class RetrainService:
             self._log.warning("outbox_kept", why=str(error))
         self._reader.close()
 
-    def _reconcile(self, now: float) -> None:
-        """While the repository is away what needs no channels is told all the same: why jobs wait, which frames are wanted."""
+    def _reconciled(self, now: float) -> KeepsightError | None:
+        """Why the channels could not follow; None when they did. What needs none is told all the same: why jobs wait, which frames are wanted."""
         try:
             self._release.reconcile(now)
-        except (StoreError, VersionError):
-            if not self._release.unapplied:
-                self._publish()
-            raise
+        except (StoreError, VersionError) as error:
+            return error
+        return None
 
     def _read(self) -> None:
         """After a turn that failed hardly more: the reader keeps its places by being asked."""

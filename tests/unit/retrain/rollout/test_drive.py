@@ -464,6 +464,21 @@ def test_a_version_that_waited_and_was_compared_with_another_champion_is_rejecte
     assert "the champion is 2 by now" in bench.reasons()[-1]
 
 
+@pytest.mark.parametrize(("reached", "moved_s"), [("shadow", 3600.0), ("canary", 3600.0), ("canary", -3600.0), ("watch", 86_400.0)])
+def test_a_clock_that_is_set_neither_promotes_nor_takes_back(bench: Bench, reached: str, moved_s: float) -> None:
+    """Time alone is no evidence, and servers that were heard of a moment ago are heard of again."""
+    now = walk(bench, reached)
+    stood = (bench.rollout().state, bench.rollout().share, bench.repository.channels("small"))
+    for clock in (now + moved_s, now + moved_s + 1, now, now + 1):
+        bench.turn(clock, bench.report(clock))
+        assert (bench.rollout().state, bench.rollout().share, bench.repository.channels("small")) == stood
+    while bench.rollout().state != "stable":
+        bench.turn(now, *bench.frames(now), bench.report(now))
+        now += 10
+        assert now < 1000, "never reached"
+    assert "rolling_back" not in bench.told()
+
+
 def test_force_lifts_the_version_under_way(bench: Bench) -> None:
     walk(bench, "shadow")
     assert bench.turn(5.0, promote("2")) == "shadow"
