@@ -1,14 +1,15 @@
 """What an image installs before Keepsight itself: `python requirements.py EXTRA,EXTRA [PACKAGE …]` writes requirements.txt and pinned.txt.
 
 It runs beside pyproject.toml. requirements.txt has the dependencies of the project, of those extras, and the packages named; pinned.txt is
-constraints.txt, less what contradicts them: s3fs takes python-dateutil 2 only, the environment of the tests has 4, and nothing of ours asks for either.
+constraints.txt, less what a package for object stores decides by itself: s3fs and gcsfs each want one release of fsspec, and s3fs python-dateutil 2, where
+the environment of the tests has 4 and nothing of ours asks for either.
 """
 
 import sys
 import tomllib
 from pathlib import Path
 
-UNPINNED = ("python-dateutil",)
+OF_STORES = ("fsspec", "python-dateutil")
 
 
 def main(folder: Path, extras: str, *packages: str) -> None:
@@ -20,7 +21,8 @@ def main(folder: Path, extras: str, *packages: str) -> None:
         *packages,
     ]
     (folder / "requirements.txt").write_text("".join(f"{one}\n" for one in wanted))
-    pinned = [line for line in (folder / "constraints.txt").read_text().splitlines() if line.partition("==")[0] not in UNPINNED]
+    known = (folder / "constraints.txt").read_text().splitlines()
+    pinned = [line for line in known if not packages or line.partition("==")[0] not in OF_STORES]
     (folder / "pinned.txt").write_text("".join(f"{line}\n" for line in pinned))
 
 
