@@ -58,6 +58,18 @@ BENCHMARK = Spec(
     "The version's benchmark, what its realised quality is judged against.",
     ("model", "version", "metric", "bound"),
 )
+ESTIMATED = Spec(
+    "keepsight_monitor_estimated_accuracy",
+    "gauge",
+    "The accuracy that a version expects of itself now, without labels, over the cameras that it answers (bound: value, low, high).",
+    ("model", "version", "bound"),
+)
+BEYOND = Spec(
+    "keepsight_monitor_cameras_beyond_reference",
+    "gauge",
+    "Cameras whose frames have left the reference of their version: its estimate of accuracy is not to be believed there.",
+    ("model", "version"),
+)
 LABELS = Spec("keepsight_monitor_labels", "gauge", "Labels of a version that judge its quality.", ("model", "version"))
 LABELS_UNUSED = Spec(
     "keepsight_monitor_labels_unused", "gauge", "Labels of a version that judge nothing, by reason.", ("model", "version", "reason")
@@ -137,7 +149,7 @@ INCIDENTS = Spec(
 INCIDENT_SINCE = Spec(
     "keepsight_monitor_incident_since_timestamp_seconds",
     "gauge",
-    "When an open incident began (Unix seconds): of the 50 open ones that page or are newest.",
+    "When an open incident began (whole Unix seconds): of the 50 open ones that page or are newest.",
     ("model", "incident", "cause", "severity"),
 )
 INCIDENT_INFO = Spec(
@@ -182,6 +194,8 @@ ALL: tuple[Spec, ...] = (
     DRIFT_CAMERA,
     QUALITY,
     BENCHMARK,
+    ESTIMATED,
+    BEYOND,
     LABELS,
     LABELS_UNUSED,
     LABELS_UNJOINED,

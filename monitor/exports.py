@@ -120,7 +120,7 @@ class Exports:
 
     def _show_versions(self, overview: Overview) -> None:
         label_exports.show(self._gauge, overview)
-        for spec in (metrics_monitor.BENCHMARK, metrics_monitor.REPLAY):
+        for spec in (metrics_monitor.BENCHMARK, metrics_monitor.REPLAY, metrics_monitor.ESTIMATED, metrics_monitor.BEYOND):
             self._gauge[spec].clear()
         for version, view in overview.versions.items():
             for name, metric in view.get("benchmark", {}).items():
@@ -128,3 +128,7 @@ class Exports:
                     self._gauge[metrics_monitor.BENCHMARK].labels(self._model, version, name, bound).set(metric[bound])
             for bound in label_exports.BOUNDS if "replay" in view else ():
                 self._gauge[metrics_monitor.REPLAY].labels(self._model, version, bound).set(view["replay"][bound])
+            if estimated := view.get("estimated"):
+                for bound in label_exports.BOUNDS:
+                    self._gauge[metrics_monitor.ESTIMATED].labels(self._model, version, bound).set(estimated[bound])
+                self._gauge[metrics_monitor.BEYOND].labels(self._model, version).set(estimated["beyond"])

@@ -1,4 +1,4 @@
-"""A genuine Prometheus for tests, Debian's program by hand: our own configuration with the addresses of the test's services, looked at every second."""
+"""A genuine Prometheus for tests, Debian's program by hand: our own configuration with the addresses of the test's services, looked at every other second."""
 
 import atexit
 import json
@@ -16,7 +16,7 @@ import yaml
 from standalone.house import free_ports
 from tests.alert_rules import DASHBOARDS, program
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 CONFIGURATION: Final = DASHBOARDS / "prometheus" / "prometheus.yaml"
 
 
@@ -31,7 +31,7 @@ class Cost(NamedTuple):
 class Prometheus:
     """A server on `folder` that scrapes `targets` (addresses by job), with our rules. `alertmanager`: an address that alerts go to."""
 
-    def __init__(self, folder: Path, targets: Mapping[str, Sequence[str]], alertmanager: str = "", every: str = "1s") -> None:
+    def __init__(self, folder: Path, targets: Mapping[str, Sequence[str]], alertmanager: str = "", every: str = "2s") -> None:
         self._folder = folder
         (self.port,) = free_ports(1)
         config = yaml.safe_load(CONFIGURATION.read_text())

@@ -31,7 +31,7 @@ from tests import retrain_house
 from tests.alert_rules import program
 from tests.dashboards import Asked, queries
 from tests.monitor_line import Line, other, usual
-from tests.prometheus_server import Prometheus
+from tests.prometheus_server import PATIENCE_S, Prometheus
 from tests.serving_process import ServingProcess, eventually
 from tests.small_model import photographs
 
@@ -147,11 +147,12 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         yield server
 
 
+@pytest.mark.timeout(400)  # the setup counts: four services start
 def test_every_query_returns_data(prometheus: Prometheus) -> None:
     """A rate needs two scrapes, an alert two evaluations: what has no answer yet is asked again."""
     silent: list[Asked] = list(queries())
     assert len(silent) > 100
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while silent and time.monotonic() < deadline:
         silent = [asked for asked in silent if not any(map(math.isfinite, prometheus.figures(asked.filled)))]
         time.sleep(0.2)

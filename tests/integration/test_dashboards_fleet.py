@@ -52,6 +52,7 @@ def monitor_of(cameras: int) -> CollectorRegistry:
         "realised": figures,
         "benchmark": figures,
         "replay": SHARE,
+        "estimated": {**SHARE, "beyond": 3},
         "per_class": {f"class-{number}": {"recall": SHARE, "precision": SHARE} for number in range(CLASSES)},
         "unused_labels": {"audit": 3, "not_uniform": 4},
         "label_age_s": {"0.5": 60.0, "0.9": 600.0},
@@ -132,7 +133,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             "keepsight-monitor": [served(monitor_of(CAMERAS))],
             "keepsight-retrain": [served(retrain_of())],
         }
-        server = Prometheus(tmp_path_factory.mktemp("prometheus"), targets, every="2s")
+        server = Prometheus(tmp_path_factory.mktemp("prometheus"), targets)
         things.callback(server.close)
         server.until(f'count(up{{job=~"keepsight-.*"}} == 1) == {REPLICAS + 2}')
         server.until('min(count_over_time(up{job=~"keepsight-.*"}[1m])) >= 6')

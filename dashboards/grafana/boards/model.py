@@ -70,14 +70,16 @@ BOARD: Final = Board(
         ),
         lines(
             About(
-                "Realised quality and benchmark",
-                "Quality on uniformly sampled labels with its anytime-valid 95 % interval, and the lower bound of the benchmark.",
-                "Below the benchmark's line with the whole interval: confirmed harm. A wide interval: too few labels to say.",
+                "Quality: realised, expected, promised",
+                "Quality on uniformly sampled labels with its anytime-valid 95 % interval, the lower bound of the benchmark, and the accuracy that the "
+                "model expects of itself without labels.",
+                "Below the benchmark's line with the whole interval: confirmed harm. The expected one falls first, and is blind to sure mistakes.",
                 _NO_LABELS,
                 "percentunit",
             ),
             *monitor.REALISED,
             monitor.BENCHMARK,
+            monitor.ESTIMATED,
             most=1,
             width=12,
         ),
@@ -154,12 +156,14 @@ BOARD: Final = Board(
         lines(
             About(
                 "Cameras that are judged with care",
-                "Cameras whose calibration exceeds the budget, cameras whose frames repeat like a video's, and false alarms that people marked.",
+                "Cameras beyond their reference, where no estimate is to be believed, those whose calibration exceeds the "
+                "budget, those whose frames repeat like a video's; and false alarms that people marked.",
                 'Items that look like video: set stream = "video" for them. Many marks: the limits of that place are raised; is the reference still right?',
                 "No monitor judges",
                 "short",
                 (board("Cameras", "keepsight-camera", model="${model}"),),
             ),
+            monitor.BEYOND,
             monitor.DEMOTED,
             monitor.DOUBTFUL,
             monitor.MARKS,

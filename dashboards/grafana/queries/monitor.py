@@ -72,6 +72,10 @@ REALISED: Final = tuple(
     for bound, word in (("value", ""), ("low", " at least"), ("high", " at most"))
 )
 BENCHMARK: Final = Query(_max(series(m.BENCHMARK, bound="low", **_METRIC), "version"), "benchmark at least, version {{version}}")
+ESTIMATED: Final = Query(
+    _max(series(m.ESTIMATED, bound="value", **_VERSION), "version"), "accuracy expected without labels, version {{version}}"
+)
+BEYOND: Final = Query(_sum(series(m.BEYOND, **_VERSION)), "beyond their reference")
 LABELS: Final = Query(_max(series(m.LABELS, **_VERSION), "version"), "version {{version}}")
 LABEL_EVIDENCE: Final = Query(_max(series(m.LABEL_EVIDENCE, **_VERSION), "version"), "version {{version}}")
 DRIFT_BY_FAMILY: Final = Query(_max(series(m.DRIFT, **_VERSION), "family"), "{{family}}")

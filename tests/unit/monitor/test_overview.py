@@ -63,6 +63,11 @@ def test_metrics_carry_what_the_overview_tells(tmp_path: Path) -> None:
     for bound in ("value", "low", "high"):
         shown = value("keepsight_monitor_calibrated_replay", {"model": MODEL, "version": "1", "bound": bound})
         assert shown == replayed[bound]
+    estimated = view.versions["1"]["estimated"]
+    for bound in ("value", "low", "high"):
+        shown = value("keepsight_monitor_estimated_accuracy", {"model": MODEL, "version": "1", "bound": bound})
+        assert shown == estimated[bound]
+    assert value("keepsight_monitor_cameras_beyond_reference", {"model": MODEL, "version": "1"}) == estimated["beyond"] == 2
     assert value("keepsight_monitor_cameras_demoted", {"model": MODEL}) == 0
     assert value("keepsight_monitor_cameras_doubtful", {"model": MODEL}) == 0
     assert value("keepsight_monitor_false_alarm_marks", {"model": MODEL}) == 0
