@@ -15,7 +15,9 @@ from contracts.predictions import Box
 from contracts.quality_detection import IOU, overlap
 
 NEAR: Final = 0.1
-"""Intersection over union from which a box may be meant for a labelled one of its class."""
+APART: Final = 0.3
+"""Intersection over union from which a box may be meant for a labelled one of its class, and from which it is: detectors are seldom farther off than that where
+they are sure, and often off by a little (measured on composed frames: of 189 sure boxes 16 under 0.5, two under 0.3)."""
 SURE: Final = 0.25
 """Quantile of the scores that are right, from which a box is sure."""
 Boxes = Sequence[Sequence[Box]]
@@ -59,9 +61,8 @@ def _usual(truth: Boxes, said: Boxes) -> dict[str, float]:
 
 def _against(box: Box, truth: Sequence[Box]) -> str:
     """What a box that is sure says against the label; "" where it meets a labelled one of its class."""
-    alike = [other for other in truth if other.label == box.label]
-    met, own = _nearest(box, alike)
-    if met >= IOU:
+    met, own = _nearest(box, [one for one in truth if one.label == box.label])
+    if met >= APART:
         return ""
     place = f"{box.label} at {box.x1:.0f}, {box.y1:.0f} to {box.x2:.0f}, {box.y2:.0f}"
     crossed, other = _nearest(box, [one for one in truth if one.label != box.label])

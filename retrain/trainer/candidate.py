@@ -36,6 +36,7 @@ from retrain.models.session import Session
 from retrain.request import OUTCOME, PAGE, REQUEST, CandidateOutcome, CandidateRequest, TrialRow
 from retrain.steps import Steps
 from retrain.trainer.detector_candidate import detector_candidate
+from retrain.trainer.pictured import pictured
 from retrain.trainer.review import doubted
 from retrain.trainer.rework import Rework
 from retrain.trainer.submission import submit
@@ -44,10 +45,7 @@ from retrain.trainer.trial import judge
 from retrain.trainer.verdict_page import verdict_page
 from retrain.trainer.winner import candidate
 from retrain.training import distributed
-from retrain.training.bakeoff import Trial
-from retrain.training.curve import picture
 
-CURVE: Final = "curve.png"
 TIMED: Final = 11
 """Frames that each graph answers for the table."""
 
@@ -120,7 +118,7 @@ def _make(
     verdict = settled(evidence.results, request.ask)
     page = verdict_page(request, parent, material, evidence, verdict, suspects, rework.technique, table, won.curve)
     folder.write(PAGE, page)
-    more = {PAGE: page, **_pictured(folder, won)}
+    more = {PAGE: page, **pictured(folder, won.curve, won.row)}
     outcome = _decide(request, parent, material, rework, evidence.results, folder, steps, more)
     return msgspec.structs.replace(
         outcome,
@@ -145,18 +143,6 @@ def _timed(shop: Workshop, rework: Rework, table: tuple[TrialRow, ...]) -> tuple
 
     made = shop.steps.once("table", [sha256(msgspec.json.encode(table)), sha256(rework.model)], timed)
     return msgspec.json.decode(made["table.json"], type=tuple[TrialRow, ...])
-
-
-def _pictured(folder: Folder, won: Trial) -> dict[str, bytes]:
-    """The picture of the chosen network's training, in the folder and for the version; none where nothing was trained or it cannot be drawn."""
-    if not won.curve:
-        return {}
-    try:
-        content = picture(won.curve, f"{won.row.technique}, {won.row.recipe}")
-    except VersionError:  # matplotlib is an extra
-        return {}
-    folder.write(CURVE, content, durable=False)
-    return {CURVE: content}
 
 
 def _decide(

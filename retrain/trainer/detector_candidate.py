@@ -1,6 +1,7 @@
 """Makes a detector's candidate of a request: trained, judged by a detector's gates, and packaged where none refused it."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,8 +27,9 @@ from retrain.trainer import golden
 from retrain.trainer.box_closing import baseline
 from retrain.trainer.box_review import suspects
 from retrain.trainer.detector_training import PREPARED, Candidate, Clock, Shop, made, shop, truths
-from retrain.trainer.detector_trial import judge
+from retrain.trainer.detector_trial import judge, timed
 from retrain.trainer.package import write
+from retrain.trainer.pictured import pictured
 from retrain.trainer.publication import code_version
 from retrain.trainer.verdict_page import box_verdict_page
 from retrain.training import distributed
@@ -70,9 +72,10 @@ def detector_candidate(
     results = evidence.results
     failed, unsure = ([one for one in results if one.verdict == kind] for kind in ("fail", "inconclusive"))
     told, verdict = "; ".join(f"{one.gate}: {one.detail}" for one in [*failed, *unsure]), settled(results, request.ask)
-    doubts = suspects(its, candidate)
-    page = box_verdict_page(request, parent, material, evidence, verdict, doubts, candidate.technique, (candidate.row,))
+    doubts, table = suspects(its, candidate), (timed(its, candidate),)
+    page = box_verdict_page(request, parent, material, evidence, verdict, doubts, candidate.technique, table, candidate.curve)
     folder.write(PAGE, page)
+    more = {PAGE: page, **pictured(folder, candidate.curve, candidate.row)}
     outcome = CandidateOutcome(
         verdict=verdict,
         reason=told,
@@ -81,13 +84,13 @@ def detector_candidate(
         page=PAGE,
         judged_on=evidence.judged_on,
         suspects=doubts,
-        table=(candidate.row,),
+        table=table,
         device_s=candidate.row.device_s,
     )
     if verdict != "packaged":
         return outcome
     steps("packaging", 0.92)
-    files, precision = _packaged(its, candidate, page)
+    files, precision = _packaged(its, candidate, more)
     passed = f"all {len(results)}" if not unsure else f"{len(results) - len(unsure)} of {len(results)}"
     reason = f"{passed} gates passed; average precision on the new domain {precision:.3f}; {material.counts()}; {material.excluded}"
     return msgspec.structs.replace(
@@ -95,7 +98,7 @@ def detector_candidate(
     )
 
 
-def _packaged(its: Shop, candidate: Candidate, page: bytes) -> tuple[dict[str, str], float]:
+def _packaged(its: Shop, candidate: Candidate, more: Mapping[str, bytes]) -> tuple[dict[str, str], float]:
     """Write the version's files into the job's folder; the SHA-256 of each, and the benchmark's average precision."""
     request, material, datasets = its.request, its.material, Datasets(its.request.frame_store, its.request.model)
     dataset = datasets.put(material.dataset)
@@ -119,7 +122,7 @@ def _packaged(its: Shop, candidate: Candidate, page: bytes) -> tuple[dict[str, s
         recipe=candidate.recipe,
         code=code_version(),
         seed=request.seed,
-        gates=sha256(page),
+        gates=sha256(more[PAGE]),
         overrides=(request.override,) if request.override else (),
         notes=f"benchmark and baseline describe the new domain: its sealed frames and those of validation; {material.excluded}",
     )
@@ -140,6 +143,6 @@ def _packaged(its: Shop, candidate: Candidate, page: bytes) -> tuple[dict[str, s
         BASELINE: baselines.encode(reference),
         GOLDEN: goldens.encode(recorded),
         WEIGHTS: candidate.weights,
-        PAGE: page,
+        **more,
     }
     return write(its.folder, manifest, files)[1], benchmark.map50.value

@@ -21,7 +21,6 @@ from contracts.files import Folder, sha256
 from contracts.frame_header import Header, inspect
 from contracts.manifest import WEIGHTS
 from contracts.predictions import Box, BoxesTruth
-from contracts.quality_detection import match
 from contracts.repository import ModelRepository, Version
 from retrain.augment.spec import encode, parse
 from retrain.data.box_truth import fitted
@@ -38,8 +37,10 @@ from retrain.steps import Steps
 from retrain.training import distributed
 from retrain.training.allowance import Allowed
 from retrain.training.augmented import for_drift
+from retrain.training.bakeoff import Trial
 from retrain.training.course import Course
-from retrain.training.detecting import average_precision, honest
+from retrain.training.curve import Point
+from retrain.training.detecting import average_precision, best_threshold, honest
 from retrain.training.learner import precision
 from retrain.training.loader import Loader, TrainingSet
 from retrain.training.loop import train
@@ -52,10 +53,9 @@ COURSES: Final[dict[Technique, Course]] = {
 """Measured on composed frames only (docs/detection.md). Statistics of batch normalisation are learned: frozen ones cost 5 points of 67 there."""
 LEAST_OLD: Final = 0.5
 """Share of old frames in what is learned from, at least: at a quarter the day lost 24 points of average precision to the night."""
-THRESHOLDS: Final = tuple(round(0.05 * step, 2) for step in range(2, 20))
 PREPARED: Final = "prepared"
 _RUN: Final = "training/detector"
-_REVISION: Final = "1"
+_REVISION: Final = "2"
 _MOST_JUDGED: Final = 300
 """Frames of each domain in validation that are looked at after every epoch."""
 Boxes = tuple[tuple[Box, ...], ...]
@@ -97,6 +97,7 @@ class Candidate:
     threshold: float
     """From which boxes are acted on: chosen on validation."""
     row: TrialRow
+    curve: tuple[Point, ...]
 
 
 def shop(
@@ -117,7 +118,7 @@ def shop(
 def made(its: Shop, clock: Clock) -> Candidate:
     """Train, export, and look at every frame. Raises VersionError where there is no network to train, TooLongError, DivergedError, StoreError."""
     technique, recipe, start = _start(its)
-    weights, row = _trained(its, technique, recipe, start, clock)
+    weights, trial = _trained(its, technique, recipe, start, clock)
     network = recipe.load(weights)
     its.steps("export", 0.6, technique)
     inputs = [sha256(weights), str(torch.__version__)]
@@ -133,21 +134,14 @@ def made(its: Shop, clock: Clock) -> Candidate:
         network,
         weights,
         recipe.name,
-        f"{told}, a detector of {recipe.name}, {row.why}",
+        f"{told}, a detector of {recipe.name}, {trial.row.why}",
         seen,
         boxes,
         said(its.material.seen.scores, its.parent.manifest.labels, its.ways),
         best_threshold([true[row].boxes for row in judged], [boxes[row] for row in judged]),
-        row,
+        trial.row,
+        trial.curve,
     )
-
-
-def best_threshold(truth: Sequence[Sequence[Box]], boxes: Sequence[Sequence[Box]]) -> float:
-    """The threshold of least mean loss of a frame (1 - F1) on N frames; of several the middle one. Scores of two networks need not mean the same."""
-    matches = [match(*both) for both in zip(truth, boxes, strict=True)]
-    losses = [sum(one.loss(threshold) for one in matches) for threshold in THRESHOLDS]
-    best = [threshold for threshold, loss in zip(THRESHOLDS, losses, strict=True) if loss <= min(losses) + 1e-9]
-    return best[len(best) // 2]
 
 
 def said(rows: NDArray[np.float32], labels: Sequence[str], ways: Sequence[Way]) -> Boxes:
@@ -197,7 +191,7 @@ def _lesson(its: Shop, technique: Technique) -> tuple[NDArray[np.int64], NDArray
     return np.concatenate([fresh, old]), judged, kept
 
 
-def _trained(its: Shop, technique: Technique, recipe: Recipe, start: Network, clock: Clock) -> tuple[bytes, TrialRow]:
+def _trained(its: Shop, technique: Technique, recipe: Recipe, start: Network, clock: Clock) -> tuple[bytes, Trial]:
     """The best weights with how they were found, once, however often the process is killed."""
     rows, new, old = _lesson(its, technique)
     course = COURSES[technique]
@@ -225,32 +219,36 @@ def _trained(its: Shop, technique: Technique, recipe: Recipe, start: Network, cl
             learned, course.batch, augmentation, clock,
             seed=course.seed, workers=its.request.threads, rank=place.rank, world=place.world, device=its.device,
         )  # fmt: skip
-        judges = []
-        for part in (new, old):
-            if any(true[row].boxes for row in part):
-                judges.append(average_precision(_prepared(its, part), [true[row] for row in part], [ways[row] for row in part]))
+        judges = {
+            domain: average_precision(_prepared(its, part), [true[row] for row in part], [ways[row] for row in part])
+            for domain, part in (("new", new), ("old", old))
+            if any(true[row].boxes for row in part)
+        }
         if not judges:
             raise VersionError("no frame of validation has a true box: nothing tells when to stop")
 
         def judge(judged: Network) -> float:
-            return len(judges) / sum(1.0 / max(one(judged), 1e-9) for one in judges)
+            return len(judges) / sum(1.0 / max(one(judged), 1e-9) for one in judges.values())
 
         def say(step: str, progress: float, detail: str = "", **metrics: float) -> None:
             its.steps(f"{step} {technique}", 0.45 + 0.15 * progress, detail, **metrics)
 
         allowed = Allowed(loader, course.epochs, its.request.budget_s, clock)
         run = train(network, allowed, judge, course, Folder(f"{its.folder.url}/{folder}"), say, clock)
+        reached = {domain: one(network) for domain, one in judges.items()}
         if isinstance(network, Detector):
             both = np.concatenate([new, old])
             network.rescale(*honest(network, _prepared(its, both), [true[row] for row in both], [ways[row] for row in both]))
         why = f"average precision {run.score:.3f} on validation, best after epoch {run.epoch} of {len(run.curve) - 1}"
-        row = TrialRow(recipe.name, technique, 0.0, 0.0, run.score, run.seconds, run.device_s, run.peak_mib, 0.0, True, why)
-        return {"weights.safetensors": pack(network), "row.json": msgspec.json.encode(row)}
+        on_new, on_old = reached.get("new", 0.0), reached.get("old", 0.0)
+        row = TrialRow(recipe.name, technique, on_new, on_old, run.score, run.seconds, run.device_s, run.peak_mib, 0.0, True, why)
+        trial = Trial(row, curve=run.curve, epoch=run.epoch, epochs=course.epochs)
+        return {"weights.safetensors": pack(network), "trial.json": msgspec.json.encode(trial)}
 
     found = its.steps.once("train-detector", inputs, make)
     if distributed.place().first:
         its.folder.remove("training")
-    return found["weights.safetensors"], msgspec.json.decode(found["row.json"], type=TrialRow)
+    return found["weights.safetensors"], msgspec.json.decode(found["trial.json"], type=Trial)
 
 
 def _prepared(its: Shop, rows: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -46,7 +46,7 @@ def verdict_page(
         flips=old.worse,
         grid={} if evidence.stressed is None else grid(evidence.stressed, labels),
         table=table,
-        curve=[Point(one.epoch, one.loss, one.score) for one in curve],
+        curve=_points(curve),
         suspects=suspects,
         rows=_rows(material),
     )
@@ -67,6 +67,7 @@ def box_verdict_page(
     suspects: Sequence[Suspect],
     technique: str,
     table: Sequence[TrialRow],
+    curve: Sequence[Epoch],
 ) -> bytes:
     """The page of a detector's candidate."""
     new = box_changed(evidence.new, material.sealed(new=True), "new")
@@ -85,10 +86,15 @@ def box_verdict_page(
         grid={} if evidence.stressed is None else box_grid(evidence.stressed, material.dataset.labels),
         grid_of="Mean loss of a frame (1 - F1 of the class’s boxes)",
         table=table,
+        curve=_points(curve),
         suspects=suspects,
         rows=_rows(material),
     )
     return render(content, material.frames.__getitem__).encode()
+
+
+def _points(curve: Sequence[Epoch]) -> list[Point]:
+    return [Point(one.epoch, one.loss, one.score) for one in curve]
 
 
 def _rows(material: Material) -> dict[str, int]:

@@ -16,6 +16,7 @@ from retrain.models.network import Network
 
 _AT_ONCE: Final = 16
 LEAST: Final = 50
+THRESHOLDS: Final = tuple(round(0.05 * step, 2) for step in range(2, 20))
 _TINY: Final = 1e-6
 Frames = Sequence[Pixels] | Pixels
 """N prepared frames, apart or as one array."""
@@ -48,6 +49,14 @@ def honest(network: Network, frames: Frames, truth: Sequence[BoxesTruth], ways: 
 
     slope, offset = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8}).x
     return float(np.exp(slope)), float(offset)
+
+
+def best_threshold(truth: Sequence[Sequence[Box]], boxes: Sequence[Sequence[Box]]) -> float:
+    """The threshold of least mean loss of a frame (1 - F1) on N frames; of several the middle one. Scores of two networks need not mean the same."""
+    matches = [match(*both) for both in zip(truth, boxes, strict=True)]
+    losses = [sum(one.loss(threshold) for one in matches) for threshold in THRESHOLDS]
+    best = [threshold for threshold, loss in zip(THRESHOLDS, losses, strict=True) if loss <= min(losses) + 1e-9]
+    return best[len(best) // 2]
 
 
 def average_precision(frames: Frames, truth: Sequence[BoxesTruth], ways: Sequence[Way]) -> Callable[[Network], float]:

@@ -41,7 +41,10 @@ def test_a_detectors_request_is_trained_judged_and_told(tmp_path: Path, monkeypa
     assert len(verdicts) == 15
     assert not [one.detail for one in outcome.gates if "the gate itself failed" in one.detail]
     assert outcome.verdict in ("rejected", "held")
-    assert (tmp_path / "jobs" / "quick" / outcome.page).exists()
+    page = (tmp_path / "jobs" / "quick" / outcome.page).read_text()
+    assert all(f'id="{part}"' in page for part in ("gate-labels", "stress", "curve"))
+    assert (tmp_path / "jobs" / "quick" / "curve.png").exists()
+    assert outcome.table[0].latency_ms > 0
     assert outcome.judged_on
     assert not (tmp_path / "jobs" / "quick" / "prepared").exists()
     assert open_served(quick.repository.read(NAME, "1"), Runtime(How("cpu", 4))).golden_frames == 8

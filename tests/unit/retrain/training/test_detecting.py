@@ -18,7 +18,7 @@ from retrain.models.network import Network
 from retrain.models.recipe import SMALL_CONV, find
 from retrain.training import detecting
 from retrain.training.course import Course
-from retrain.training.detecting import average_precision, honest, said
+from retrain.training.detecting import THRESHOLDS, average_precision, best_threshold, honest, said
 from retrain.training.loader import Loader, TrainingSet
 from retrain.training.loop import Trained, train
 from tests.composed import composed, jpeg
@@ -100,3 +100,16 @@ def test_scores_become_honest_on_frames_that_were_not_learned_from(monkeypatch: 
     assert honest(Scripted(boxes[:40]), [], truth[:40], []) == (1.0, 0.0)  # type: ignore[arg-type]  # too few to tell
     sure = [(Box("digit", *here, 0.4),)] * 60
     assert honest(Scripted(sure), [], truth[:60], []) == (1.0, 0.0)  # type: ignore[arg-type]  # nothing was missed
+
+
+def test_the_threshold_is_where_least_is_lost() -> None:
+    here = Box("bolt", 0, 0, 10, 10)
+
+    def found(*scores: float) -> list[tuple[Box, ...]]:
+        """Frames with the object at the given score, and something beside it at 0.2."""
+        return [(Box("bolt", 0, 0, 10, 10, score), Box("bolt", 50, 50, 60, 60, 0.2)) for score in scores]
+
+    truth = [(here,)] * 3
+    assert 0.2 < best_threshold(truth, found(0.4, 0.45, 0.9)) <= 0.4
+    assert best_threshold([()] * 3, found(0.9, 0.9, 0.9)) > 0.9
+    assert best_threshold(truth, [()] * 3) in THRESHOLDS  # nothing is found at any
