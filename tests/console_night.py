@@ -123,9 +123,9 @@ def drawn() -> tuple[Shape, ...]:
     usual, moved = (np.exp(-((at - shift) ** 2) / 0.8) for shift in (-0.8, 1.2))
     before, now = (tuple(float(v) for v in side / side.sum()) for side in (usual, moved))
     return (
-        Shape("luma_mean", 1.94, now, before, 40.0, 160.0),
-        Shape("embedding 3", 1.42, before, now, -2.5, 4.1),
-        Shape("sharpness", 0.61, before, tuple(reversed(before)), 2.0, 9.5),
+        Shape("luma_mean", 0.81, now, before, 40.0, 160.0),
+        Shape("embedding 3", 0.62, before, now, -2.5, 4.1),
+        Shape("sharpness", 0.41, before, tuple(reversed(before)), 2.0, 9.5),
         Shape("predicted class", 0.22, (0.6, 0.4), (0.38, 0.62), classes=("china", "flower")),
     )
 

@@ -62,7 +62,7 @@ def bar(counts: Mapping[str, int]) -> str:
 
 
 def _title(one: Shape) -> str:
-    return f"<b>{escape(one.column)}</b> <small>distance {one.distance:.2f}</small>"
+    return f"<b>{escape(one.column.replace('_', ' '))}</b> <small>distance {one.distance:.2f}</small>"
 
 
 def _steps(shares: Sequence[float], top: float) -> str:

@@ -164,7 +164,8 @@ def _shapes(incident: Incident, shapes: Sequence[Shape]) -> str:
         return ""
     drawn = "".join(map(charts.shape, shapes))
     return f"""<h2>What moved</h2><p class="soft">What lies farthest from the reference: <span class="key before">reference</span> and
-<span class="key now">since it began</span>, as shares of frames.</p><div class="card shapes" id="shapes">{drawn}</div>"""
+<span class="key now">since it began</span>, as shares of frames. The distance is 0 for the same, 1 for nothing in common.</p>
+<div class="card shapes" id="shapes">{drawn}</div>"""
 
 
 def _evidence(evidence: Sequence[Evidence]) -> str:

@@ -22,6 +22,7 @@ class Shape(msgspec.Struct, frozen=True):
 
     column: str
     distance: float
+    """Jensen-Shannon: 0 where both sides are the same, 1 where they have nothing in common."""
     reference: tuple[float, ...]
     current: tuple[float, ...]
     low: float = 0.0
@@ -46,13 +47,13 @@ def decode(content: bytes) -> tuple[Shape, ...]:
 
 def _shape(reference: Rows, current: Rows, figure: Figure) -> Shape:
     if figure.column == SAID:
-        return _of_classes(reference.said, current.said, figure.distance)
+        return _of_classes(reference.said, current.said, figure.jensen_shannon)
     at = reference.columns.index(figure.column)
     a, b = reference.values[:, at], current.values[:, at]
     low, high = (float(edge) for edge in np.quantile(np.concatenate([a, b]), (EDGE, 1 - EDGE)))
     if high <= low:
         low, high = low - 0.5, low + 0.5
-    return Shape(figure.column, figure.distance, _shares(a, low, high), _shares(b, low, high), low, high)
+    return Shape(figure.column, figure.jensen_shannon, _shares(a, low, high), _shares(b, low, high), low, high)
 
 
 def _shares(values: Floats, low: float, high: float) -> tuple[float, ...]:

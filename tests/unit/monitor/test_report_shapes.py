@@ -24,7 +24,7 @@ def test_what_lies_farthest_comes_first_on_one_axis() -> None:
     drawn = shapes(reference, current, figures)
     assert len(drawn) == MOST
     assert drawn[0].column == "column 2"
-    assert drawn[0].distance == pytest.approx(figures[0].wasserstein)
+    assert drawn[0].distance == pytest.approx(figures[0].jensen_shannon)
     for one in drawn:
         assert len(one.reference) == len(one.current) == BINS
         assert sum(one.reference) == pytest.approx(1, abs=1e-3)
