@@ -36,7 +36,7 @@ def test_jobs_are_called_as_rules_know_them() -> None:
         assert set(endpoint) == FIELDS["endpoint"]
         assert one["metadata"]["labels"]["release"] == "kube-prometheus-stack"
         (relabeling,) = endpoint["relabelings"]
-        assert relabeling.pop("targetLabel") == "job"
+        assert relabeling["targetLabel"] == "job"
         found[one["metadata"]["name"]] = relabeling["replacement"]
     assert found == {f"{NAME}-{section}": f"keepsight-{section}" for section in ("serving", "monitor", "retrain")}
 
