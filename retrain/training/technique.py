@@ -57,4 +57,4 @@ def in_turn(wanted: Sequence[Technique]) -> tuple[Technique, ...]:
 def best(scores: Mapping[Technique, tuple[float, float]]) -> Technique:
     """The cheapest technique that is as good as the best: scores with their standard errors, see TIE and ERRORS. Raises ValueError for none."""
     top, error = max(scores.values())
-    return min((name for name, (score, _) in scores.items() if score >= top - max(TIE, error)), key=TECHNIQUES.index)
+    return min((name for name, (score, _) in scores.items() if score >= top - max(TIE, ERRORS * error)), key=TECHNIQUES.index)
