@@ -50,8 +50,8 @@ class TopicSpec:
 
 
 StartAt = Callable[[Place], int | None]
-"""Asked once for every place as it is assigned: the next offset to read, from the state saved with it. None: the committed offset, else the earliest. Below 0: so
-many records before the end, as it stands then, or the earliest."""
+"""Asked once for every place as it is assigned: the next offset to read, from the state saved with it. None: the committed offset, else the earliest.
+Below 0: so many records before the end, as it stands then, or the earliest."""
 
 
 class Reader(Protocol):
