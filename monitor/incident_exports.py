@@ -39,7 +39,7 @@ def show(gauge: Mapping[Spec, Gauge], overview: Overview) -> None:
     gauge[metrics_monitor.INCIDENTS_LEFT_OUT].labels(overview.model).set(max(0, len(worst) - MOST))
     for one in worst[:MOST]:
         number = one["incident_id"]
-        gauge[metrics_monitor.INCIDENT_SINCE].labels(overview.model, number, one["cause"], one["severity"]).set(one["since"])
+        gauge[metrics_monitor.INCIDENT_SINCE].labels(overview.model, number, one["cause"], one["severity"]).set(int(one["since"]))
         told = (one["headline"], HEADLINE), (one["site"], NAME), (_named(one["cameras"]), HEADLINE), (effect(one), SENTENCES)
         words = [cut(text, most) for text, most in (*told, (one["action"], SENTENCES), (one["acknowledged_by"], NAME))]
         gauge[metrics_monitor.INCIDENT_INFO].labels(overview.model, number, *words, f"/console/incidents/{number}").set(1)

@@ -24,7 +24,7 @@ def incident(number: int, **changes: Any) -> Incident:
         "site": "hall 2",
         "cameras": (f"belt-{number}",),
         "version": "1",
-        "since": 1000.0 + number,
+        "since": 1000.7 + number,
         "opened_at": 2000.0 + number,
         **changes,
     }
