@@ -94,7 +94,7 @@ def _acts(frame: Frame, shown: IncidentView) -> str:
             found += act(frame, "Acknowledge", explained, f"{where}/acknowledge")
         if not shown.false_alarm:
             explained = "It closes, its cameras' drift is muted until they are quiet, and its channels' limits stay raised above it for weeks."
-            found += act(frame, "Mark as a false alarm", explained, f"{where}/false", confirm(FALSE), danger=True)
+            found += act(frame, "Mark as a false alarm", explained, f"{where}/false-alarm", confirm(FALSE), danger=True)
     explained = (
         "On the labels that are there. It does not wait for the cooldown and passes the budget; gates and rollout stand as ever."
     )

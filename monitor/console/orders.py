@@ -50,7 +50,7 @@ class Desk:
             if incident.incident.acknowledged_by:
                 raise FormError(f"{incident.incident.acknowledged_by} has seen it already", 409)
             return Acknowledge(**about, incident_id=number, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
-        if what == "false" and not incident.false_alarm:
+        if what == "false-alarm" and not incident.false_alarm:
             _confirmed(fields, FALSE)
             return MarkFalseAlarm(**about, incident_id=number, by=by, reason=reason)  # type: ignore[arg-type]  # of `about`
         raise FormError(f"the incident is {incident.state} by now: {what} would change nothing", 409)

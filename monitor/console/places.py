@@ -2,6 +2,7 @@
 of a client reaches a file system."""
 
 import re
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,7 @@ class Places:
 
     def __init__(self, repository: str, frame_store: str, jobs: Path) -> None:
         self._repository, self._store, self._jobs = Folder(repository), FrameStore(frame_store), Folder(str(jobs))
+        self._decoding = threading.Lock()
         self._at_jobs, self._at_repository = f"{jobs.absolute()}/", f"{repository}/"
 
     def card(self, model: str, frame_id: str) -> StoredFrame | None:
@@ -79,8 +81,11 @@ class Places:
         """A stored frame made smaller, for a page of many; None when it is gone or cannot be decoded. Raises StoreError."""
         card = self.card(model, frame_id) if is_id(frame_id) else None
         content = self.content(card) if card is not None else None
+        if content is None:
+            return None
         try:
-            return None if content is None else Answer(200, small(content), _PICTURES["jpeg"], _OF_PICTURES)
+            with self._decoding:  # a page asks for a dozen at once, and a frame may have 25 megapixels: one in memory
+                return Answer(200, small(content), _PICTURES["jpeg"], _OF_PICTURES)
         except FrameError:
             return None
 

@@ -193,7 +193,7 @@ def test_what_a_person_does_about_an_incident_is_an_event(house: ConsoleHouse) -
     for what, fields, told in (
         ("acknowledge", REASON, "ada has seen the incident"),
         ("retrain", REASON, "ada asked for a retraining"),
-        ("false", {**REASON, "confirm": FALSE}, "ada called the incident a false alarm"),
+        ("false-alarm", {**REASON, "confirm": FALSE}, "ada called the incident a false alarm"),
     ):
         house.now += 1
         answer = post(house, f"{where}/{what}", fields)
@@ -216,7 +216,7 @@ def test_what_a_person_does_about_an_incident_is_an_event(house: ConsoleHouse) -
     ("number", "what", "fields", "status", "words"),
     [
         (1, "acknowledge", {"by": "ada"}, 422, "a reason is missing"),
-        (1, "false", REASON, 422, "type false alarm to confirm"),
+        (1, "false-alarm", REASON, 422, "type false alarm to confirm"),
         (1, "explode", REASON, 409, "explode would change nothing"),
         (2, "acknowledge", REASON, 409, "Ada has seen it already"),
         (3, "acknowledge", REASON, 409, "the incident is closed by now"),
