@@ -140,6 +140,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         server = Prometheus(home / "prometheus", targets)
         things.callback(server.close)
         server.until('count(up{job=~"keepsight-.*"} == 1) == 6')
+        server.until('keepsight_monitor_active{model="small"} == 1')
         story(serving, line)
         send_frames(serving)
         take_back(retrain)

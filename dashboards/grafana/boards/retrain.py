@@ -72,15 +72,16 @@ BOARD: Final = Board(
         ),
         figure(
             About(
-                "Rollback overdue, ledger",
-                "1 while a rollback has not shown the old version answering in time; and 1 while the ledger's chain holds.",
-                "Overdue: some server still answers with the bad version; its runbook says how to find it. Ledger at 0: it was altered.",
+                "Rollback overdue, ledger altered",
+                "Whether a rollback has not shown the old version answering in time, and whether the ledger's chain was broken at the start.",
+                "Overdue: some server still answers with the bad version; its runbook says how to find it. Altered: the audit says where.",
                 _NOBODY,
                 "none",
                 (console("Audit", "audit"),),
             ),
             retrain.OVERDUE,
             retrain.LEDGER,
+            words={0: ("no", "green"), 1: ("yes", "red")},
             width=6,
         ),
         states(

@@ -111,7 +111,7 @@ FATES: Final = Query(
 
 LAG: Final = Query(_max(series(m.LAG_SECONDS)), "monitor")
 LAG_RECORDS: Final = Query(_sum(series(m.LAG_RECORDS)), "records that wait")
-AGE: Final = Query(f"time() - {_max(series(m.WATERMARK))}", "newest event that is judged")
+AGE: Final = Query(f"time() - ({_max(series(m.WATERMARK))} > 0)", "newest event that is judged")
 JUDGED: Final = Query(_sum(rate(m.EVENTS, topic="keepsight.frames|keepsight.labels")), "taken by the monitor")
 TAKEN: Final = Query(_sum(rate(m.EVENTS), "topic, fate"), "{{topic}} {{fate}}")
 DEAD: Final = Query(_sum(increase(m.EVENTS, fate="dead")), "monitor: could not be judged")
