@@ -1,4 +1,5 @@
-"""Writes the references that follow from the code: settings.md, metrics.md, gates.md and events/. Run `make generate`; `make check` calls it with --check.
+"""Writes the references that follow from the code: settings.md, metrics.md, gates.md, alerts.md and events/. Run `make generate`; `make check` calls it with
+--check.
 
 What it knows comes from the settings classes, the metric declarations and the event structs, their field docstrings included; a room that is
 not there yet is left out.
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from alerts_page import alerts_page
 from event_pages import event_pages
 from gates_page import gates_page
 from markdown_table import NOTE, table
@@ -31,7 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name the files that are stale")
     check = parser.parse_args(argv).check
-    wanted = {"settings.md": settings_page(), "metrics.md": metrics_page(), "gates.md": gates_page(), **event_pages()}
+    wanted = {
+        "settings.md": settings_page(),
+        "metrics.md": metrics_page(),
+        "gates.md": gates_page(),
+        "alerts.md": alerts_page(),
+        **event_pages(),
+    }
     stale = [name for name, content in wanted.items() if not (DOCS / name).is_file() or (DOCS / name).read_text() != content]
     left_over = [path for path in sorted((DOCS / "events").glob("*")) if f"events/{path.name}" not in wanted]
     if check:
