@@ -1,6 +1,6 @@
 """A detector's candidate: the champion's own network trained on, or a recipe's trained anew, on new labelled frames and replayed old ones.
 
-There is one technique, because there is no choice: a detector's heads are nothing without their pyramid, so that no head alone can be fitted. Where the
+There is one technique: pyramid and heads alone, on the champion's body, reached less than half of what the whole network did (docs/detection.md). Where the
 version brings its weights (it was made by a retraining) they are trained on; an imported graph has no gradient, and the network that the setting `recipe`
 names is trained from its own pretrained weights in its place. The gates judge either against the champion.
 """
