@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from dashboards.grafana.__main__ import HERE
@@ -16,7 +15,6 @@ FILLED = {
     "$metric": "accuracy",
 }
 _LINK = re.compile(r'"url": "([^"]+)"')
-ROOT = Path(__file__).parents[1]
 
 
 class Asked(NamedTuple):

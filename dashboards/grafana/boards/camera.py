@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dashboards.grafana.board import CAMERA, MODEL, Board
+from dashboards.grafana.board import CAMERA, MODEL, SERVER, Board
 from dashboards.grafana.links import console
 from dashboards.grafana.queries import monitor, serving
 from dashboards.grafana.tiles import About, Column, Steps, bad_from, bars, figure, lines, rows
@@ -146,6 +146,6 @@ BOARD: Final = Board(
             width=12,
         ),
     ),
-    (MODEL, CAMERA),
+    (MODEL, SERVER, CAMERA),
     since="now-24h",
 )

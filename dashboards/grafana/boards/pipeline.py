@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dashboards.grafana.board import Board
+from dashboards.grafana.board import MODEL, SERVER, Board
 from dashboards.grafana.links import console
 from dashboards.grafana.queries import monitor, retrain, serving
 from dashboards.grafana.tiles import About, Words, bad_from, figure, lines
@@ -162,4 +162,5 @@ BOARD: Final = Board(
             width=12,
         ),
     ),
+    (MODEL, SERVER),
 )

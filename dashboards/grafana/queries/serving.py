@@ -42,27 +42,29 @@ SHADOW: Final = Query(_server_sum(rate(m.SHADOW_FRAMES, **_CHOSEN), "outcome"), 
 INVALID: Final = Query(
     f"sum by (model, version) ({rate(m.INVALID_OUTPUTS, model='$model', **_CHOSEN)})", "not finite, version {{version}}"
 )
-CERTIFICATE: Final = Query(f"min({of_servers(f'({series(m.CERTIFICATE_EXPIRY)} > 0)')}) - time()", "time left")
-SPANS: Final = Query(_server_sum(rate(m.SPANS), "outcome"), "spans {{outcome}}")
-RENEWALS_REFUSED: Final = Query(_server_sum(increase(m.RENEWALS, "1h", outcome="refused")), "serving: files refused")
+CERTIFICATE: Final = Query(f"min({of_servers(f'({series(m.CERTIFICATE_EXPIRY, **_CHOSEN)} > 0)')}) - time()", "time left")
+SPANS: Final = Query(_server_sum(rate(m.SPANS, **_CHOSEN), "outcome"), "spans {{outcome}}")
+RENEWALS_REFUSED: Final = Query(_server_sum(increase(m.RENEWALS, "1h", outcome="refused", **_CHOSEN)), "serving: files refused")
 
 CAMERA_PROBLEMS: Final = Query(
-    f"topk(20, sum by (camera, outcome, problem) ({of_servers(series(m.CAMERA_PROBLEMS_TOP, camera='$camera'))}))",
+    f"topk(20, sum by (camera, outcome, problem) ({of_servers(series(m.CAMERA_PROBLEMS_TOP, camera='$camera', **_CHOSEN))}))",
     "frames a second",
 )
 REJECTED_OVER_TIME: Final = Query(
-    f"topk(5, sum by (camera) ({of_servers(series(m.CAMERA_PROBLEMS_TOP, camera='$camera', outcome='rejected'))}))", "{{camera}}"
+    f"topk(5, sum by (camera) ({of_servers(series(m.CAMERA_PROBLEMS_TOP, camera='$camera', outcome='rejected', **_CHOSEN))}))",
+    "{{camera}}",
 )
 
-LOG_UP: Final = Query(f"min({of_servers(series(m.LOG_UP))})", "log")
-EVENTS: Final = Query(_server_sum(rate(m.EVENTS), "outcome"), "{{outcome}}")
-EVENTS_LOST: Final = Query(_server_sum(increase(m.EVENTS, outcome="dropped")), "lost")
-EVENTS_TOO_LARGE: Final = Query(_server_sum(increase(m.EVENTS, outcome="refused")), "serving: larger than the log takes")
+LOG_UP: Final = Query(f"min({of_servers(series(m.LOG_UP, **_CHOSEN))})", "log")
+EVENTS: Final = Query(_server_sum(rate(m.EVENTS, **_CHOSEN), "outcome"), "{{outcome}}")
+EVENTS_LOST: Final = Query(_server_sum(increase(m.EVENTS, outcome="dropped", **_CHOSEN)), "lost")
+EVENTS_TOO_LARGE: Final = Query(_server_sum(increase(m.EVENTS, outcome="refused", **_CHOSEN)), "serving: larger than the log takes")
 PUBLISHED: Final = Query(_server_sum(rate(m.EVENTS, outcome="published")), "published by serving")
 SPOOL_FULL: Final = Query(
-    f"topk(20, max by (instance) ({of_servers(f'{series(m.SPOOL_BYTES)} / {series(m.SPOOL_LIMIT_BYTES)}')}))", "{{instance}}"
+    f"topk(20, max by (instance) ({of_servers(f'{series(m.SPOOL_BYTES, **_CHOSEN)} / {series(m.SPOOL_LIMIT_BYTES, **_CHOSEN)}')}))",
+    "{{instance}}",
 )
-SPOOL_AGE: Final = Query(f"max({of_servers(series(m.SPOOL_OLDEST))})", "serving: oldest event that waits")
-KEPT: Final = Query(_server_sum(rate(m.SAMPLED), "sample"), "kept {{sample}}")
-NOT_KEPT: Final = Query(_server_sum(rate(m.STORE_FAILURES)), "not kept: the store refused")
-LABELS: Final = Query(_server_sum(rate(m.LABELS)), "labels taken")
+SPOOL_AGE: Final = Query(f"max({of_servers(series(m.SPOOL_OLDEST, **_CHOSEN))})", "serving: oldest event that waits")
+KEPT: Final = Query(_server_sum(rate(m.SAMPLED, **_CHOSEN), "sample"), "kept {{sample}}")
+NOT_KEPT: Final = Query(_server_sum(rate(m.STORE_FAILURES, **_CHOSEN)), "not kept: the store refused")
+LABELS: Final = Query(_server_sum(rate(m.LABELS, **_CHOSEN)), "labels taken")

@@ -18,14 +18,14 @@ from dashboards.grafana.board import MOST_PANELS, Board, rendered
 from dashboards.grafana.boards import BOARDS as MADE
 from dashboards.grafana.promql import BY_PROMETHEUS, Query, series
 from dashboards.grafana.tiles import About, figure
-from tests.dashboards import BOARDS, FILLED, ROOT, links, queries
+from tests.alert_rules import ALERTS, GRAFANA, RECORDED, ROOT, RULES
+from tests.dashboards import BOARDS, FILLED, links, queries
 
 UIDS = ("overview", "model", "camera", "serving", "pipeline", "retrain", "meta")
 CONSOLE = "http://localhost:8081/console/"
 CONSOLE_PAGES = re.compile(r"(incidents|cameras|cameras/[^/]+|runbooks/[^/]+|audit|jobs|labels|versions)?")
 SPECS = {spec.name: spec for part in (metrics_monitor, metrics_process, metrics_retrain, metrics_serving) for spec in part.ALL}
 MADE_BY_PROMETHEUS = {spec.name for spec in BY_PROMETHEUS}
-RULES = ROOT / "dashboards" / "rules"
 ON_NO_BOARD = {
     "keepsight_serving_requests_total": "its refusals and frames say the same by cause; for whoever draws a board by route",
     "keepsight_serving_provider": "why a GPU is not used: one word a server, asked once, in docs/gpu.md",
@@ -58,18 +58,6 @@ def metrics_of(expr: str) -> set[str]:
 
     walk(promql_parser.parse(expr))
     return found
-
-
-def recorded() -> set[str]:
-    """The names that the recording rules make."""
-    return {
-        rule["record"]
-        for path in RULES.glob("*.yaml")
-        if not path.stem.endswith("_test")
-        for group in yaml.safe_load(path.read_text())["groups"]
-        for rule in group["rules"]
-        if "record" in rule
-    }
 
 
 def exported_name(name: str) -> str:
@@ -201,6 +189,14 @@ def test_links_lead_to_boards_and_pages_that_are_there() -> None:
             assert CONSOLE_PAGES.fullmatch(url.removeprefix(CONSOLE)), (uid, url)
 
 
+def test_an_alert_leads_to_a_board_that_knows_what_it_names() -> None:
+    for rule in ALERTS:
+        url = re.sub(r"{{.*?}}", "x", rule["annotations"]["dashboard_url"])
+        uid, _, chosen = url.removeprefix(f"{GRAFANA}/d/").partition("?")
+        known = {f"var-{variable['name']}" for variable in BOARDS[uid]["templating"]["list"]}
+        assert {pair.partition("=")[0] for pair in chosen.split("&") if chosen} <= known, (rule["alert"], url)
+
+
 def test_the_way_down_leads_from_the_fleet_to_a_model_a_camera_and_an_incident() -> None:
     urls = {uid: {url for board, url in links() if board == uid} for uid in BOARDS}
     assert any(
@@ -213,7 +209,7 @@ def test_the_way_down_leads_from_the_fleet_to_a_model_a_camera_and_an_incident()
 
 @each_board
 def test_a_query_parses_and_reads_what_is_exported(board: dict[str, Any]) -> None:
-    known = SPECS.keys() | MADE_BY_PROMETHEUS | recorded()
+    known = SPECS.keys() | MADE_BY_PROMETHEUS | RECORDED
     for asked in (one for one in ASKED if one.board == board["uid"]):
         names = {exported_name(name) for name in metrics_of(asked.filled)}
         assert names, asked
