@@ -43,6 +43,9 @@
 {{- fail "serving.autoscaling scales on the queue's depth, which KEDA reads in Prometheus: set serving.autoscaling.prometheus, as http://prometheus.monitoring:9090, or queueDepth to 0" -}}
 {{- end -}}
 {{- end -}}
+{{- if and $values.retrain.jobs.enabled $values.retrain.jobs.gpus (not $values.retrain.jobs.image) (or $values.retrain.image.digest $values.retrain.image.name) -}}
+{{- fail "retrain.image names one image, and Jobs with GPUs need its CUDA build: name that in retrain.jobs.image" -}}
+{{- end -}}
 {{- if and $values.retrain.gpu.enabled $values.retrain.jobs.enabled -}}
 {{- fail "retrain.gpu is for training in the service's own pod; with retrain.jobs.enabled set retrain.jobs.gpus" -}}
 {{- end -}}

@@ -90,6 +90,10 @@ def test_the_schema_refuses(more: dict[str, Any], said: str) -> None:
             "maxReplicas is 4, below minReplicas 5",
         ),
         ({"serving": {"autoscaling": {"enabled": True, "by": "keda"}}}, "set serving.autoscaling.prometheus"),
+        (
+            {"retrain": {"image": {"digest": f"sha256:{'0' * 64}"}, "jobs": {"enabled": True, "gpus": 1}}},
+            "Jobs with GPUs need its CUDA build: name that in retrain.jobs.image",
+        ),
         ({"retrain": {"gpu": {"enabled": True}, "jobs": {"enabled": True}}}, "with retrain.jobs.enabled set retrain.jobs.gpus"),
     ],
 )
