@@ -126,6 +126,12 @@ def test_every_value_is_explained_where_it_first_stands() -> None:
     assert leaves(yaml.safe_load(TEXT)) <= told | of_kubernetes
 
 
+def test_every_value_is_read_by_a_template() -> None:
+    templates = "".join(path.read_text() for path in sorted((CHART / "templates").rglob("*.*")))
+    read = set(re.findall(r"\.(\w+)", templates)) | set(re.findall(r'"(\w+)"', templates))
+    assert leaves(yaml.safe_load(TEXT)) <= read
+
+
 def leaves(table: dict[str, Any]) -> set[str]:
     """The keys of values.yaml that have a value, or a table of the user's."""
     found = set()
