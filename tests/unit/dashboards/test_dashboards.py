@@ -18,12 +18,14 @@ from dashboards.grafana.board import MOST_PANELS, Board, rendered
 from dashboards.grafana.boards import BOARDS as MADE
 from dashboards.grafana.promql import BY_PROMETHEUS, Query, series
 from dashboards.grafana.tiles import About, figure
-from tests.alert_rules import ALERTS, GRAFANA, RECORDED, ROOT, RULES
+from tests.alert_rules import ALERTS, GRAFANA, NAMES, RECORDED, ROOT, RULES
+from tests.console_house import ConsoleHouse, tell
 from tests.dashboards import BOARDS, FILLED, links, queries
 
 UIDS = ("overview", "model", "camera", "serving", "pipeline", "retrain", "meta")
 CONSOLE = "http://localhost:8081/console/"
-CONSOLE_PAGES = re.compile(r"(incidents|cameras|cameras/[^/]+|runbooks/[^/]+|audit|jobs|labels|versions)?")
+OF_A_NAME = re.compile(r"(cameras|runbooks)/\$\{__(field\.labels|data\.fields)\.(camera|alertname)}")
+"""Pages of what a row or a series names."""
 SPECS = {spec.name: spec for part in (metrics_monitor, metrics_process, metrics_retrain, metrics_serving) for spec in part.ALL}
 MADE_BY_PROMETHEUS = {spec.name for spec in BY_PROMETHEUS}
 ON_NO_BOARD = {
@@ -186,7 +188,17 @@ def test_links_lead_to_boards_and_pages_that_are_there() -> None:
             assert {pair.partition("=")[0] for pair in rest} <= {f"var-{name}" for name in known}
         elif url != "http://localhost:8081${__data.fields.path}":
             assert url.startswith(CONSOLE), (uid, url)
-            assert CONSOLE_PAGES.fullmatch(url.removeprefix(CONSOLE)), (uid, url)
+            assert "$" not in url or OF_A_NAME.fullmatch(url.removeprefix(CONSOLE)), (uid, url)
+
+
+def test_the_console_has_the_pages_that_boards_link_to(tmp_path: Path) -> None:
+    house = ConsoleHouse(tmp_path)
+    tell(house)
+    pages = {url.removeprefix("http://localhost:8081") for _, url in links() if url.startswith(CONSOLE) and "$" not in url}
+    assert "/console/incidents" in pages
+    asked = {path: house.get(path)[0] for path in sorted(pages | {f"/console/runbooks/{name}" for name in NAMES})}
+    house.close()
+    assert set(asked.values()) == {200}, asked
 
 
 def test_an_alert_leads_to_a_board_that_knows_what_it_names() -> None:
