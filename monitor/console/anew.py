@@ -12,7 +12,7 @@ from monitor.console.shell import PREFIX, Frame
 TYPED: Final = {"by": "Your name", "reason": "Reason", "confirm": "Typed to confirm"}
 """Fields that a person wrote, in the order of the page; the others go along unseen."""
 
-SPOKEN: Final = {("jobs", "ask"): "Ask for a retraining", ("versions", "rollback"): "Roll back"}
+SPOKEN: Final[Mapping[tuple[str, ...], str]] = {("jobs", "ask"): "Ask for a retraining", ("versions", "rollback"): "Roll back"}
 """What the others are called follows from their address: `versions/2/approve`."""
 
 
