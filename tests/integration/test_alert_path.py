@@ -1,5 +1,6 @@
 """The way of an alert: real services, real Prometheus with the committed rules, real Alertmanager with the committed configuration, a webhook; and back."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -43,13 +44,11 @@ def make_house(tmp_path: Path) -> Iterator[Callable[..., AlertHouse]]:
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[tuple[ServingProcess, int]]:
-    """Serving and the monitor of one house, and the monitor's port."""
+    """Serving, not started and without a version, and the port of the monitor of the same house."""
     serving_port, monitor_port = free_ports(2)
     home = tmp_path / "house"
     home.mkdir()
-    serving = ServingProcess(home, cameras=CAMERAS, port=serving_port)
-    content, truth = photographs(48)  # too few to calibrate limits of drift, which takes a second and is not looked for here
-    publish_small_version(serving.repository, serving.model, reference=(content, truth.tolist()))
+    serving = ServingProcess(home, cameras=CAMERAS, port=serving_port, spool_max_bytes=1 << 20)
     serving.write_settings()
     settings = home / "monitor.toml"
     shared = (home / "keepsight.toml").read_text().split("[serving]")[0]
@@ -57,7 +56,6 @@ def services(tmp_path: Path) -> Iterator[tuple[ServingProcess, int]]:
         f"{shared}[monitor]\nport = {monitor_port}\nfault_frames = 5\nhealthy_frames = 5\nmerge_wait_s = 0.2\n"
         "save_every_s = 0.1\nreports = false\n"
     )
-    serving.start()
     with (home / "monitor.log").open("wb") as log:
         monitor = subprocess.Popen([sys.executable, "-m", "monitor", "--settings", str(settings)], stderr=log)
     yield serving, monitor_port
@@ -67,6 +65,12 @@ def services(tmp_path: Path) -> Iterator[tuple[ServingProcess, int]]:
         monitor.wait(60)
     finally:
         monitor.kill()
+
+
+def publish(serving: ServingProcess) -> None:
+    """A version. Its reference is too small to calibrate limits of drift, which takes a second and is not looked for here."""
+    content, truth = photographs(48)
+    publish_small_version(serving.repository, serving.model, reference=(content, truth.tolist()))
 
 
 def alive() -> list[bytes]:
@@ -91,6 +95,8 @@ def test_a_lens_that_is_covered_and_a_server_that_dies_reach_the_on_call_and_end
     services: tuple[ServingProcess, int], make_house: Callable[..., AlertHouse], tmp_path: Path
 ) -> None:
     serving, monitor_port = services
+    publish(serving)
+    serving.start()
     house = make_house(scrapes={"keepsight-serving": serving.port, "keepsight-monitor": monitor_port})
     told = house.webhook.told
     frames = alive()
@@ -140,6 +146,52 @@ def test_a_lens_that_is_covered_and_a_server_that_dies_reach_the_on_call_and_end
     eventually("the page that nobody answers", lambda: newest().get("status") == "firing" and newest()["annotations"] == words)
     serving.start()
     eventually("all is well again", lambda: newest().get("status") == "resolved")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_server_without_a_version_and_a_log_that_is_away_page_too(
+    services: tuple[ServingProcess, int], make_house: Callable[..., AlertHouse]
+) -> None:
+    serving, monitor_port = services
+    serving.start(ready=False)
+    house = make_house(scrapes={"keepsight-serving": serving.port, "keepsight-monitor": monitor_port})
+
+    def page(name: str, status: str = "firing") -> dict[str, Any]:
+        (first, *_) = eventually(f"{name} {status}", lambda: house.webhook.told("page", status, alertname=name))
+        assert first["annotations"]["runbook_url"].endswith(f"/{name}")
+        told: dict[str, Any] = first["annotations"]
+        return told
+
+    def words(name: str) -> str:
+        alerts = house.get(f"{house.prometheus}/api/v1/alerts")["data"]["alerts"]
+        return " ".join(one["annotations"]["description"] for one in alerts if one["labels"]["alertname"] == name)
+
+    eventually("a monitor that reads", lambda: house.asked("keepsight_monitor_active == 1"))
+    with Load(serving, alive(), list(CAMERAS), every_s=0.1):
+        assert page("KeepsightServingNotReady")["summary"] == f"127.0.0.1:{serving.port} answers no frames"
+        burns = page("KeepsightAvailabilityBurn")
+        assert burns["summary"].startswith("100% of frames were not answered in the last hour")
+        assert f"Most of it now: not-ready on 127.0.0.1:{serving.port}." in burns["description"]
+
+        log = sqlite3.connect(serving.home / "log" / "log.sqlite3", isolation_level=None, timeout=60)
+        log.execute("BEGIN IMMEDIATE")
+        publish(serving)
+        page("KeepsightServingNotReady", "resolved")
+        assert "of model small are answered, and none is judged" in page("KeepsightMonitoringBlind")["summary"]
+        # The server gives a write some seconds before it calls the log away; then the alert says so.
+        eventually(
+            "where to begin",
+            lambda: "The log takes nothing from 1 of the servers: begin there." in words("KeepsightMonitoringBlind"),
+        )
+    with Load(serving, alive(), list(CAMERAS)):
+        assert page("KeepsightSpoolFilling")["summary"].startswith(
+            f"127.0.0.1:{serving.port} keeps events that the log does not take"
+        )
+        assert page("KeepsightEventsDropped")["summary"].startswith(f"127.0.0.1:{serving.port} loses events: ")
+    log.close()
+    with Load(serving, alive(), list(CAMERAS), every_s=0.1):
+        page("KeepsightMonitoringBlind", "resolved")
 
 
 def labels_of(matchers: list[str], choice: int) -> dict[str, str]:
