@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 
 from retrain.launch.kubernetes_job import manifest
-from tests.chart import NAME, PROFILES, Document, pods, rendered, workload
+from tests.chart import NAME, PROFILES, Document, pods, render, rendered, values, workload
 from tests.unit.helm.test_settings import settings
 
 SAFE_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
@@ -141,6 +141,13 @@ def test_prometheus_and_the_helm_test_reach_what_they_ask(section: str) -> None:
     assert peers[1]["podSelector"]["matchLabels"].items() <= asks["metadata"]["labels"].items()
     assert f"{NAME}-{section}-pods:{health}" in asks["spec"]["containers"][0]["args"]
     assert reached("minimal", "test", health) is not None
+
+
+def test_an_empty_list_of_peers_is_everybody() -> None:
+    lists = ("cameras", "console", "prometheus", "dns", "kafka", "kafkaPorts", "postgres", "stores", "apiServer")
+    made = render({**values("minimal"), "networkPolicy": {key: [] for key in lists}})
+    serving = made["NetworkPolicy", f"{NAME}-serving"]["spec"]
+    assert [sorted(rule) for rule in serving["ingress"] + serving["egress"]] == [["ports"]] * 4
 
 
 def test_scaling_never_goes_to_zero_and_down_slowly() -> None:
