@@ -43,8 +43,7 @@ def gates_page() -> str:
             table(("gate", *EFFECTS), [(gate, *(_three(policy, effect, figures, gate) for effect in EFFECTS)) for gate in GATES])
         )
     parts.append(PHOTOGRAPHS)
-    if boxes.PART in result.runs:
-        parts += _detectors(result, figures)
+    parts += _detectors(result, figures)
     missed = [figure for figure in result.figures if figure.ok is False]
     parts.append(f"## Goals\n\nGoals missed: {len(missed)} of {sum(figure.ok is not None for figure in result.figures)}.\n")
     parts.append(
