@@ -154,7 +154,7 @@ def _detectors(result: Result, figures: dict[str, Figure]) -> list[str]:
     parts = [BOXES.format(draws=" and ".join(map(str, boxes.DRAWS.values())), date=result.runs[boxes.PART].date)]
     for policy in POLICIES:
         rows = [
-            (size, *(_three(policy, effect, figures, "", boxes.PART, size) for effect in boxes.EFFECTS)) for size in boxes.SIZES
+            (size, *(_three(policy, effect, figures, "", boxes.PART, size) for effect in boxes.EFFECTS)) for size in boxes.DRAWS
         ]
         parts += [f"### `{policy}`, all gates of a detector together\n", table(("sealed frames", *boxes.EFFECTS), rows)]
     for policy in POLICIES:
