@@ -1,6 +1,8 @@
 """Alertmanager's and Prometheus' configurations: accepted by their own tools, alerts routed by severity, inhibitions that can happen."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +54,27 @@ def test_messages_are_few_and_short() -> None:
     for receiver in CONFIG["receivers"]:
         for webhook in receiver["webhook_configs"]:
             assert webhook.get("max_alerts") == 50 or receiver["name"] == "watchdog"
+
+
+def test_what_pagerduty_and_mail_say_can_be_read(tmp_path: Path) -> None:
+    words = {"summary": "belt-1 is covered", "description": "Next: look.", "runbook_url": "R", "dashboard_url": "D"}
+    alerts = [{"status": "firing", "labels": {}, "annotations": words}]
+    page, ticket, _ = CONFIG["receivers"]
+    (pagerduty,), (mail,) = page["pagerduty_configs"], ticket["email_configs"]
+    amtool = program("amtool", "prometheus-alertmanager")
+
+    def said(text: str, *those: dict[str, object]) -> str:
+        (tmp_path / "data.json").write_text(json.dumps({"status": "firing", "alerts": those}))
+        given = (f"--template.glob={tmp_path}/none*", f"--template.data={tmp_path}/data.json", f"--template.text={text}")
+        return succeeds(amtool, "template", "render", *given)
+
+    assert said(pagerduty["description"], *alerts) == "belt-1 is covered"
+    assert said(pagerduty["description"], *alerts, *alerts) == "belt-1 is covered (2 alerts)"
+    assert said(pagerduty["details"]["description"], *alerts) == "Next: look."
+    assert [said(link["href"], *alerts) for link in pagerduty["links"]] == ["R", "D"]
+    incident = {**alerts[0], "annotations": {**words, "incident_url": "I"}}
+    assert said(pagerduty["links"][1]["href"], incident) == "I"
+    assert said(mail["headers"]["Subject"], *alerts) == "firing: belt-1 is covered"
 
 
 @pytest.mark.parametrize("rule", CONFIG["inhibit_rules"], ids=str)
