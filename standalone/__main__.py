@@ -16,6 +16,7 @@ from typing import Final
 from contracts.errors import KeepsightError, SettingsError
 from contracts.settings import exit_with
 from standalone import audit, backtest, import_model, jobs, labels, orders, train_model
+from standalone.doctor import command as doctor
 from standalone.status import status as house_status
 
 DEMO_NEEDS: Final = (
@@ -41,6 +42,7 @@ Keeps deployed camera models seeing straight: serves them, notices when they dec
     keepsight labels import|export       labels in and out of files
     keepsight jobs                       training jobs: why one waits, how far one is, what came of it
     keepsight status                     who serves, what is under way, which incidents are open
+    keepsight doctor                     whether the deployment is sound, and what to fix
     keepsight report INCIDENT            the data behind an incident, laid out on a page
     keepsight audit verify|served        whether the record of decisions is whole, and which model answered which camera when
     keepsight backtest --events …        what the monitor would have said of recorded events
@@ -59,8 +61,9 @@ HANDED_OVER: Final = {
     "labels": labels.run,
     "jobs": jobs.run,
     "key": _key,
+    "doctor": doctor.run,
 }
-"""Commands that another service's process parses and runs."""
+"""Commands that another module, or another service's process, parses and runs."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -168,6 +171,9 @@ def _parser() -> argparse.ArgumentParser:
             )
         _takes_settings(one)
         one.set_defaults(run=_order, order=name)
+    commands.add_parser(
+        "doctor", add_help=False, help="look at a deployment from its settings and say what to fix; see keepsight doctor --help"
+    )
     commands.add_parser(
         "import-model", add_help=False, help="make a version from an ONNX classifier; see keepsight import-model --help"
     )

@@ -8,9 +8,9 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.certificate import earliest_expiry
 from contracts.errors import SettingsError
 from contracts.renewal import check_rights
-from serving.transport.certificate import earliest_expiry
 
 
 class Tls:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.transport.certificate import earliest_expiry
+from contracts.certificate import earliest_expiry
 from tests.certificates import Authority
 
 PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
