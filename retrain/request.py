@@ -143,7 +143,7 @@ class CandidateOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict's page, in the job's folder; empty where nothing was judged."""
     table: tuple[TrialRow, ...] = ()
     judged_on: tuple[str, ...] = ()
-    """The sealed recordings of the new domain that gave the verdict."""
+    """The sealed recordings of the new domain that gave the verdict, each once for every candidate that was judged."""
     suspects: tuple[Suspect, ...] = ()
     device_s: float = 0.0
     """Seconds of training times devices."""

@@ -16,6 +16,7 @@ from typing import Final, TextIO
 import msgspec
 
 from contracts.files import Folder, sha256
+from contracts.finite import finite
 from contracts.ids import checked_name
 from retrain.request import Step
 
@@ -53,7 +54,7 @@ class Steps:
             return
         self._said_s[step] = now_s
         line = Step(step, round(progress, 4), detail, {name: float(value) for name, value in metrics.items()})
-        self._stream.write(msgspec.json.encode(line).decode() + "\n")
+        self._stream.write(msgspec.json.encode(finite(line)).decode() + "\n")
         self._stream.flush()
 
     def once(self, name: str, inputs: Sequence[str], make: Callable[[], Mapping[str, bytes]]) -> Mapping[str, bytes]:

@@ -24,6 +24,7 @@ import torch
 from contracts.errors import KeepsightError, VersionError
 from contracts.events import GateResult
 from contracts.files import Folder, sha256
+from contracts.finite import finite
 from contracts.frames import see
 from contracts.manifest import MODEL
 from contracts.repository import ModelRepository, Version
@@ -80,7 +81,7 @@ def run(folder: Path, stream: TextIO | None = None, clock: Callable[[], float] =
         if outcome is None or not place.first:
             return None
     outcome = msgspec.structs.replace(outcome, fence=request.fence)
-    job.write(OUTCOME, msgspec.json.format(msgspec.json.encode(outcome), indent=1))
+    job.write(OUTCOME, msgspec.json.format(msgspec.json.encode(finite(outcome)), indent=1))
     steps(outcome.verdict, 1.0, outcome.reason)
     return outcome
 
@@ -110,7 +111,7 @@ def _make(
     tried = contest(shop)
     if not distributed.place().first:
         return None
-    rework, tried, evidence = _judged(shop, tried)
+    rework, tried, evidence, judged_on = _judged(shop, tried)
     won = tried.trials[tried.winner()]
     suspects, table = doubted(material, tried.heads, request.confirmed), _timed(shop, rework, tried.table())
     verdict = settled(evidence.results, request.ask)
@@ -121,32 +122,38 @@ def _make(
     return msgspec.structs.replace(
         outcome,
         page=PAGE,
-        judged_on=evidence.judged_on,
+        judged_on=judged_on,
         suspects=suspects,
         table=table,
         device_s=sum(row.device_s for row in table),
     )
 
 
-def _judged(shop: Workshop, tried: Contest) -> tuple[Rework, Contest, Evidence]:
-    """The best on validation with what the gates say of it; where one refuses it, the head alone where none refuses that.
+def _judged(shop: Workshop, tried: Contest) -> tuple[Rework, Contest, Evidence, tuple[str, ...]]:
+    """The best on validation with what the gates say of it; where one refuses it, the head alone where none refuses that. And the recordings that judged,
+    once for each look.
 
     A network that learned whole on few labels may do well on the frames that chose it and not on sealed ones, and the head alone is then no worse than
     before. Two candidates are judged at most: what one look passes wrongly by chance, two do at most twice as often.
     """
     rework, tried = candidate(shop, tried)
     evidence = _looked(shop, rework, tried)
-    refused = [result.gate for result in evidence.results if result.verdict == "fail" and result.gate != "data"]
+    refused = [gate for gate in _refusing(evidence) if gate != "data"]
     if not refused or tried.winner() == "head_only":
-        return rework, tried, evidence
+        return rework, tried, evidence, evidence.judged_on
     plain, why = tried, f"refused by {', '.join(refused)}"
     while plain.winner() != "head_only":
         plain, why = plain.without(plain.winner(), why), "not judged"
     head, plain = candidate(shop, plain)
     second = _looked(shop, head, plain)
-    if any(result.verdict == "fail" for result in second.results):
-        return rework, tried, evidence
-    return head, plain, second
+    judged_on = (*evidence.judged_on, *second.judged_on)
+    if against := _refusing(second):
+        return rework, tried.without("head_only", f"refused by {', '.join(against)}, too"), evidence, judged_on
+    return head, plain, second, judged_on
+
+
+def _refusing(evidence: Evidence) -> list[str]:
+    return [result.gate for result in evidence.results if result.verdict == "fail"]
 
 
 def _looked(shop: Workshop, rework: Rework, tried: Contest) -> Evidence:

@@ -66,6 +66,12 @@ def test_a_line_says_the_step_and_its_figures() -> None:
     )
 
 
+def test_a_figure_that_is_no_number_loses_no_line() -> None:
+    stream = io.StringIO()
+    Steps(stream)("training", 0.5, "", loss=float("nan"))
+    assert msgspec.json.decode(stream.getvalue(), type=Step).metrics == {"loss": 1e12}
+
+
 def test_what_is_said_all_the_time_is_written_twice_a_second(tmp_path: Path) -> None:
     """An attempt of hours must not fill the disk with how far it is."""
     stream, now_s = io.StringIO(), 0.0

@@ -50,6 +50,6 @@ def test_the_policy_sees_the_unfinished_and_the_newest(jobs: Jobs, monkeypatch: 
 def test_every_verdict_wears_the_recordings_that_gave_it(jobs: Jobs) -> None:
     assert jobs.gate_uses() == {}
     jobs.count_verdict(("b", "a"))
-    jobs.count_verdict(("b",))
+    jobs.count_verdict(("b", "b"))
     jobs.count_verdict(())
-    assert jobs.gate_uses() == {"a": 1, "b": 2}
+    assert jobs.gate_uses() == {"a": 1, "b": 3}
