@@ -162,7 +162,7 @@ class KafkaReader:
         for place in sorted(held - self._next.keys()):
             start = self._start_at(Place(*place)) if self._start_at is not None else None
             if start is not None and start < 0:
-                start = max(0, consumer.end_offsets([place], timeout_ms=_LAG_MS)[place] + start)
+                start = _before_end(consumer, place, -start)
             self._next[place] = start
             if start is not None:
                 consumer.seek(place, start)
@@ -208,6 +208,12 @@ class _Changes(ConsumerRebalanceListener):  # type: ignore[misc]  # the client h
         with self._lock:
             left, self._left = self._left, set()
         return left
+
+
+def _before_end(consumer: Any, place: TopicPartition, records: int) -> int:
+    """So many records before the end, or the earliest: below that the client would stand at the earliest, and we not know it until a record comes."""
+    end = int(consumer.end_offsets([place], timeout_ms=_LAG_MS)[place])
+    return max(end - records, int(consumer.beginning_offsets([place], timeout_ms=_LAG_MS)[place]))
 
 
 def _record(one: Any) -> Record:
