@@ -26,7 +26,7 @@ from retrain.models.calibrate import softmax
 from retrain.models.export import onnx_logits
 from retrain.models.head import Head
 from retrain.models.session import Session
-from retrain.request import OUTCOME, CandidateOutcome, Step
+from retrain.request import OUTCOME, REQUEST, CandidateOutcome, Step
 from retrain.trainer import bootstrap, import_model
 from retrain.trainer.candidate import read_request, run
 from retrain.trainer.rework import Rework, fit_head, refit
@@ -257,6 +257,34 @@ def test_a_killed_job_resumes_and_packages_the_same(place: Place) -> None:
     assert run(job, io.StringIO()).package == first.package
     assert {name: sha256((job / "package" / name).read_bytes()) for name in first.package} == first.package
     assert place.repository.versions("digits") == before, "the service publishes"
+
+
+@pytest.mark.slow
+def test_killed_at_each_of_its_steps_a_job_packages_the_same(place: Place) -> None:
+    """Each life ends with the first step that no life before had begun."""
+    whole = place.request("whole", digits.scans()[:SCANS], seed=8)
+    assert finished(command("retrain.trainer.candidate", whole)).returncode == 0
+    job, begun = place.folder / "killed at each", set[str]()
+    job.mkdir()
+    (job / REQUEST).write_bytes((whole / REQUEST).read_bytes())
+    while not (job / OUTCOME).exists():
+        with subprocess.Popen(
+            command("retrain.trainer.candidate", job), cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if (step := msgspec.json.decode(line, type=Step).step) not in begun:
+                    begun.add(step)
+                    process.send_signal(signal.SIGKILL)
+                    break
+        assert len(begun) < 40
+    assert {"reading frames", "judging", "packaging"} < begun
+    ends = [msgspec.json.decode((one / OUTCOME).read_bytes(), type=CandidateOutcome) for one in (whole, job)]
+    assert ends[0].verdict == ends[1].verdict
+    measured = {"verdict.html", "manifest.json"}  # the page tells latencies, and the manifest its digest
+    packages = [{name: digest for name, digest in end.package.items() if name not in measured} for end in ends]
+    assert packages[0] == packages[1]
+    assert len(packages[0]) >= 3
 
 
 def test_a_full_disk_ends_in_words_with_nothing_published_and_goes_on_when_there_is_room(place: Place) -> None:
