@@ -1,9 +1,11 @@
 """The versions as the console knows them: looked at seldom, seen when they change."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
+from contracts.channels import Channels
 from contracts.errors import StoreError
 from contracts.repository import ModelRepository
 from monitor.console import catalogue as catalogues
@@ -75,3 +77,27 @@ def test_no_repository_is_no_version_and_a_store_that_fails_says_so(tmp_path: Pa
     known.forget()
     with pytest.raises(StoreError, match="s3 is away"):
         known.now()
+
+
+def test_a_repository_that_hangs_holds_one_page_and_no_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogues, "PATIENT_S", 0.01)
+    asked, answers = threading.Event(), threading.Event()
+
+    class Hangs(ModelRepository):
+        def channels(self, model: str) -> Channels:
+            asked.set()
+            answers.wait()
+            return super().channels(model)
+
+    known = Catalogue(Hangs(url), "small", (), lambda: 0.0)
+    first = threading.Thread(target=known.now)
+    first.start()
+    asked.wait()
+    assert known.manifest("1") is not None
+    with pytest.raises(StoreError, match="has not answered yet"):
+        known.now()
+    with pytest.raises(StoreError, match="has not answered yet"):
+        known.forget()
+    answers.set()
+    first.join()
+    assert known.now()[1] == ("1",)
