@@ -97,7 +97,7 @@ def chosen(rows: Sequence[Row], judge: Judge, limit_ms: float | None = None) -> 
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table that reads in a terminal too, the best first, what failed last."""
-    ordered = sorted(rows, key=lambda row: (-row.balanced[0], row.p50_ms))
+    ordered = sorted(rows, key=lambda row: (bool(row.failed), -row.balanced[0], row.p50_ms))
     lines = [COLUMNS, *map(_cells, ordered)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(COLUMNS))]
     padded = [

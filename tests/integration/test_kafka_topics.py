@@ -7,7 +7,7 @@ import pytest
 
 from contracts.log_kafka import KafkaBus
 from contracts.log_kafka_client import KafkaAdminClient
-from contracts.ports import TopicSpec
+from contracts.ports import Outgoing, Place, TopicSpec
 from tests.kafka_cluster import cluster
 
 pytestmark = pytest.mark.kafka
@@ -45,3 +45,21 @@ def test_a_topic_is_kept_as_its_spec_says(spec: TopicSpec, expected: dict[str, s
     bus.close()
     assert {key: found.get(key) for key in expected} == expected
     assert found.get("max.message.bytes") == str(8 << 20)
+
+
+def test_who_begins_before_the_end_of_what_retention_emptied_has_nothing_left_to_read() -> None:
+    from kafka import TopicPartition
+
+    servers, name = cluster().servers, f"topic-{uuid.uuid4().hex[:8]}"
+    bus = KafkaBus(servers, "topics", None)
+    bus.ensure_topics([TopicSpec(name, 1)])
+    bus.publish([Outgoing(name, "key", b"{}", {}) for _ in range(9)])
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    admin.delete_records({TopicPartition(name, 0): 9})
+    admin.close()
+    reader = bus.reader(None, (name,), lambda place: -3)
+    while not reader.places():
+        assert reader.poll(0.5) == []
+    assert reader.lag() == {Place(name, 0): 0}
+    reader.close()
+    bus.close()

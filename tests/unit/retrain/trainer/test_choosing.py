@@ -115,6 +115,12 @@ def test_the_table_has_the_best_first_and_reads_as_markdown() -> None:
     assert cells[4][2:] == ["-"] * 7 + ["given up: too small"]
 
 
+def test_what_failed_only_as_it_was_measured_stands_last_too() -> None:
+    good = replace(row("a", 224, 2, 20.0), failed="given up: it was not answered within 300 s")
+    lines = table(chosen([good, row("b", 96, 80, 1.0)], JUDGE)).splitlines()
+    assert [line.split()[1] for line in lines[2:]] == ["b", "a"]
+
+
 def test_the_order_of_the_rows_decides_nothing() -> None:
     rows = [row("a", 224, 40, 20.0), row("a", 128, 46, 7.0, first=30), row("b", 96, 80, 1.0)]
     assert choice(*rows) == choice(*reversed(rows))
