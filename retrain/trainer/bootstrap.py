@@ -54,9 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(order: Order, say: Steps, now: float, clock: Callable[[], float]) -> None:
     """Train, choose where that is asked, check and publish. Raises KeepsightError or ValueError with the reason."""
     if not order.dry_run:
-        _check_name(order)
+        _check_name(order, None)
     say("reading frames", 0.0, str(order.frames))
     frames, excluded = bootstrap_frames.read(order.frames, order.labels)
+    if not order.dry_run:
+        _check_name(order, len(frames))
     say("read", SPAN[0], f"{len(frames)} frames, {excluded}")
     trained, rows = _trained(order, frames, within(say, *SPAN), clock)
     if order.dry_run:
@@ -70,14 +72,17 @@ def run(order: Order, say: Steps, now: float, clock: Callable[[], float]) -> Non
     sys.stdout.write(next_step(manifest.version, champion, order.settings) + "\n")
 
 
-def _check_name(order: Order) -> None:
-    """That the version's name is free, or this command's own from before: training takes minutes, and the repository would refuse it only then."""
+def _check_name(order: Order, count: int | None) -> None:
+    """That the version's name is free, or this command's own from before, of as many frames once their `count` is known: training takes minutes, and the
+    repository would refuse it only then."""
     repository = ModelRepository(order.repository)
     if order.version not in repository.versions(order.model):
         return
     manifest = repository.manifest(order.model, order.version)
-    same_body = order.choose or (manifest.lineage.recipe, manifest.input.height) == (order.recipe, order.sides[0])
-    if manifest.lineage.origin != "bootstrap" or manifest.labels != order.labels or not same_body:
+    made = manifest.lineage
+    same_body = order.choose or (made.recipe, manifest.input.height) == (order.recipe, order.sides[0])
+    same_frames = made.seed == order.seed and count in (None, sum(made.trained_from.values()))
+    if made.origin != "bootstrap" or manifest.labels != order.labels or not (same_body and same_frames):
         raise VersionError(
             f"{order.model} has a version {order.version} already, made otherwise: take --version {repository.next_version(order.model)}"
         )

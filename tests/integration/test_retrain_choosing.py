@@ -106,6 +106,13 @@ def test_a_name_that_is_taken_is_said_before_anything_is_trained(
     answered = capsys.readouterr()
     assert answered.err == "keepsight: digits has a version 1 already, made otherwise: take --version 2\n"
     assert answered.out == ""
+    fewer = index.with_name("fewer.csv")
+    fewer.write_text("".join(index.read_text().splitlines(keepends=True)[:-1]))
+    for other in (["--frames", str(fewer)], ["--seed", "9"]):
+        assert bootstrap.main([*small, *other]) == 2
+        answered = capsys.readouterr()
+        assert "made otherwise: take --version 2" in answered.err
+        assert "exporting the network" not in answered.out
     assert bootstrap.main([*small[:-1], "64", "--version", "2"]) == 0
     advice = capsys.readouterr().out.splitlines()[-1]
     assert advice == "The champion is still version 1. To bring this one to all cameras: keepsight promote 2 --reason WHY"
