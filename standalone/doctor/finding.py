@@ -52,9 +52,9 @@ def merged(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Neighbours that say the same of several services as one: `serving, monitor log`."""
     held: Finding | None = None
     for one in findings:
-        what = one.check.rpartition(" ")
-        if held is not None and replace(held, check="") == replace(one, check="") and held.check.endswith(f" {what[2]}"):
-            held = replace(held, check=f"{held.check.removesuffix(f' {what[2]}')}, {one.check}")
+        service, _, what = one.check.partition(" ")
+        if held is not None and held.check.endswith(f" {what}") and replace(held, check="") == replace(one, check=""):
+            held = replace(held, check=f"{held.check.removesuffix(f' {what}')}, {service} {what}")
             continue
         if held is not None:
             yield held

@@ -16,7 +16,7 @@ from standalone.doctor.finding import Finding
 from standalone.doctor.stores import SKEW_S, nearest
 from standalone.doctor.told import Told
 
-_READ_S: Final = 2.0
+_READ_S: Final = 1.0
 
 
 def log(told: Told) -> Iterator[Finding]:

@@ -27,36 +27,43 @@ def state(told: Told, clock: Callable[[], float] = time.time) -> Iterator[Findin
     if told.own.get("state_url"):
         yield from _postgres(told, name, clock)
     elif told.name == "monitor":
-        yield _told(name, _monitor_file(folder / f"monitor-{told.shared.model}.sqlite"), *_monitors(told))
+        file = folder / f"monitor-{told.shared.model}.sqlite"
+        yield _monitors(told, name, _read(file, "SELECT value FROM meta WHERE name = 'made for'"))
     elif told.name == "retrain":
-        yield _told(name, _retrain_file(folder / "retrain" / "state.sqlite3"), *_retrains(told))
+        found = _read(folder / "retrain" / "state.sqlite3", "PRAGMA user_version")
+        yield _retrains(told, name, found, older_is_renewed=True)
     else:
         yield Finding("ok", name, f"{folder}, spool of at most {told.own['spool_max_bytes']:,} bytes")
 
 
-def _told(name: str, found: str | None, wanted: str, fix: str) -> Finding:
-    """What stands in a state's tables, beside what this release and these settings want. None: no tables yet."""
+def _none_yet(name: str) -> Finding:
+    return Finding("ok", name, "none yet: the service makes it when it starts")
+
+
+def _monitors(told: Told, name: str, found: str | None) -> Finding:
+    """What the monitor's state says that it was made for, beside what these settings want. None: no tables yet."""
+    wanted = f"block_frames={told.own['block_frames']}"
     if found is None:
-        return Finding("ok", name, "none yet: the service makes it when it starts")
-    if not found.endswith(wanted):
-        return Finding("FAIL", name, f"made for {found!r}, wanted is {wanted!r}", fix)
+        return _none_yet(name)
+    if found.split()[-1] != wanted:
+        fix = "set block_frames back, or move the state away to judge the log anew"
+        return Finding("FAIL", name, f"made for {found!r}, these settings say {wanted}", fix)
     return Finding("ok", name, f"readable, made for {found!r}")
 
 
-def _monitors(told: Told) -> tuple[str, str]:
-    return f"block_frames={told.own['block_frames']}", "set block_frames back, or move the state away to judge the log anew"
-
-
-def _retrains(told: Told) -> tuple[str, str]:
-    return str(told.state_format), "run the release that made it, or restore a copy that this one reads"
-
-
-def _monitor_file(path: Path) -> str | None:
-    return _read(path, "SELECT value FROM meta WHERE name = 'made for'")
-
-
-def _retrain_file(path: Path) -> str | None:
-    return _read(path, "PRAGMA user_version")
+def _retrains(told: Told, name: str, found: str | None, older_is_renewed: bool) -> Finding:
+    """The format of retrain's tables, beside the one that this release reads. None: no tables yet."""
+    if found is None:
+        return _none_yet(name)
+    assert told.state_format is not None
+    if int(found) < told.state_format and older_is_renewed:
+        return Finding(
+            "ok", name, f"format {found}: the service brings it to {told.state_format} when it starts; save a copy before"
+        )
+    if int(found) != told.state_format:
+        fix = "run the release that made it, or restore a copy that this one reads: docs/production.md"
+        return Finding("FAIL", name, f"format {found}, this release reads {told.state_format}", fix)
+    return Finding("ok", name, f"readable, format {found}")
 
 
 def _read(path: Path, question: str) -> str | None:
@@ -89,8 +96,7 @@ def _postgres(told: Told, name: str, clock: Callable[[], float]) -> Iterator[Fin
     if replica:
         yield Finding("FAIL", name, f"{server.name} is a standby that takes no writes", "name the primary in state_url")
         return
-    wanted, fix = _monitors(told) if told.name == "monitor" else _retrains(told)
-    yield _told(name, found, wanted, fix)
+    yield _monitors(told, name, found) if told.name == "monitor" else _retrains(told, name, found, older_is_renewed=False)
     skew = max(before - theirs, theirs - after, 0.0)
     if skew > SKEW_S:
         yield Finding(

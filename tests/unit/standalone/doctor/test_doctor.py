@@ -130,6 +130,8 @@ def test_checks_are_bounded_and_none_hides_another() -> None:
 def test_what_is_the_same_of_several_services_is_said_once() -> None:
     same = [Finding("ok", f"{name} log", "there") for name in ("serving", "monitor")]
     other = [replace(same[0], check="retrain log", said="away"), replace(same[0], check="retrain state", said="away")]
+    store = [Finding("ok", f"{name} frame store", "there") for name in SETTINGS]
+    assert only(merged(store)).check == "serving, monitor, retrain frame store"
     assert [one.check for one in merged([*same, *other])] == ["serving, monitor log", "retrain log", "retrain state"]
 
 
@@ -215,7 +217,8 @@ def test_state_in_files(told: Named, tmp_path: Path) -> None:
     assert only(state.state(told("monitor"))).verdict == "ok"
     assert only(state.state(told("monitor", block_frames=32))).fix.startswith("set block_frames back")
     assert only(state.state(told("retrain"))).verdict == "ok"
-    assert only(state.state(replace(told("retrain"), state_format=3))).verdict == "FAIL"
+    assert "brings it to 3" in only(state.state(replace(told("retrain"), state_format=3))).said
+    assert only(state.state(replace(told("retrain"), state_format=1))).verdict == "FAIL"
     (tmp_path / "state" / "retrain" / "state.sqlite3").write_bytes(b"x" * 4096)
     with pytest.raises(KeepsightError, match="restore it"):
         list(state.state(told("retrain")))
