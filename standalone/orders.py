@@ -117,7 +117,7 @@ def command(model: str, state: State, name: str, target: str, by: str, reason: s
         case "retrain":
             return RequestRetrain(**about, reason=reason)  # type: ignore[arg-type]  # of `about`
         case "acknowledge":
-            return Acknowledge(**about, incident_id=_open(state, target))  # type: ignore[arg-type]  # of `about`
+            return Acknowledge(**about, incident_id=_open(state, target), reason=reason)  # type: ignore[arg-type]  # of `about`
         case "false-alarm":
             return MarkFalseAlarm(**about, incident_id=_any(state, target), reason=reason)  # type: ignore[arg-type]  # of `about`
     raise SettingsError(f"{name!r} is no order; known: {', '.join(ORDERS)}")

@@ -8,6 +8,7 @@ import pytest
 
 from contracts.events import (
     COMMANDS,
+    Acknowledge,
     AnyEvent,
     Approve,
     Decided,
@@ -180,6 +181,14 @@ def test_a_version_is_promoted_with_a_reason(house: Path, bus: Bus, capsys: pyte
     assert isinstance(walked, Promote)
     assert (forced.version, forced.by, forced.reason, forced.force) == ("2", "ann", "the line stands still", True)
     assert (walked.version, walked.force) == ("3", False)
+
+
+def test_an_incident_is_acknowledged_with_what_was_said_of_it(house: Path, bus: Bus) -> None:
+    tell(bus, incident(IncidentOpened))
+    assert run(house, "acknowledge", "0199aaaa", "--by", "ann", "--reason", "on my way to line 3") == 0
+    (event,) = ordered(bus)
+    assert isinstance(event, Acknowledge)
+    assert (event.incident_id, event.by, event.reason) == (INCIDENT.incident_id, "ann", "on my way to line 3")
 
 
 def test_an_incident_is_named_by_its_beginning_while_it_is_open(house: Path, bus: Bus, capsys: pytest.CaptureFixture[str]) -> None:
