@@ -155,6 +155,8 @@ def _perform(stage: Stage, story: Story) -> tuple[list[str], Published]:
         stage.supervisor.start()
         stage.view.phase("0 · the services start", "serving, monitor and retrain, a process each")
         stage.supervisor.wait_ready(READY_S)
+        monitor = next(one for one in stage.supervisor.services if one.name == "monitor")
+        stage.view.say(f"in a browser, while it runs: http://{monitor.address}{monitor.page}")
         stage.witness.start()
         story.tell()
     except KeepsightError as error:

@@ -6,7 +6,6 @@ Rights are those that the cluster itself names beside each topic (KIP-430), so t
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from contracts.errors import LogError
 from contracts.events import COMMANDS, DEAD, FRAMES, INCIDENTS, LABELS, RETRAIN, SERVING, TOPICS
 from contracts.log import open_bus
 from contracts.log_kafka_access import KafkaAccess
@@ -126,11 +125,17 @@ def _configs(admin: Any, name: str, before: str, topics: Sequence[TopicSpec]) ->
     from kafka.admin import ConfigResource, ConfigResourceType
 
     try:
-        said = admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, before + topic.name) for topic in topics], config_filter="all"
-        )["topic"]
+        asked = [ConfigResource(ConfigResourceType.TOPIC, before + topic.name) for topic in topics]
+        said = admin.describe_configs(asked, config_filter="all")["topic"]
         found = {topic.name: {key: str(entry["value"]) for key, entry in said[before + topic.name].items()} for topic in topics}
-    except (errors.KafkaError, LogError, KeyError):
+    except (
+        errors.KafkaError,
+        KeyError,
+        AttributeError,
+        TypeError,
+    ):  # a topic that is refused has no entries, in one form or another
+        found = {}
+    if not all(found.get(topic.name) for topic in topics):
         yield Finding(
             "warn",
             name,
