@@ -13,6 +13,7 @@ Under torchrun several processes do this side by side and train together; the fi
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TextIO
@@ -145,7 +146,7 @@ def _judged(shop: Workshop, tried: Contest) -> tuple[Rework, Contest, Evidence, 
     while plain.winner() != "head_only":
         plain, why = plain.without(plain.winner(), why), "not judged"
     head, plain = candidate(shop, plain)
-    second = _looked(shop, head, plain)
+    second = _looked(shop, head, plain, evidence.judged_on)
     judged_on = (*evidence.judged_on, *second.judged_on)
     if against := _refusing(second):
         return rework, tried.without("head_only", f"refused by {', '.join(against)}, too"), evidence, judged_on
@@ -156,10 +157,13 @@ def _refusing(evidence: Evidence) -> list[str]:
     return [result.gate for result in evidence.results if result.verdict == "fail"]
 
 
-def _looked(shop: Workshop, rework: Rework, tried: Contest) -> Evidence:
+def _looked(shop: Workshop, rework: Rework, tried: Contest, worn: Sequence[str] = ()) -> Evidence:
+    """What the gates say of a candidate; `worn` are recordings that judged another one of this job just now."""
     shop.steps("judging", 0.7, f"{rework.technique}: {tried.trials[tried.winner()].row.harmonic:.3f} on validation")
+    uses = Counter(shop.request.verdicts)
+    uses.update(worn)
     return judge(
-        shop.request,
+        msgspec.structs.replace(shop.request, verdicts=dict(uses)),
         shop.parent,
         shop.material,
         rework,

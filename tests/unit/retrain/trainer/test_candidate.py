@@ -1,6 +1,7 @@
 """Who is judged: the best on validation, and where a gate refuses it the head alone."""
 
 import io
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,9 @@ from retrain.trainer import candidate as module
 from retrain.trainer.techniques import Contest
 from retrain.training.bakeoff import Trial, no_trial
 
+ASKED: dict[str, Any] = {
+    "job_id": "j", "request_key": "k", "model": "m", "parent": "1", "repository": "", "frame_store": "", "since": 0.0, "labels": (), "seed": 1,
+}  # fmt: skip
 SCORES: dict[Technique, float] = {"head_only": 0.6, "lp_ft": 0.7, "full": 0.9}
 
 
@@ -28,19 +32,24 @@ def contest() -> Contest:
 def judged(monkeypatch: pytest.MonkeyPatch, failing: dict[str, str]) -> tuple[list[str], str, Contest, tuple[str, ...]]:
     """What was judged in turn, what came out of it, the contest as it ended, the recordings that judged; `failing` names the gate that refuses a technique."""
     asked: list[str] = []
+    uses = Counter({"r1": 4})
 
     def made(_shop: object, tried: Contest) -> tuple[Any, Contest]:
         return SimpleNamespace(technique=tried.winner()), tried
 
-    def looked(_request: object, _parent: object, _material: object, rework: Any, *_: object) -> Any:
+    def looked(request: Any, _parent: object, _material: object, rework: Any, *_: object) -> Any:
+        assert request.verdicts == uses
         asked.append(rework.technique)
         gate = failing.get(rework.technique)
         results = (GateResult(gate or "gain", "fail" if gate else "pass", 0.0, 0.0, ""),)
-        return SimpleNamespace(results=results, judged_on=() if gate == "export parity" else ("r1", "r2"))
+        judged_on = () if gate == "export parity" else ("r1", "r2")
+        uses.update(judged_on)
+        return SimpleNamespace(results=results, judged_on=judged_on)
 
     monkeypatch.setattr(module, "candidate", made)
     monkeypatch.setattr(module, "judge", looked)
-    nothing: Any = SimpleNamespace(steps=lambda *_: None, request=None, parent=None, material=None, folder=None)
+    request = CandidateRequest(**ASKED, verdicts={"r1": 4})
+    nothing: Any = SimpleNamespace(steps=lambda *_: None, request=request, parent=None, material=None, folder=None)
     rework, tried, _, judged_on = module._judged(nothing, contest())
     return asked, rework.technique, tried, judged_on
 
@@ -84,9 +93,7 @@ def test_each_look_at_the_sealed_frames_wears_them(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_outcome_with_a_figure_that_is_no_number_can_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked = {"job_id": "j", "request_key": "k", "model": "m", "parent": "1", "repository": "", "frame_store": ""}
-    request = CandidateRequest(**asked, since=0.0, labels=(), seed=1)
-    (tmp_path / REQUEST).write_bytes(msgspec.json.encode(request))
+    (tmp_path / REQUEST).write_bytes(msgspec.json.encode(CandidateRequest(**ASKED)))
     gates = (GateResult("stress", "fail", float("inf"), 1.05, ""),)
     monkeypatch.setattr(module, "_make", lambda *_: CandidateOutcome(verdict="rejected", reason="", gates=gates))
     module.run(tmp_path, io.StringIO())
