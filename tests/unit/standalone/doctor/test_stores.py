@@ -1,0 +1,42 @@
+"""The model repository and the frame store: there, whole, writable, of this time."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import KeepsightError, StoreError
+from standalone.doctor import log, state, stores
+from tests import small_model
+from tests.doctors import NOW, Settings, only
+
+
+def test_folders_that_may_not_be_written(told: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)  # root may do everything
+    assert [only(look(told())).verdict for look in (log.log, stores.frames, state.state)] == ["FAIL"] * 3
+
+
+def test_the_repository_and_a_champion_that_was_altered(told: Settings, tmp_path: Path) -> None:
+    assert only(stores.repository(told())).said.endswith("is not there")
+    (tmp_path / "repository").mkdir()
+    assert "has no channels" in only(stores.repository(told())).said
+    small_model.publish_small_version(told().shared.repository, "photographs")
+    assert "is whole" in only(stores.repository(told())).said
+    model = next((tmp_path / "repository").rglob("model.onnx"))
+    model.write_bytes(model.read_bytes()[:-1])
+    with pytest.raises(KeepsightError, match="half-written or altered"):
+        list(stores.repository(told()))
+    (model.parent / "manifest.json").unlink()
+    assert only(stores.repository(told())).said == "the champion, version 1, is not there"
+
+
+def test_the_frame_store_and_its_clock(told: Settings, tmp_path: Path) -> None:
+    assert only(stores.frames(told())).verdict == "ok"
+    assert list(stores.file_clock(told(), NOW)) == []
+    hour = tmp_path / "frames" / "frames" / "photographs" / "20300317" / "17"
+    hour.mkdir(parents=True)
+    for ahead, verdict in ((-3600.0, "ok"), (5.0, "FAIL")):
+        os.utime(hour, (NOW + ahead, NOW + ahead))
+        assert only(stores.file_clock(told(), NOW)).verdict == verdict
+    with pytest.raises(StoreError, match="is no folder we can open"):
+        list(stores.frames(told(frame_store="nowhere://bucket")))
