@@ -75,7 +75,10 @@ def judged_threads(told: Sequence[Told], have: float, bytes_: int | None, enviro
         yield Finding("ok", "memory", f"{have:g} cores; memory not known here")
     elif bytes_ < LEAST_BYTES:
         yield Finding(
-            "warn", "memory", f"{bytes_ / 2**30:.2f} GiB", "the three services alone take half a gigabyte, training more: docs/production.md"
+            "warn",
+            "memory",
+            f"{bytes_ / 2**30:.2f} GiB",
+            "the three services alone take half a gigabyte, training more: docs/production.md",
         )
     else:
         yield Finding("ok", "memory", f"{bytes_ / 2**30:.1f} GiB, {have:g} cores")
