@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 import contracts
-from contracts import metrics
+from contracts import metrics, metrics_process
 from contracts.metrics import Spec
 
 MODULES = sorted(module.name for module in pkgutil.iter_modules(contracts.__path__) if module.name.startswith("metrics_"))
@@ -33,7 +33,8 @@ def test_all_holds_all(name: str) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=[spec.name for spec in SPECS])
 def test_a_declaration_is_sound(spec: Spec) -> None:
-    assert re.fullmatch(r"keepsight_[a-z0-9_]+", spec.name)
+    standard = spec in metrics_process.ALL and spec.name != metrics_process.BUILD_INFO.name  # the client library's names
+    assert re.fullmatch(r"process_[a-z_]+" if standard else r"keepsight_[a-z0-9_]+", spec.name)
     assert spec.name.endswith("_total") == (spec.kind == "counter")
     assert spec.help.endswith(".")
     assert len(set(spec.labels)) == len(spec.labels)
