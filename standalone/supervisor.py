@@ -112,7 +112,7 @@ class Supervisor:
                 say(f"{running.service.name} is started again")
 
     def stop(self) -> list[str]:
-        """Stop in order, each with SIGTERM and patience. Returns what went wrong, [] when all ended by themselves with status 0.
+        """Stop in order, each with SIGTERM and patience. Returns what went wrong, [] when all ended by themselves with status 0 or had begun nothing.
 
         A KeyboardInterrupt (the second Ctrl-C) kills the rest at once and is raised again.
         """
@@ -179,7 +179,8 @@ def _stop(process: subprocess.Popen[bytes]) -> str:
         _signal(process, signal.SIGKILL)
         process.wait()
         return f"did not stop within {STOP_S:g} s and was killed"
-    return "" if status == 0 else _how(status)
+    # A service that SIGTERM itself ends had not come to listen for it: it was still loading, and had begun nothing.
+    return "" if status in (0, -signal.SIGTERM) else _how(status)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -22,6 +22,9 @@ SERVICE = textwrap.dedent(
         with open("order", "a") as file:
             file.write(__spec__.name.split(".")[0] + "\\n")
         raise SystemExit(3 if behaviour == "grudging" else 0)
+    if behaviour == "loading":
+        print("loading", flush=True)
+        signal.pause()
     signal.signal(signal.SIGTERM, stop)
     if behaviour == "broken":
         raise SystemExit("I am broken: setting 'port' is 'x'")
@@ -116,6 +119,17 @@ def test_a_bad_end_is_said(services: Callable[..., Supervisor], killed_after: li
     supervisor.wait_ready(60)
     (trouble,) = supervisor.stop()
     assert "serving ended with status 3" in trouble
+
+
+def test_a_service_that_is_still_loading_ends_well(
+    services: Callable[..., Supervisor], killed_after: list[Supervisor], tmp_path: Path
+) -> None:
+    """It listens to no signal yet, and has begun nothing that could be lost."""
+    supervisor = services(monitor="loading")
+    killed_after.append(supervisor)
+    supervisor.start()
+    eventually(lambda: "loading" in (tmp_path / "monitor.log").read_text())
+    assert supervisor.stop() == []
 
 
 def test_a_dead_service_is_started_again(
