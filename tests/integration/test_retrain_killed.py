@@ -208,7 +208,9 @@ def told(site: Site, kind: type[T]) -> list[T]:
     return list({event.event_id: event for event in site.house.events if isinstance(event, kind)}.values())
 
 
-@pytest.mark.parametrize("most", [pytest.param(12, id="some"), pytest.param(60, id="all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "most", [pytest.param(12, id="some"), pytest.param(60, id="all", marks=(pytest.mark.slow, pytest.mark.timeout(900)))]
+)
 def test_killed_at_every_boundary_it_ends_as_if_nobody_had_died(site: Site, most: int) -> None:
     """Lives of 1, 1, 2, 2, 3, ... changes: every boundary of the course is met by the end of some."""
     since = time.time()
