@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -103,6 +105,24 @@ def send_frames(serving: ServingProcess) -> None:
     assert serving.frame(photographs(1)[0][0], "a-stranger").status >= 400
 
 
+@contextmanager
+def cameras_at_work(serving: ServingProcess) -> Iterator[None]:
+    """Frames between any two scrapes: a rate is of what happens while somebody looks."""
+    over = Event()
+
+    def work() -> None:
+        while not over.wait(0.2):
+            send_frames(serving)
+
+    with ThreadPoolExecutor(1) as cameras:
+        working = cameras.submit(work)
+        try:
+            yield
+        finally:
+            over.set()
+        working.result()
+
+
 def take_back(house: retrain_house.House) -> None:
     """A run whose version does worse in its canary than the champion."""
     gate = {"gate": "gain", "verdict": "pass", "value": 0.1, "limit": 0.0, "detail": "ten points more"}
@@ -144,7 +164,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         story(serving, line)
         send_frames(serving)
         take_back(retrain)
-        send_frames(serving)
+        things.enter_context(cameras_at_work(serving))
         yield server
 
 

@@ -1,11 +1,12 @@
 """The retrain service killed at every boundary, over and over, on the way from a request to a stable champion: all ends as if nobody had died.
 
-A life ends before or after the n-th of what it changes outside of its memory: a commit, a file or a removal in repository, frame store or the job's folder,
+A life ends before or after something that it changes outside of its memory: a commit, a file or a removal in repository, frame store or the job's folder,
 a batch on the log, the start of a training process. The service's threads and connections of that life are dropped as they stand.
 """
 
-import sys
 import time
+import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,9 @@ from retrain.ticks import Duty
 from retrain.trainer import package
 from tests.retrain_house import CAMERAS, MODEL, House
 
-MOST_LIVES = 3000
+OURS = "/retrain/"
+BOUNDARIES = 40
+"""The least that the course has: one that meets fewer went another way."""
 T = TypeVar("T", bound=AnyEvent)
 
 
@@ -45,32 +48,40 @@ class Killed(BaseException):
 
 
 class Reaper:
-    """Ends a life around its `left`-th change: before it, or right after."""
+    """Ends a life at each boundary that ended fewer than `times` lives: before a change, and right after it. A boundary is where in the code a change is made,
+    and how far the course then is, as `stand` has it.
+    """
 
-    def __init__(self) -> None:
-        self.left = sys.maxsize
-        self.after = False
+    def __init__(self, times: int, stand: Callable[[], str]) -> None:
+        self.times = times
+        self.stand = stand
+        self.ended: Counter[tuple[str, ...]] = Counter()
+        self.awake = False
 
     def around(self, change: Callable[..., object], when: Callable[..., bool] = lambda *_: True) -> Callable[..., object]:
         def changed(*arguments: object, **named: object) -> object:
-            if not when(*arguments):
+            if not (self.awake and when(*arguments)):
                 return change(*arguments, **named)
-            self.left -= 1
-            if self.left == 0 and not self.after:
-                raise Killed
+            where = [f"{Path(line.filename).name}:{line.lineno}" for line in traceback.extract_stack() if OURS in line.filename]
+            where.append(self.stand())
+            self._perhaps("before", *where)
             result = change(*arguments, **named)
-            if self.left == 0:
-                raise Killed
+            self._perhaps("after", *where)
             return result
 
         return changed
 
+    def _perhaps(self, *boundary: str) -> None:
+        if self.ended[boundary] < self.times:
+            self.ended[boundary] += 1
+            raise Killed
+
     @contextmanager
     def resting(self) -> Iterator[None]:
         """What others do ends nobody."""
-        left, self.left = self.left, sys.maxsize
+        awake, self.awake = self.awake, False
         yield
-        self.left = left
+        self.awake = awake
 
 
 class Done:
@@ -144,10 +155,12 @@ class Always:
 class Site:
     """A house whose service lives in this process, one life after the other."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.house = House(folder)
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.house = House(
+            folder, lease_s="0.01"
+        )  # each life is another owner, and is shorter than a lease that is kept in production
         self.settings = settings_reader.load(RetrainSettings, ["--settings", str(folder / "keepsight.toml")], "test", "")
-        self.reaper, self.kills = Reaper(), 0
+        self.reaper = Reaper(times, self.stand)
         self.processes = Processes(folder / "staging", self.reaper)
         monkeypatch.setattr(wiring, "launcher", lambda *_: self.processes)
         for owner, name in ((Folder, "write"), (Folder, "create"), (Folder, "remove"), (Processes, "open")):
@@ -157,11 +170,11 @@ class Site:
         self.bus: Bus = open_bus(self.settings.log, "retrain/test")
         monkeypatch.setattr(self.bus, "publish", self.reaper.around(self.bus.publish))
 
-    def life(self, changes: int, after: bool, over: Callable[[], bool]) -> None:
-        """A life of the service, which ends around its change of this number, or when all is over."""
+    def life(self) -> bool:
+        """A life of the service. Returns whether it ended because all is over."""
         database: Database | None = None
         service: RetrainService | None = None
-        self.reaper.left, self.reaper.after = changes, after
+        self.reaper.awake = True
         try:
             state = SqliteState(self.settings.state / "retrain" / "state.sqlite3", MODEL)
             database = Database(state, "retrain/test")
@@ -174,16 +187,22 @@ class Site:
                 (),
                 Logger("test"),  # type: ignore[arg-type]
             )
-            while not over():
+            while not self.over():
                 service.step()
+            return True
         except Killed:
-            self.kills += 1
+            return False
         finally:
-            self.reaper.left = sys.maxsize
+            self.reaper.awake = False
             if service is not None:
                 service._reader.close()
             if database is not None:
                 database.close()
+
+    def stand(self) -> str:
+        """The state that the log told last, of the job or of the rollout."""
+        told = [event.state for event in self.house.events if isinstance(event, JobAdvanced | RolloutAdvanced)]
+        return told[-1] if told else ""
 
     def close(self) -> None:
         self.bus.close()
@@ -196,33 +215,28 @@ class Site:
         return any(isinstance(event, RolloutAdvanced) and event.state == "stable" for event in self.house.events)
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    site = Site(tmp_path, monkeypatch)
-    yield site
-    site.close()
-
-
 def told(site: Site, kind: type[T]) -> list[T]:
     """The events of a kind on the log: one that was published twice is one."""
     return list({event.event_id: event for event in site.house.events if isinstance(event, kind)}.values())
 
 
-@pytest.mark.parametrize(
-    "most", [pytest.param(12, id="some"), pytest.param(60, id="all", marks=(pytest.mark.slow, pytest.mark.timeout(900)))]
+@pytest.fixture(
+    params=[pytest.param(1, id="once"), pytest.param(8, id="often", marks=(pytest.mark.slow, pytest.mark.timeout(900)))]
 )
-def test_killed_at_every_boundary_it_ends_as_if_nobody_had_died(site: Site, most: int) -> None:
-    """Lives of 1, 1, 2, 2, 3, ... changes: every boundary of the course is met by the end of some."""
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Site]:
+    site = Site(tmp_path, monkeypatch, request.param)
+    yield site
+    site.close()
+
+
+def test_killed_at_every_boundary_it_ends_as_if_nobody_had_died(site: Site) -> None:
+    """Before and after each, so many times."""
     since = time.time()
     labels = (site.house.label(since + i * 0.001, CAMERAS[i % 3]) for i in range(20))
     site.house.publish(site.house.request(since), *labels)
-    for number in range(MOST_LIVES):
-        changes = number // 2 % most + 1 if most > 12 else 12 + number * 5
-        site.life(changes, number % 2 == 1, site.over)
-        if site.over():
-            break
-    site.life(sys.maxsize, False, lambda: True)
-    assert site.kills >= most / 2
+    while not site.life():
+        pass
+    assert len(site.reaper.ended) >= BOUNDARIES
     assert site.house.repository.versions(MODEL) == ["1", "2"]
     assert [event.version for event in told(site, ModelPublished)] == ["2"]
     assert len(site.processes.started) == 1

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from contracts.events import JobAdvanced, ModelPublished, RolloutAdvanced
+from contracts.log_embedded_store import FILE_NAME
 from tests.kafka_cluster import cluster
+from tests.monitor_replicas import locked
 from tests.postgres_server import PASSWORD, server
 from tests.retrain_house import CAMERAS, DEADLINE_S, MODEL, House
 
@@ -50,6 +52,14 @@ class Twins:
                 return bool(answer.status == 200)
         except urllib.error.HTTPError:
             return False
+
+    def freeze(self) -> None:
+        """Stop the first, outside of any write to the embedded log, on which the test and both hosts would wait."""
+        log = self.house.folder / "log" / FILE_NAME
+        self.first.send_signal(signal.SIGSTOP)
+        while log.exists() and locked(log):
+            self.first.send_signal(signal.SIGCONT)
+            self.first.send_signal(signal.SIGSTOP)
 
     def starts(self) -> int:
         """Training processes started so far."""
@@ -154,7 +164,7 @@ def frozen_and_thawed(two_hosts: Twins) -> None:
     (house.gates / "wait").touch()
     two_hosts.ask()
     house.until(lambda: two_hosts.starts() == 1, "the training process at work")
-    two_hosts.first.send_signal(signal.SIGSTOP)
+    two_hosts.freeze()
     house.until(lambda: two_hosts.starts() == 2, "the second at work")
     two_hosts.first.send_signal(signal.SIGCONT)
     house.until(lambda: two_hosts.lines("service.log", "standing_by"), "the first standing by")
