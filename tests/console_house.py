@@ -57,9 +57,9 @@ def _versions() -> dict[Path, bytes]:
 
 
 class ConsoleHouse:
-    """A console on a free port of this machine; `now` is its clock."""
+    """A console on a free port of this machine; `now` is its clock, `wait_s` how long it waits for the frame store and for files."""
 
-    def __init__(self, folder: Path, key_id: str = "", new_classes: tuple[str, ...] = ("scratch",)) -> None:
+    def __init__(self, folder: Path, key_id: str = "", new_classes: tuple[str, ...] = ("scratch",), wait_s: float = 10.0) -> None:
         self.folder, self.now = folder, NOW
         self.url = str(folder / "repository")
         for path, content in _versions().items():
@@ -76,7 +76,7 @@ class ConsoleHouse:
         self.shapes: dict[str, tuple[Shape, ...]] = {}
         self._number = 0
         repository = ModelRepository(self.url)
-        places = Places(self.url, str(folder / "frames"), folder / "state" / "retrain" / "jobs")
+        places = Places(self.url, str(folder / "frames"), folder / "state" / "retrain" / "jobs", wait_s)
         catalogue = Catalogue(repository, MODEL, new_classes, lambda: float(self._tick()))
         self.console = Console(
             MODEL, self.bus, self.view, catalogue, places, lambda: self.now, lambda _: key_id, self.refused.append,

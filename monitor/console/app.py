@@ -129,8 +129,9 @@ class Console:
                 where = f"{PREFIX}/incidents/{quote(incident_id, safe='')}"
                 return self._ordered(self._desk.of_incident(incident, what, fields, key), where, fields)
             case ("versions", "rollback"):
-                self._catalogue.forget()
-                return self._ordered(self._desk.roll_back(self._catalogue.now()[0], fields, key), f"{PREFIX}/versions", fields)
+                return self._ordered(
+                    self._desk.roll_back(self._catalogue.now(anew=True)[0], fields, key), f"{PREFIX}/versions", fields
+                )
             case ("versions", version, what) if NAME.fullmatch(version) and self._catalogue.manifest(version) is not None:
                 return self._ordered(self._decided(version, what, fields, key), f"{PREFIX}/versions/{version}", fields)
         raise FormError("nothing is decided there: what it was about is gone", 404)
@@ -140,8 +141,7 @@ class Console:
         if what in ("approve", "reject"):
             return self._desk.decide(rollout, version, what, fields, key)
         if what == "promote":
-            self._catalogue.forget()
-            return self._desk.promote(self._catalogue.now()[0], rollout, version, fields, key)
+            return self._desk.promote(self._catalogue.now(anew=True)[0], rollout, version, fields, key)
         raise FormError(f"{what!r} is nothing that can be done with a version", 404)
 
     def _ordered(self, event: AnyEvent, where: str, fields: dict[str, str]) -> Answer:

@@ -66,12 +66,15 @@ def listed(frame: Frame, seen: Overview | None, asked: Mapping[str, str], number
     return shell.page(frame, "cameras", "Cameras", body, refresh_s=30)
 
 
-def one(frame: Frame, view: View, name: str, detail: CameraDetail, shown: tuple[list[Photograph], list[Photograph]]) -> Answer:
-    """A camera. `shown` are its newest stored frames, and those of when it was last quiet."""
+def one(
+    frame: Frame, view: View, name: str, detail: CameraDetail, shown: tuple[list[Photograph], list[Photograph]], left_out: str
+) -> Answer:
+    """A camera. `shown` are its newest stored frames, and those of when it was last quiet; `left_out` says why some are not."""
     seen = detail.view
     newest, before = shown
     sides = figures("Newest stored frames", newest) + (figures("When it was last quiet", before) if before else "")
-    pictures = f'<h2>What it sees</h2><div class="sides">{sides}</div>' if newest or before else _no_pictures(seen)
+    why = f'<p class="soft">{escape(left_out)}</p>' if left_out else ""
+    pictures = f'<h2>What it sees</h2><div class="sides">{sides}</div>{why}' if newest or before else _no_pictures(seen, why)
     channels = table(
         "channels",
         ("channel", "times its limit", "blocks in a row", "since"),
@@ -178,11 +181,11 @@ def _notes(seen: CameraView) -> str:
     return "".join(f'<p class="notice wait">{escape(text)}</p>' for text in (seen.doubt, seen.demoted) if text)
 
 
-def _no_pictures(seen: CameraView) -> str:
-    if not seen.blocks and seen.state != "fault":
+def _no_pictures(seen: CameraView, why: str) -> str:
+    if not why and not seen.blocks and seen.state != "fault":
         return ""
     told = "None of its newest frames is stored: serving keeps a sampled share (<code>sample_share</code>), and retention takes the oldest."
-    return f'<h2>What it sees</h2><p class="soft">{told}</p>'
+    return "<h2>What it sees</h2>" + (why or f'<p class="soft">{told}</p>')
 
 
 def _faults(detail: CameraDetail) -> str:

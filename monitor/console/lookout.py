@@ -9,7 +9,7 @@ from contracts.health import Answer
 from monitor.console import audit, cameras, fleet, incident_page, incidents, runbooks
 from monitor.console.catalogue import Catalogue
 from monitor.console.incident_page import Exhibits
-from monitor.console.photographs import Shown
+from monitor.console.photographs import Shown, sides
 from monitor.console.places import Places
 from monitor.console.shell import Frame
 from monitor.console.sight import Sight
@@ -49,9 +49,8 @@ class Lookout:
         found = self._view.incidents.get(incident_id)
         if found is None:
             return incidents.unknown(frame)
-        shown = Shown(self._places, self._model)
-        before, since = shown.sides(found.incident)
-        exhibits = Exhibits(before, since, shown.left_out, self._sight.shapes(incident_id), frozenset(runbooks.shelf()))
+        before_since = sides(self._places, self._model, found.incident)
+        exhibits = Exhibits(*before_since, self._sight.shapes(incident_id), frozenset(runbooks.shelf()))
         return incident_page.one(frame, self._view, found, exhibits, self._channels())
 
     def _camera(self, frame: Frame, name: str) -> Answer:
@@ -59,8 +58,8 @@ class Lookout:
         if detail is None:
             seen = self._sight.overview()
             return cameras.unknown(frame, name, seen is not None and any(one.camera == name for one in seen.cameras))
-        shown = Shown(self._places, self._model)
-        return cameras.one(frame, self._view, name, detail, (shown.of(detail.newest), shown.of(detail.before)))
+        shown = Shown(self._places, self._model, (*detail.newest, *detail.before))
+        return cameras.one(frame, self._view, name, detail, (shown.of(detail.newest), shown.of(detail.before)), shown.left_out)
 
     def _channels(self) -> Channels | None:
         """Who serves; None also while the repository is away: these pages are for bad nights."""

@@ -5,13 +5,12 @@ from html import escape
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
-from contracts.errors import StoreError
 from contracts.incidents import Incident
 from monitor.console.places import Places
 from monitor.console.shell import PREFIX, clock
 
 MOST: Final = 6
-"""Of each side: a card is read for each."""
+"""Of each side."""
 
 
 class Photograph(NamedTuple):
@@ -23,33 +22,32 @@ class Photograph(NamedTuple):
 
 
 class Shown:
-    """Looks for frames of a model; `left_out` then says why some are not shown, "" when all are."""
+    """Looks for the frames that `paths` name, all at once. `left_out` then says why some are not shown, "" when all are."""
 
-    def __init__(self, places: Places, model: str) -> None:
-        self._places, self._model = places, model
-        self.left_out = ""
+    def __init__(self, places: Places, model: str, paths: Iterable[str]) -> None:
+        self._cards, reason = places.cards(model, sorted({*map(_id_of, paths)}))
+        gone = "Some are no longer in the frame store: retention took them." if None in self._cards.values() else ""
+        self.left_out = reason or gone
 
     def of(self, paths: Iterable[str], first: float = float("-inf"), end: float = float("inf")) -> list[Photograph]:
-        """The newest of these that were taken from `first` until before `end` (Unix seconds), oldest first. Never raises for want of a frame."""
-        found: list[Photograph] = []
-        for frame_id in sorted({PurePosixPath(path).stem for path in paths}, reverse=True):  # an id begins with its time
-            if len(found) == MOST:
-                break
-            try:
-                card = self._places.card(self._model, frame_id)
-            except StoreError as error:
-                self.left_out = str(error)
-                break  # each of the others would be waited for, too
-            if card is None:
-                self.left_out = self.left_out or "Some are no longer in the frame store: retention took them."
-            elif first <= card.captured_at < end:
+        """The newest of these that were taken from `first` until before `end` (Unix seconds), oldest first."""
+        found = []
+        for frame_id in sorted({*map(_id_of, paths)}):  # an id begins with its time
+            card = self._cards.get(frame_id)
+            if card is not None and first <= card.captured_at < end:
                 found.append(Photograph(frame_id, card.camera, card.captured_at))
-        return found[::-1]
+        return found[-MOST:]
 
-    def sides(self, incident: Incident) -> tuple[list[Photograph], list[Photograph]]:
-        """Before an incident began, and since."""
-        before = self.of(incident.reference_examples, end=incident.since)
-        return before, self.of(incident.examples, first=incident.since)
+
+def sides(places: Places, model: str, incident: Incident) -> tuple[list[Photograph], list[Photograph], str]:
+    """Before an incident began, and since, and why some are not shown."""
+    shown = Shown(places, model, (*incident.reference_examples, *incident.examples))
+    before = shown.of(incident.reference_examples, end=incident.since)
+    return before, shown.of(incident.examples, first=incident.since), shown.left_out
+
+
+def _id_of(path: str) -> str:
+    return PurePosixPath(path).stem
 
 
 def figures(title: str, shown: Sequence[Photograph]) -> str:

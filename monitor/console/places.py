@@ -3,6 +3,8 @@ of a client reaches a file system."""
 
 import re
 import threading
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +15,15 @@ from contracts.frame_header import Header
 from contracts.frame_store import FrameStore, StoredFrame
 from contracts.health import Answer
 from contracts.ids import is_id
+from monitor.console.patience import PATIENT_S, Patience
 from monitor.console.shell import HTML, SHUT
 from monitor.report.photographs import small
 
 MAX_BYTES: Final = 16 << 20
 """Of a verdict's page: those that are made have 2 MB at most."""
 CURVE: Final = "curve.png"
+AT_ONCE: Final = 8
+"""Questions to a store, of all pages together."""
 _OF_VERSION: Final = re.compile(
     r"models/[A-Za-z0-9][\w.-]{0,63}/[A-Za-z0-9][\w.-]{0,63}/[A-Za-z0-9][\w-]{0,63}\.(html|png)", re.ASCII
 )
@@ -43,19 +48,33 @@ class Places:
     the repository took it not, one in that folder (`JOB/ROUND/verdict.html`).
     """
 
-    def __init__(self, repository: str, frame_store: str, jobs: Path) -> None:
+    def __init__(self, repository: str, frame_store: str, jobs: Path, wait_s: float = PATIENT_S) -> None:
         self._repository, self._store, self._jobs = Folder(repository), FrameStore(frame_store), Folder(str(jobs))
+        self._of_store = Patience(f"the frame store {frame_store}", AT_ONCE, wait_s)
+        self._of_files = Patience(f"where verdicts lie, {repository} or {jobs},", AT_ONCE, wait_s)
         self._decoding = threading.Lock()
         self._at_jobs, self._at_repository = f"{jobs.absolute()}/", f"{repository}/"
 
     def card(self, model: str, frame_id: str) -> StoredFrame | None:
         """What is known of a stored frame. Raises StoreError."""
-        return self._store.card(model, frame_id)
+        return self._of_store.ask(lambda: self._store.card(model, frame_id))
+
+    def cards(self, model: str, frame_ids: Sequence[str]) -> tuple[dict[str, StoredFrame | None], str]:
+        """What is known of stored frames, asked at once: None of one that is gone. What cannot be read is left out, and the last reason why said."""
+        found: dict[str, StoredFrame | None] = {}
+        reason = ""
+        answers = self._of_store.ask_all([partial(self._store.card, model, frame_id) for frame_id in frame_ids])
+        for frame_id, answer in zip(frame_ids, answers, strict=True):
+            try:
+                found[frame_id] = answer()
+            except StoreError as error:
+                reason = str(error)
+        return found, reason
 
     def content(self, card: StoredFrame) -> bytes | None:
         """A frame's bytes; None when retention took it. Raises StoreError."""
         try:
-            return self._store.read(card.path)
+            return self._of_store.ask(lambda: self._store.read(card.path))
         except FileNotFoundError:
             return None
 
@@ -114,13 +133,13 @@ class Places:
             path = where.removeprefix(root)
             if rule.fullmatch(path):
                 parent, _, name = path.rpartition("/")
-                size = folder.sizes(parent).get(name)
+                size = self._of_files.ask(partial(folder.sizes, parent)).get(name)
                 return (folder, path) if size is not None and size <= MAX_BYTES else None
         return None
 
     def _read(self, where: str) -> bytes | None:
         found = self._found(where)
         try:
-            return None if found is None else found[0].read(found[1])
+            return None if found is None else self._of_files.ask(partial(found[0].read, found[1]))
         except FileNotFoundError:
             return None

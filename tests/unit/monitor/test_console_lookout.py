@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import threading
 import time
 from html import unescape
 from html.parser import HTMLParser
@@ -15,13 +16,15 @@ import pytest
 from contracts import events
 from contracts.errors import StoreError
 from contracts.events import Acknowledge, MarkFalseAlarm, RequestRetrain
+from contracts.frame_store import FrameStore
 from contracts.health import Answer, Request
 from contracts.incidents import Cause, DriftType
+from contracts.repository import ModelRepository
+from monitor.console import catalogue as catalogues
 from monitor.console.cameras import A_PAGE, MEANS
 from monitor.console.catalogue import Catalogue
 from monitor.console.incident_page import CAUSES, TYPES
 from monitor.console.orders import FALSE
-from monitor.console.places import Places
 from monitor.overview import STATES
 from tests.console_house import EVIL, MODEL, NOW, ConsoleHouse
 from tests.console_night import camera, closed, decided, detail, drawn, fleet, incident, night, opened, overview, updated
@@ -148,13 +151,34 @@ def test_photographs_that_are_gone_or_away_leave_the_rest_readable(house: Consol
     def away(*_: object) -> None:
         raise StoreError("s3://frames cannot be read")
 
-    monkeypatch.setattr(Places, "card", away)
+    monkeypatch.setattr(FrameStore, "card", away)
     monkeypatch.setattr(Catalogue, "now", away)
-    status, page = house.get(f"/console/incidents/{first.incident_id}")
-    assert (status, page.count("<img")) == (200, 0)
-    assert "s3://frames cannot be read" in text(page)
+    for path in (f"incidents/{first.incident_id}", "cameras/belt-1"):
+        status, page = house.get(f"/console/{path}")
+        assert (status, page.count("<img")) == (200, 0)
+        assert "s3://frames cannot be read" in text(page)
+        assert "sample_share" not in page  # it is not serving's fault
     assert house.get("/console/")[0] == 200
-    assert house.get("/console/cameras/belt-1")[0] == 200
+
+
+def test_stores_that_hang_leave_every_page_of_a_bad_night_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+
+    def hangs(*_: object) -> None:
+        answers.wait()
+
+    monkeypatch.setattr(catalogues, "PATIENT_S", 0.02)
+    house = ConsoleHouse(tmp_path, wait_s=0.02)
+    first = night(house)
+    monkeypatch.setattr(FrameStore, "card", hangs)
+    monkeypatch.setattr(ModelRepository, "channels", hangs)
+    for path in ("", f"incidents/{first.incident_id}", "cameras/belt-1"):
+        status, page = house.get(f"/console/{path}")
+        assert (status, page.count("<img")) == (200, 0), path
+        assert path == "" or "has not answered within 0.02 s" in text(page)
+    status, page = house.get("/console/versions")
+    assert (status, "has not answered within 0.02 s" in text(page)) == (503, True)
+    answers.set()
 
 
 def test_distributions_are_drawn_and_said_in_words(house: ConsoleHouse) -> None:
