@@ -39,13 +39,17 @@ def faults(body: dict[str, Any]) -> str:
 
 
 class Cluster:
-    """Jobs and their pods. Tests set `refuses` to a status to be answered with it, and `on_create` to do something before the answer."""
+    """Jobs and their pods. Tests set `refuses` to a status to be answered with it, and `on_create` to do something before the answer.
+
+    With `lingers` pods take their time to end: a Job that is deleted in the foreground is there until the test forgets it.
+    """
 
     def __init__(self, runs: bool = False) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.pods: dict[str, list[dict[str, Any]]] = {}
         self.calls: list[str] = []
         self.refuses = 0
+        self.lingers = False
         self.on_create: list[threading.Event] = []
         self.created: list[str] = []
         self._runs = runs
@@ -79,6 +83,10 @@ class Cluster:
                 self.jobs[name]["status"] = {
                     "conditions": [{"type": kind, "status": "True", "reason": reason, "message": "it has ended"}]
                 }
+
+    def forget(self, name: str) -> None:
+        """A Job and its pods are no more."""
+        del self.jobs[name], self.pods[name]
 
     def close(self) -> None:
         for process in self._processes:
@@ -148,7 +156,10 @@ def serving(cluster: Cluster, folder: Path) -> Iterator[str]:
             if code == 404:
                 return found
             name = urlsplit(self.path).path.rsplit("/", 1)[1]
-            del cluster.jobs[name], cluster.pods[name]
+            if cluster.lingers and "propagationPolicy=Foreground" in self.path:
+                cluster.jobs[name]["metadata"]["deletionTimestamp"] = "2026-01-02T03:05:00Z"
+                return 200, cluster.jobs[name]
+            cluster.forget(name)
             return 200, {"apiVersion": "v1", "kind": "Status", "status": "Success"}
 
         def _answer(self, method: str, make: Any) -> None:

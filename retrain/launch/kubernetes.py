@@ -27,13 +27,14 @@ _SETTLES_S: Final = 75.0
 
 @dataclass(slots=True)
 class KubernetesRun:
-    """A Job, ours or found. `gone`: it ended before we asked for it; `looked_s` is when we looked at it last, by `clock`."""
+    """A Job, ours or found. `gone`: it ended before we asked for it; `stopped`: we deleted it; `looked_s` is when we looked at it last, by `clock`."""
 
     api: Api
     name: str
     trail: Trail
     clock: Callable[[], float]
     gone: bool = False
+    stopped: bool = False
     looked_s: float = float("-inf")
     _well_s: float | None = None
     """Since when it is known to have ended otherwise than by failing, and its outcome is looked for."""
@@ -57,7 +58,12 @@ class KubernetesRun:
         return self.gone
 
     def _over(self) -> bool:
-        """Whether it ended and all that it left can be seen: what ended well, or while nobody looked, has an outcome, or is waited for a while."""
+        """Whether it ended and all that it left can be seen: what ended well, or while nobody looked, has an outcome, or is waited for a while.
+
+        One that we deleted stays until its pods are gone.
+        """
+        if self.stopped:
+            return self._job is None
         end = status.condition(self._job) if self._job is not None else {}
         if end is None:
             return False
@@ -91,9 +97,9 @@ class KubernetesRun:
         return said or (str(status.terminated(self._pods[-1]).get("message") or "").strip() if self._pods else "")
 
     def stop(self, grace_s: float) -> None:
-        """Delete the Job. Its pods end in their own time; the next one goes by another name."""
-        self.api.delete(self.name, max(0, round(grace_s)))
-        self.gone, self._away = True, ""
+        """Delete the Job, whose manifest says how long its pod gets. It has ended when its pod is gone: the next one trains in the same folder."""
+        self.api.delete(self.name)
+        self.stopped, self.looked_s = True, float("-inf")
 
     def abandon(self, grace_s: float) -> None:
         """It goes on: whoever owns the state next finds it by its name."""
@@ -128,7 +134,7 @@ class KubernetesLauncher:
         return run
 
     def find(self, folder: str, name: str) -> KubernetesRun | None:
-        """As in launcher.py. One that is deleted is gone: the cluster ends what is left of it, whether or not we look."""
+        """As in launcher.py. One that is deleted is found until its pods are gone."""
         job = self._api.job(job_name(name))
         if job is None or status.condition(job) is not None or not _ours(job, name, folder):
             return None

@@ -44,9 +44,9 @@ class Api:
         """A Job; None when there is none."""
         return self._call("get", lambda: self._jobs.read_namespaced_job(name, self.namespace, **_BOUND), _MISSING)
 
-    def delete(self, name: str, grace_s: int) -> None:
-        """Delete a Job and its pods, which get `grace_s` to end."""
-        how: dict[str, Any] = {"propagation_policy": "Background", "grace_period_seconds": grace_s}
+    def delete(self, name: str) -> None:
+        """Delete a Job and its pods, which get the time that their manifest says. It is there until they are gone."""
+        how: dict[str, Any] = {"propagation_policy": "Foreground"}
         self._call("delete", lambda: self._jobs.delete_namespaced_job(name, self.namespace, **how, **_BOUND), _MISSING)
 
     def pods(self, name: str) -> list[dict[str, Any]]:

@@ -22,6 +22,9 @@ _LONGEST: Final = 63
 """Of a label's value, and so of a Job's name."""
 _KEPT_S: Final = 86_400
 """How long a Job that ended stays, for a person with kubectl; the service has read it long before."""
+_GRACE_S: Final = 10
+"""Between the order to end and the kill. The first process of a container hears no SIGTERM that it does not handle, and needs none: it goes on from its
+folder wherever it was killed."""
 _GPU: Final = "nvidia.com/gpu"
 _PYTHON: Final = "python"
 _SHELL: Final = f'exec "$@" >>"$0/{STEPS}" 2>>"$0/{STDERR}"'
@@ -75,6 +78,7 @@ def manifest(cluster: Cluster, name: str, folder: str, command: Sequence[str]) -
 def _pod(cluster: Cluster, folder: str, command: Sequence[str]) -> dict[str, Any]:
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": _GRACE_S,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},

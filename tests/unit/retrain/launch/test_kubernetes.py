@@ -210,7 +210,22 @@ def test_stopped_it_is_deleted_and_abandoned_it_goes_on(place: Place) -> None:
     run.stop(5.0)
     assert run.ended()
     assert not place.cluster.jobs
-    assert "gracePeriodSeconds=5&propagationPolicy=Background" in place.cluster.calls[-1]
+
+
+def test_one_that_is_deleted_has_ended_when_its_pod_is_gone(place: Place) -> None:
+    """The next attempt trains in the same folder."""
+    run = place.open()
+    place.cluster.lingers = True
+    run.stop(5.0)
+    assert not place.ended(run)
+    found = place.launcher.find(str(place.folder), NAME)
+    assert found is not None
+    found.stop(5.0)
+    assert not found.ended()
+    place.cluster.forget(run.name)
+    assert place.ended(run)
+    assert place.ended(found)
+    assert place.launcher.find(str(place.folder), NAME) is None
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
