@@ -68,14 +68,14 @@ these, too (`/console/runbooks`).
 On one machine, with Debian's packages `prometheus` and `prometheus-alertmanager` (Prometheus 2.42 and Alertmanager 0.25 or later):
 
 ```sh
-prometheus --config.file dashboards/prometheus/prometheus.yaml --storage.tsdb.retention.time=15d
+prometheus --config.file dashboards/prometheus/prometheus.yaml --storage.tsdb.retention.time=30d
 prometheus-alertmanager --config.file dashboards/alertmanager/alertmanager.yaml --cluster.listen-address=
 ```
 
 - **Prometheus.** [`prometheus.yaml`](../dashboards/prometheus/prometheus.yaml) scrapes the three services where `keepsight up` has them. The names
   of the jobs (`keepsight-serving`, `keepsight-monitor`, `keepsight-retrain`) are part of the rules. Beyond this machine the ports ask for a key with
-  the scope `metrics` ([security](security.md)); the file shows where it goes. Keep a week at least: KeepsightFramesStopped and KeepsightLabelsStale
-  compare with the week before.
+  the scope `metrics` ([security](security.md)); the file shows where it goes. Keep 30 days: so far back looks the budget of the
+  month on the board Serving. A week at least: KeepsightFramesStopped and KeepsightLabelsStale compare with the week before.
 - **Alertmanager.** [`alertmanager.yaml`](../dashboards/alertmanager/alertmanager.yaml) has three receivers: `page`, `ticket` and `watchdog`. Places
   for your own addresses are marked with `>`; secrets are files. Check what you wrote:
 
@@ -107,7 +107,8 @@ incident of its own while the site's other cameras are watched on.
 
 An incident is one alert from its opening to its end: its words may change, its labels (`model`, `incident`, `cause`, `severity`) only with its cause
 or when a ticket becomes a page. What somebody acknowledged stays open and says so. At most 50 open incidents are exported, pages and the newest
-first; `keepsight_monitor_incidents_left_out` counts the rest, which the console has.
+first; `keepsight_monitor_incidents_left_out` counts the rest, which the console has. One that newer ones push out of these 50 is told as resolved while
+it is open. While no monitor of the model answers, what fires goes on for six hours: nobody can say that it is over.
 
 ## Tuning
 

@@ -17,6 +17,7 @@ from retrain.settings import RetrainSettings
 from serving.settings import ServingSettings
 from standalone import __main__ as keepsight
 from standalone import jobs
+from standalone.doctor import command as doctor
 from tests.alert_rules import EXPORTED, METRIC, NAMES, RECORDED, ROOT, RUNBOOKS
 
 BOOKS = sorted(RUNBOOKS.glob("*.md"))
@@ -25,6 +26,7 @@ FENCE = re.compile(r"```(\w+)\n(.*?)\n```\n", re.DOTALL)
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 PROGRAMS = {"keepsight", "promtool", "curl", "kcat", "openssl", "df", "amtool"}
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "doctor": doctor.parser,
     "jobs": jobs._parser,
     "audit": audit_command._parser,
     "labels": labels_command._parser,
@@ -107,7 +109,9 @@ def parse(arguments: list[str]) -> None:
         keepsight._parser().parse_args(arguments)
 
 
-@pytest.mark.parametrize("wrong", [["jobs", "--nonsense"], ["rollback", "7"], ["labels", "following"], ["restart"]])
+@pytest.mark.parametrize(
+    "wrong", [["jobs", "--nonsense"], ["rollback", "7"], ["labels", "following"], ["doctor", "--onyl"], ["restart"]]
+)
 def test_a_command_that_does_not_exist_would_be_seen(wrong: list[str]) -> None:
     with pytest.raises(SystemExit):
         parse(wrong)
