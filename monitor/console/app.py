@@ -81,7 +81,9 @@ class Console:
             return self._sorry(error.status, "That was not taken", str(error))
         except LogError as error:
             return self._sorry(
-                503, "That was not taken", f"The log did not take it: {error}. Nothing was done; send it again later."
+                503,
+                "That was not taken",
+                f"The log did not take it: {error}. Send it again later: should it have come through after all, it counts once.",
             )
         except KeepsightError as error:
             return self._sorry(503, "This cannot be shown now", str(error))

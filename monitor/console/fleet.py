@@ -28,25 +28,37 @@ METRICS: Final = ("accuracy", "balanced_accuracy", "recall", "precision", "auc",
 _SEND: Final = "keepsight-camera --server http://SERVING:8080 --camera NAME FOLDER"
 
 
-def shown(frame: Frame, view: View, seen: Overview | None, channels: Channels | None) -> Answer:
-    """The page. `seen` is None until the monitor has looked for the first time."""
+def shown(frame: Frame, view: View, seen: Overview | None, channels: Channels | None, away: str) -> Answer:
+    """The page. `seen` is None until the monitor has looked for the first time; `away` says why the channels are not known, "" when they are."""
     opened = view.incidents.open()
-    body = f"""<h1>{_verdict(opened, seen)}</h1>
+    body = f"""<h1>{_verdict(frame, opened, seen)}</h1>
 {_standing(seen)}<section id="incidents" aria-label="Open incidents">{_incidents(frame, opened)}</section>
-<div class="tiles">{_model(frame, view, seen, channels)}{_cameras(seen)}{_fresh(frame, view, seen)}{_training(frame, view)}</div>
+<div class="tiles">{_model(frame, view, seen, channels, away)}{_cameras(seen)}{_fresh(frame, view, seen)}{_training(frame, view)}</div>
 {_sites(seen)}"""
     return shell.page(frame, "", "Fleet", body, refresh_s=15)
 
 
-def _verdict(opened: Sequence[IncidentView], seen: Overview | None) -> str:
+def _verdict(frame: Frame, opened: Sequence[IncidentView], seen: Overview | None) -> str:
     pages = sum(one.incident.severity == "page" for one in opened)
     tickets = len(opened) - pages
     said = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in (("page", pages), ("ticket", tickets)) if count]
     if said:
         return f"{' and '.join(said)} open"
-    if seen is None or not seen.cameras:
+    if seen is None or not seen.cameras or seen.role != "active":
         return "No frame yet" if seen is not None and seen.role == "active" else "No incident is open"
-    return "Nothing is wrong"
+    unsure = _unsure(frame, seen)
+    return f"No incident is open, but {unsure}" if unsure else "Nothing is wrong"
+
+
+def _unsure(frame: Frame, seen: Overview) -> str:
+    """Why nobody can say that nothing is wrong (HTML); "" where one can."""
+    if frame.trouble:
+        return "the log is not read to its end"
+    if frame.now - seen.made_at > BEHIND_S:
+        return f"the monitor has not looked for {span(frame.now - seen.made_at)}"
+    if (behind := frame.now - seen.watermark) > BEHIND_S:
+        return f"judging is behind by {span(behind)}" if seen.lag else f"no frame came for {span(behind)}"
+    return f"version {escape(seen.champion)} cannot be judged" if seen.versions.get(seen.champion, {}).get("unjudged") else ""
 
 
 def _standing(seen: Overview | None) -> str:
@@ -74,7 +86,10 @@ def _tile(name: str, heading: str, body: str) -> str:
     return f'<section class="card" id="{name}"><h2>{heading}</h2>{body}</section>'
 
 
-def _model(frame: Frame, view: View, seen: Overview | None, channels: Channels | None) -> str:
+def _model(frame: Frame, view: View, seen: Overview | None, channels: Channels | None, away: str) -> str:
+    if away:
+        told = f'<p class="notice wait">Who is in service cannot be seen: {escape(away)}. Servers go on with the version that they have.</p>'
+        return _tile("model", f"Model {escape(frame.model)}", told)
     if channels is None:
         return _tile(
             "model", "Model", '<p class="lead">No version is in service: bring one with <code>keepsight import-model</code>.</p>'

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from contracts.channels import Channels
+from contracts.events import RolloutAdvanced
 from contracts.health import Answer
 from contracts.incidents import Contribution, Estimate, Evidence, Incident
 from monitor.console import charts, shell
@@ -59,9 +60,9 @@ def one(frame: Frame, view: View, shown: IncidentView, exhibits: Exhibits, chann
     body = f"""<p class="kind">{badge(incident.severity)} {badge(shown.state)} {opened} · {escape(incident.site or "all sites")}</p>
 <h1>{escape(what)}</h1>
 {_lead(much)}{_standing(shown)}<p class="notice wait"><b>What to do.</b> {escape(incident.action)}</p>
-<div class="acts">{_acts(frame, shown)}</div>
+<div class="acts">{_acts(frame, shown)}{_back(frame, shown, _under_way(view), channels)}</div>
 {facts(_facts(incident, shown, frame.now))}
-{_way(frame, view, channels)}
+{_way(frame, _under_way(view), channels)}
 {_estimates(incident.estimates)}
 {_photographs(exhibits)}
 {_shapes(incident, exhibits.shapes)}
@@ -101,10 +102,26 @@ def _acts(frame: Frame, shown: IncidentView) -> str:
     return found + act(frame, "Ask for a retraining", explained, f"{where}/retrain")
 
 
-def _way(frame: Frame, view: View, channels: Channels | None) -> str:
-    """What is on its way, and the way back."""
+def _under_way(view: View) -> RolloutAdvanced | None:
     rollout = view.newest_rollout()
-    if rollout is None or rollout.state in OVER:
+    return rollout if rollout is not None and rollout.state not in OVER else None
+
+
+def _back(frame: Frame, shown: IncidentView, rollout: RolloutAdvanced | None, channels: Channels | None) -> str:
+    """The way back from the version that an open incident is about, where it serves and nothing is on its way: then the order stands there."""
+    incident = shown.incident
+    here = (
+        shown.closed_at is None
+        and incident.cause != "camera_fault"
+        and channels is not None
+        and channels.champion == incident.version
+    )
+    return roll_back_act(frame, channels) if here and rollout is None else ""
+
+
+def _way(frame: Frame, rollout: RolloutAdvanced | None, channels: Channels | None) -> str:
+    """What is on its way, and the way back."""
+    if rollout is None:
         return ""
     return f'<h2>On its way</h2>{rollout_card(frame, rollout)}<div class="acts">{roll_back_act(frame, channels)}</div>'
 

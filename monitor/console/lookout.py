@@ -28,7 +28,7 @@ class Lookout:
         """The page at a path. Raises StoreError."""
         match path:
             case ("",):
-                return fleet.shown(frame, self._view, self._sight.overview(), self._channels())
+                return fleet.shown(frame, self._view, self._sight.overview(), *self._channels())
             case ("incidents",):
                 return incidents.listed(frame, self._view, asked.get("state", ""), number)
             case ("incidents", incident_id):
@@ -51,7 +51,7 @@ class Lookout:
             return incidents.unknown(frame)
         before_since = sides(self._places, self._model, found.incident)
         exhibits = Exhibits(*before_since, self._sight.shapes(incident_id), frozenset(runbooks.shelf()))
-        return incident_page.one(frame, self._view, found, exhibits, self._channels())
+        return incident_page.one(frame, self._view, found, exhibits, self._channels()[0])
 
     def _camera(self, frame: Frame, name: str) -> Answer:
         detail = self._sight.camera(name)
@@ -61,9 +61,9 @@ class Lookout:
         shown = Shown(self._places, self._model, (*detail.newest, *detail.before))
         return cameras.one(frame, self._view, name, detail, (shown.of(detail.newest), shown.of(detail.before)), shown.left_out)
 
-    def _channels(self) -> Channels | None:
-        """Who serves; None also while the repository is away: these pages are for bad nights."""
+    def _channels(self) -> tuple[Channels | None, str]:
+        """Who serves, and why that cannot be seen, "" where it can: these pages are for bad nights."""
         try:
-            return self._catalogue.now()[0]
-        except StoreError:
-            return None
+            return self._catalogue.now()[0], ""
+        except StoreError as error:
+            return None, str(error)

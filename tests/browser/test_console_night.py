@@ -39,6 +39,8 @@ SHOWN = {
     "console-cameras": ("cameras", "dark", 1200, 640),
 }
 """Of docs/console.md: page, light or dark, width and height."""
+CUT = "[...document.querySelectorAll('td')].filter(one => one.scrollHeight > one.clientHeight + 1).map(one => one.dataset.head)"
+"""Cells on a phone whose column's name runs into the next one's."""
 Open = Callable[..., Page]
 
 
@@ -105,6 +107,7 @@ def test_it_can_be_read_by_everybody(visit: Open, incident: Incident, scheme: st
         for width in (1200, 768, 390):
             page.set_viewport_size({"width": width, "height": 850})
             assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (path, width)
+        assert page.evaluate(CUT) == [], path
 
 
 def test_photographs_are_shown_on_both_sides(visit: Open) -> None:

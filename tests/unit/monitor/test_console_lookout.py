@@ -108,7 +108,40 @@ def test_a_monitor_that_is_behind_or_hears_nothing_says_so(house: ConsoleHouse) 
     assert "behind by 6 min 40 s: 51,234 records wait" in text(house.get("/console/")[1])
     house.overview = overview([camera(1)], watermark=NOW - 400, lag=0)
     assert "no frame for 6 min 40 s, and none waits" in text(house.get("/console/")[1])
-    assert text(house.get("/console/")[1]).startswith("Nothing is wrong")
+    assert text(house.get("/console/")[1]).startswith("No incident is open, but no frame came for 6 min 40 s")
+    for words, changes in (
+        ("Nothing is wrong", {}),
+        ("No incident is open, but judging is behind by 6 min 40 s", {"watermark": NOW - 400, "lag": 51_234}),
+        ("No incident is open, but the monitor has not looked for 2 min", {"made_at": NOW - 120}),
+        ("No incident is open, but version 1 cannot be judged", {"versions": {"1": {"unjudged": "12 frames", "labels": 0}}}),
+    ):
+        house.overview = overview([camera(1)], **changes)  # type: ignore[arg-type]  # of an overview, by name
+        assert text(house.get("/console/")[1]).startswith(words)
+    house.overview = overview([camera(1)])
+    house.view.trouble = "Kafka is away"
+    assert "No incident is open, but the log is not read to its end" in text(house.get("/console/")[1])
+
+
+def test_a_repository_that_is_away_is_not_taken_for_an_empty_one(house: ConsoleHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise StoreError("s3://models cannot be read")
+
+    house.overview = overview([camera(1)])
+    monkeypatch.setattr(ModelRepository, "channels", away)
+    said = text(house.get("/console/")[1])
+    assert "Who is in service cannot be seen: s3://models cannot be read" in said
+    assert "import-model" not in said
+
+
+def test_the_way_back_stands_where_the_version_in_service_may_do_the_harm(house: ConsoleHouse) -> None:
+    set_channels(house.url, MODEL, champion="1", previous="2")
+    night(house)
+    for number, offered in ((1, True), (2, False), (3, False)):  # it drifts; a camera is at fault; it is over
+        page = house.get(f"/console/incidents/{incident(number).incident_id}")[1]
+        assert ("Roll back to version 2" in page) == offered, number
+    house.take(house.rollout("2", "canary", 0.05))
+    page = house.get(f"/console/incidents/{incident(1).incident_id}")[1]
+    assert page.count("<summary>Roll back to version 2") == 1  # beside what is on its way
 
 
 def test_an_incident_is_told_in_the_order_in_which_one_asks(house: ConsoleHouse) -> None:
