@@ -3,7 +3,7 @@
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from contracts.metrics import Spec, gauge
 
@@ -25,6 +25,7 @@ ALL: Final[tuple[Spec, ...]] = (BUILD_INFO, CPU, MEMORY, VIRTUAL, STARTED, OPEN_
 
 def export(registry: CollectorRegistry, service: str, model: str) -> None:
     """Put them all on a service's registry; read from /proc at each scrape."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the process's second series beside each counter answers no question
     try:
         release = version("keepsight")
     except PackageNotFoundError:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import uvicorn
-from prometheus_client import CollectorRegistry, disable_created_metrics
+from prometheus_client import CollectorRegistry
 
 from contracts import metrics_process
 from contracts.errors import KeepsightError, SettingsError
@@ -222,7 +222,6 @@ async def _run(settings: ServingSettings, service: Service, server: uvicorn.Serv
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 when it cannot start."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # its second series beside each counter answers no question
     try:
         settings = load(ServingSettings, sys.argv[1:] if argv is None else argv, "keepsight-serving", ABOUT)
         log_to_stderr("serving", settings.log_level)
