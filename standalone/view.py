@@ -1,4 +1,5 @@
-"""What one sees while the demo runs: on a terminal a live page (phase, cameras, timeline), elsewhere one plain line for each event.
+"""What one sees while the demo runs: on a terminal a live page (phase, cameras, timeline with an incident's like words folded), elsewhere one plain line
+for each event.
 
 Text from the log is data: it is shown as it is, never read as markup.
 """
@@ -17,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from standalone.facts import Entry
+from standalone.timeline import folded
 
 STYLES: Final = {"world": "bold cyan", "good": "green", "bad": "yellow", "neutral": "default"}
 ABOVE: Final = 15
@@ -168,7 +170,7 @@ class LiveView:
         grid.add_column(justify="right", no_wrap=True, style="dim", width=7)
         grid.add_column(no_wrap=True, width=24)
         grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        for entry in self._entries[-max(3, self._console.height - ABOVE) :]:
+        for entry in folded(self._entries)[-max(3, self._console.height - ABOVE) :]:
             grid.add_row(f"{entry.at_s:.1f} s", Text(entry.event, style=STYLES[entry.tone]), Text(entry.detail))
         return grid
 
