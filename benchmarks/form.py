@@ -4,7 +4,7 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -102,8 +102,8 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def write(result: Result, folder: Path = RESULTS) -> None:
-    """Write NAME.json and NAME.md. Parts that this run left out are kept as an earlier run of the same kind (quick or whole) measured them."""
+def write(result: Result, folder: Path = RESULTS, page: Callable[[Result], str] | None = None) -> None:
+    """Write NAME.json and NAME.md (`page` makes it where `table` does not fit). Parts that this run left out are kept as an earlier run of the same kind (quick or whole) measured them."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.name}.json"
     if path.exists():
@@ -114,7 +114,7 @@ def write(result: Result, folder: Path = RESULTS) -> None:
             result.runs = dict(sorted((old.runs | result.runs).items()))
     result.caveats = list(dict.fromkeys(caveat for run in result.runs.values() for caveat in run.caveats))
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-    path.with_suffix(".md").write_text(table(result))
+    path.with_suffix(".md").write_text((page or table)(result))
 
 
 def table(result: Result) -> str:
