@@ -4,10 +4,12 @@ The declarations stand beside this file, one module a service: `metrics_serving.
 values from closed sets, no camera label but on a `_top` gauge of the few worst (a fleet's cameras would swamp Prometheus).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.registry import Collector
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,31 @@ def gauge(spec: Spec, registry: CollectorRegistry) -> Gauge:
 def histogram(spec: Spec, registry: CollectorRegistry) -> Histogram:
     """The histogram of a declaration."""
     return Histogram(spec.name, spec.help, spec.labels, registry=registry, buckets=spec.buckets)
+
+
+class Sheet(Collector):
+    """Gauges that are set anew together: a scrape has all as they were or all as they are. Cleared and set in place, an alert's series would be gone from a
+    scrape in between, and the alert would end and begin again.
+    """
+
+    def __init__(self, specs: Iterable[Spec], registry: CollectorRegistry) -> None:
+        self._specs = tuple(specs)
+        self._shown = self.blank()
+        registry.register(self)
+
+    def blank(self) -> dict[Spec, Gauge]:
+        """The gauges without any series, to be set and then shown."""
+        return {spec: Gauge(spec.name, spec.help, spec.labels, registry=None) for spec in self._specs}
+
+    def show(self, gauges: dict[Spec, Gauge]) -> None:
+        """What scrapes have from now on."""
+        self._shown = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        """For the registry."""
+        for gauge in self._shown.values():
+            yield from gauge.collect()
+
+    def describe(self) -> Iterable[Metric]:
+        """For the registry: the names, which nobody else may take."""
+        return self.collect()

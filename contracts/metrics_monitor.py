@@ -43,8 +43,14 @@ DRIFT = Spec(
 DRIFT_CAMERA = Spec(
     "keepsight_monitor_drift_ratio_top",
     "gauge",
-    "The highest drift score over its own limit of the 20 worst cameras; the only metric with a camera label.",
+    "The highest drift score over its own limit of the 20 worst cameras.",
     ("model", "camera"),
+)
+SITE_CAMERAS = Spec(
+    "keepsight_monitor_site_cameras_top",
+    "gauge",
+    "Cameras in trouble by state (suspect, drifted, fault, away), of the 20 sites that have most of them.",
+    ("model", "site", "state"),
 )
 QUALITY = Spec(
     "keepsight_monitor_quality",
@@ -192,6 +198,7 @@ ALL: tuple[Spec, ...] = (
     CAMERAS,
     DRIFT,
     DRIFT_CAMERA,
+    SITE_CAMERAS,
     QUALITY,
     BENCHMARK,
     ESTIMATED,

@@ -3,16 +3,22 @@
 from collections import Counter as Tallies
 from collections.abc import Callable, Mapping
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 from contracts import events, metrics, metrics_monitor
+from contracts.metrics import Spec
 from monitor import incident_exports, label_exports
 from monitor.items.replay import Replay
 from monitor.overview import STATES, CameraView, Overview
 
 TOP = 20
+TROUBLE = ("suspect", "drifted", "fault", "away")
+"""States of a camera that somebody may want to see to."""
+_OF_THE_LOOP = (metrics_monitor.LAG_RECORDS, metrics_monitor.LAG_SECONDS, metrics_monitor.WATERMARK, metrics_monitor.ACTIVE)
+"""Gauges that are set each round; all others tell an overview."""
 Families = Callable[[str], Mapping[str, str]]
 """Of a version, each channel's family."""
+Gauges = Mapping[Spec, Gauge]
 
 
 class Exports:
@@ -21,10 +27,11 @@ class Exports:
     def __init__(self, registry: CollectorRegistry, model: str, families: Families) -> None:
         self._model = model
         self._families = families
-        gauge = {spec.name: metrics.gauge(spec, registry) for spec in metrics_monitor.ALL if spec.kind == "gauge"}
-        counter = {spec.name: metrics.counter(spec, registry) for spec in metrics_monitor.ALL if spec.kind == "counter"}
-        self._gauge = {spec: gauge[spec.name] for spec in metrics_monitor.ALL if spec.kind == "gauge"}
-        self._counter = {spec: counter[spec.name] for spec in metrics_monitor.ALL if spec.kind == "counter"}
+        self._gauge = {spec: metrics.gauge(spec, registry) for spec in _OF_THE_LOOP}
+        self._sheet = metrics.Sheet(
+            (spec for spec in metrics_monitor.ALL if spec.kind == "gauge" and spec not in _OF_THE_LOOP), registry
+        )
+        self._counter = {spec: metrics.counter(spec, registry) for spec in metrics_monitor.ALL if spec.kind == "counter"}
         self._taken: dict[tuple[str, str], int] = {}
         self._said: dict[str, int] = {}
         for result in ("made", "failed"):
@@ -68,44 +75,42 @@ class Exports:
 
     def show(self, overview: Overview) -> None:
         """Set everything that an overview tells; label values that are gone disappear."""
+        gauge = self._sheet.blank()
         states = Tallies(camera.state for camera in overview.cameras)
         for state in STATES:
-            self._gauge[metrics_monitor.CAMERAS].labels(self._model, state).set(states[state])
+            gauge[metrics_monitor.CAMERAS].labels(self._model, state).set(states[state])
         fates = Tallies[str]()
         for camera in overview.cameras:
             fates.update(camera.frames)
         for fate, count in fates.items():
-            self._gauge[metrics_monitor.FRAMES].labels(fate).set(count)
-        self._show_drift(overview.cameras)
-        self._show_video_replay(overview.cameras)
-        self._show_versions(overview)
+            gauge[metrics_monitor.FRAMES].labels(fate).set(count)
+        self._show_drift(gauge, overview.cameras)
+        self._show_sites(gauge, overview.cameras)
+        self._show_video_replay(gauge, overview.cameras)
+        self._show_versions(gauge, overview)
         for spec, value in (
             (metrics_monitor.DEMOTED, sum(camera.demoted != "" for camera in overview.cameras)),
             (metrics_monitor.DOUBTFUL, sum(camera.doubt != "" for camera in overview.cameras)),
             (metrics_monitor.MARKS, len(overview.marks)),
             (metrics_monitor.LABELS_WANTED, sum(max(0, i["labels_wanted"] - i["labels_have"]) for i in overview.incidents)),
         ):
-            self._gauge[spec].labels(self._model).set(value)
-        incidents = self._gauge[metrics_monitor.INCIDENTS]
-        incidents.clear()
+            gauge[spec].labels(self._model).set(value)
+        incidents = gauge[metrics_monitor.INCIDENTS]
         for (cause, severity), count in Tallies((i["cause"], i["severity"]) for i in overview.incidents).items():
             incidents.labels(self._model, cause, severity).set(count)
-        incident_exports.show(self._gauge, overview)
+        incident_exports.show(gauge, overview)
+        self._sheet.show(gauge)
 
-    def _show_video_replay(self, cameras: list[CameraView]) -> None:
-        shown = self._gauge[metrics_monitor.VIDEO_REPLAY]
-        shown.clear()
+    def _show_video_replay(self, gauge: Gauges, cameras: list[CameraView]) -> None:
         replays = [camera.replay for camera in cameras if camera.replay]
         if replays:
             months = sum(each["camera_months"] for each in replays)
             together = Replay(round(sum(each["alarms"] for each in replays)), max(months, 1e-9))
             for bound, value in zip(("value", "low", "high"), (together.rate, *together.interval()), strict=True):
-                shown.labels(self._model, bound).set(value)
+                gauge[metrics_monitor.VIDEO_REPLAY].labels(self._model, bound).set(value)
 
-    def _show_drift(self, cameras: list[CameraView]) -> None:
-        drift, top = self._gauge[metrics_monitor.DRIFT], self._gauge[metrics_monitor.DRIFT_CAMERA]
-        drift.clear()
-        top.clear()
+    def _show_drift(self, gauge: Gauges, cameras: list[CameraView]) -> None:
+        drift, top = gauge[metrics_monitor.DRIFT], gauge[metrics_monitor.DRIFT_CAMERA]
         judged = [camera for camera in cameras if camera.ratios and camera.state in ("quiet", "suspect", "drifted")]
         highest: dict[tuple[str, str, str], float] = {}
         for camera in judged:
@@ -118,17 +123,22 @@ class Exports:
         for camera in sorted(judged, key=lambda c: -c.worst)[:TOP]:
             top.labels(self._model, camera.camera).set(camera.worst)
 
-    def _show_versions(self, overview: Overview) -> None:
-        label_exports.show(self._gauge, overview)
-        for spec in (metrics_monitor.BENCHMARK, metrics_monitor.REPLAY, metrics_monitor.ESTIMATED, metrics_monitor.BEYOND):
-            self._gauge[spec].clear()
+    def _show_sites(self, gauge: Gauges, cameras: list[CameraView]) -> None:
+        troubled = Tallies(camera.site for camera in cameras if camera.state in TROUBLE)
+        worst = {site for site, _ in sorted(troubled.items(), key=lambda one: (-one[1], one[0]))[:TOP]}
+        of_each = Tallies((camera.site, camera.state) for camera in cameras if camera.site in worst and camera.state in TROUBLE)
+        for (site, state), count in of_each.items():
+            gauge[metrics_monitor.SITE_CAMERAS].labels(self._model, site, state).set(count)
+
+    def _show_versions(self, gauge: Gauges, overview: Overview) -> None:
+        label_exports.show(gauge, overview)
         for version, view in overview.versions.items():
             for name, metric in view.get("benchmark", {}).items():
                 for bound in label_exports.BOUNDS:
-                    self._gauge[metrics_monitor.BENCHMARK].labels(self._model, version, name, bound).set(metric[bound])
+                    gauge[metrics_monitor.BENCHMARK].labels(self._model, version, name, bound).set(metric[bound])
             for bound in label_exports.BOUNDS if "replay" in view else ():
-                self._gauge[metrics_monitor.REPLAY].labels(self._model, version, bound).set(view["replay"][bound])
+                gauge[metrics_monitor.REPLAY].labels(self._model, version, bound).set(view["replay"][bound])
             if estimated := view.get("estimated"):
                 for bound in label_exports.BOUNDS:
-                    self._gauge[metrics_monitor.ESTIMATED].labels(self._model, version, bound).set(estimated[bound])
-                self._gauge[metrics_monitor.BEYOND].labels(self._model, version).set(estimated["beyond"])
+                    gauge[metrics_monitor.ESTIMATED].labels(self._model, version, bound).set(estimated[bound])
+                gauge[metrics_monitor.BEYOND].labels(self._model, version).set(estimated["beyond"])

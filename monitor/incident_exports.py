@@ -22,7 +22,6 @@ CAMERAS: Final = 5
 """Cameras that are named; of more it is said how many."""
 NAME: Final = 64
 """Characters of a site or a camera."""
-SPECS: Final = (metrics_monitor.INCIDENT_SINCE, metrics_monitor.INCIDENT_INFO, metrics_monitor.INCIDENTS_LEFT_OUT)
 _ASIDE: Final = "answers from these pictures cannot be relied on; nothing is judged or trained on them meanwhile"
 _EFFECTS: Final[dict[str, str]] = {
     "camera_fault": _ASIDE,
@@ -32,9 +31,7 @@ _EFFECTS: Final[dict[str, str]] = {
 
 
 def show(gauge: Mapping[Spec, Gauge], overview: Overview) -> None:
-    """Set them all; an incident that is over disappears."""
-    for spec in SPECS:
-        gauge[spec].clear()
+    """Set them all, on gauges that are blank."""
     worst = sorted(overview.incidents, key=lambda one: (one["severity"] != "page", -one["opened_at"], one["incident_id"]))
     gauge[metrics_monitor.INCIDENTS_LEFT_OUT].labels(overview.model).set(max(0, len(worst) - MOST))
     for one in worst[:MOST]:

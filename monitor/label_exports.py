@@ -11,17 +11,10 @@ from monitor.incidents.label_desk import UNJOINED
 from monitor.overview import Overview
 
 BOUNDS: Final = ("value", "low", "high")
-SPECS: Final = (
-    metrics_monitor.QUALITY, metrics_monitor.CLASS_QUALITY, metrics_monitor.CAMERA_QUALITY, metrics_monitor.LABELS,
-    metrics_monitor.LABELS_UNUSED, metrics_monitor.LABELS_UNJOINED, metrics_monitor.LABEL_EVIDENCE, metrics_monitor.LABEL_AGE,
-    metrics_monitor.CONCEPT_ALARMS,
-)  # fmt: skip
 
 
 def show(gauge: Mapping[Spec, Gauge], overview: Overview) -> None:
-    """Set them all; label values that are gone disappear."""
-    for spec in SPECS:
-        gauge[spec].clear()
+    """Set them all, on gauges that are blank."""
     gauge[metrics_monitor.LABELS_UNJOINED].labels(overview.model).set(overview.events.get(UNJOINED, 0))
     for version, view in overview.versions.items():
         _show(gauge, view, overview.model, version)

@@ -96,6 +96,18 @@ BOARD: Final = Board(
             width=12,
             height=10,
         ),
+        rows(
+            About(
+                "Sites in trouble",
+                "Cameras that are suspect, drifted, at fault or away, of the 20 sites that have most of them.",
+                "Many of one site: its light, its network or its product. Follow the site to its cameras.",
+                "Good: no camera is suspect, drifted, at fault or away",
+                "short",
+            ),
+            Column(monitor.SITES, steps=_ANY),
+            leads={"site": (console("The site's cameras", "cameras?site=${__data.fields.site:percentencode}"),)},
+            order=("site", "state"),
+        ),
         lines(
             About(
                 "Worst drift over time",

@@ -96,6 +96,7 @@ DOUBTFUL: Final = Query(_sum(series(m.DOUBTFUL, **_MODEL)), "items that look lik
 MARKS: Final = Query(_sum(series(m.MARKS, **_MODEL)), "false alarms marked")
 
 WORST_CAMERAS: Final = Query(f"topk(20, {_max(series(m.DRIFT_CAMERA, camera='$camera', **_MODEL), 'camera')})", "{{camera}}")
+SITES: Final = Query(_sum(series(m.SITE_CAMERAS, **_MODEL), "site, state"), "cameras")
 WORST_OVER_TIME: Final = Query(f"topk(5, {_max(series(m.DRIFT_CAMERA, camera='$camera', **_MODEL), 'camera')})", "{{camera}}")
 LEAST_ACCURATE: Final = tuple(
     Query(_max(series(m.CAMERA_QUALITY, bound=bound, metric="accuracy", camera="$camera", **_MODEL), "camera"), name)

@@ -3,6 +3,8 @@
 import importlib
 import pkgutil
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -51,3 +53,34 @@ def test_an_instrument_is_exported_under_its_name(spec: Spec) -> None:
     if spec.labels:
         made = made.labels(*spec.labels)
     assert re.search(rf"^{spec.name}(_bucket)?[{{ ]", generate_latest(registry).decode(), re.MULTILINE)
+
+
+def test_a_sheet_is_whole_in_every_scrape() -> None:
+    """Series that go and others that come, while somebody scrapes."""
+    registry, asked = CollectorRegistry(), Spec("keepsight_of_one", "gauge", "One.", ("number",))
+    sheet, over = metrics.Sheet((asked, Spec("keepsight_of_two", "gauge", "Two.", ("number",))), registry), threading.Event()
+
+    def show() -> None:
+        for turn in range(100):
+            gauges = sheet.blank()
+            for gauge in gauges.values():
+                for number in range(20):
+                    gauge.labels(str(number)).set(turn)
+            sheet.show(gauges)
+        over.set()
+
+    seen = []
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(show)
+        while not over.is_set():
+            seen.append([sample for metric in registry.collect() for sample in metric.samples])
+    assert {len(samples) for samples in seen} <= {0, 40}
+    assert all(len({sample.value for sample in samples}) <= 1 for samples in seen)
+    assert registry.get_sample_value("keepsight_of_one", {"number": "19"}) == 99
+
+
+def test_nobody_else_takes_a_name_of_a_sheet() -> None:
+    registry, spec = CollectorRegistry(), Spec("keepsight_of_one", "gauge", "One.")
+    metrics.Sheet((spec,), registry)
+    with pytest.raises(ValueError, match="Duplicated"):
+        metrics.gauge(spec, registry)

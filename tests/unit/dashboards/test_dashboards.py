@@ -24,7 +24,9 @@ from tests.dashboards import BOARDS, FILLED, links, queries
 
 UIDS = ("overview", "model", "camera", "serving", "pipeline", "retrain", "meta")
 CONSOLE = "http://localhost:8081/console/"
-OF_A_NAME = re.compile(r"(cameras|runbooks)/\$\{__(field\.labels|data\.fields)\.(camera|alertname)}")
+OF_A_NAME = re.compile(
+    r"(cameras|runbooks)/\$\{__(field\.labels|data\.fields)\.(camera|alertname)}|cameras\?site=\$\{__data\.fields\.site:percentencode}"
+)
 """Pages of what a row or a series names."""
 SPECS = {spec.name: spec for part in (metrics_monitor, metrics_process, metrics_retrain, metrics_serving) for spec in part.ALL}
 MADE_BY_PROMETHEUS = {spec.name for spec in BY_PROMETHEUS}

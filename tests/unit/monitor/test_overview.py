@@ -13,7 +13,7 @@ from monitor.incidents.mark import Mark
 from monitor.items.replay import Replay
 from monitor.judge import Judge
 from monitor.memory import Memory
-from monitor.overview import STATES, Overview, overview
+from monitor.overview import STATES, CameraView, Overview, overview
 from monitor.policy import Policy
 from monitor.standard import Standard, Standards
 from tests.monitor_line import MODEL, Line, black, other, usual
@@ -129,3 +129,22 @@ def test_a_video_camera_s_own_reference_shows_what_it_raised_and_demotes_it_abov
     Exports(registry, MODEL, standards.families).show(overview(MODEL, POLICY, memory, standards))
     shown = registry.get_sample_value("keepsight_monitor_calibrated_replay_video", {"model": MODEL, "bound": "value"})
     assert shown == pytest.approx(4 / 1.4)
+
+
+def test_the_sites_with_most_cameras_in_trouble_are_shown() -> None:
+    states = [*("quiet", "drifted", "fault") * 30, "away"]
+    cameras = [
+        CameraView(f"cam-{i}", f"hall {i % 30:02}", state, "1", {}, 1, 0.0, 0.0, {}) for i, state in enumerate(sorted(states))
+    ]
+    registry = CollectorRegistry()
+    Exports(registry, MODEL, lambda _: {}).show(Overview(MODEL, "1", 0.0, {}, cameras, [], [], {}))
+    spec = metrics_monitor.SITE_CAMERAS
+    shown = {
+        (sample.labels["site"], sample.labels["state"]): sample.value
+        for metric in registry.collect()
+        if metric.name == spec.name
+        for sample in metric.samples
+    }
+    assert shown["hall 00", "away"] == shown["hall 00", "fault"] == 1
+    assert {site for site, _ in shown} == {f"hall {number:02}" for number in range(20)}
+    assert {state for _, state in shown} == {"away", "drifted", "fault"}
