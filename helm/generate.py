@@ -81,8 +81,16 @@ ALLOWED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     (r"serving\.gpu\.provider", {"enum": ["auto", "cuda", "tensorrt"]}),
     (r"serving\.stopDelaySeconds", {"type": "number", "maximum": 60}),
     (r"serving\.terminationGracePeriodSeconds", {"minimum": 75}),
+    (r"\w+\.startSeconds", {"minimum": 2}),
     (r"retrain\.jobs\.gpus", {"maximum": 16}),
     (r".*\.port", {"minimum": 1, "maximum": 65_535}),
+    (
+        r"networkPolicy\.more",
+        {
+            "additionalProperties": False,
+            "properties": {name: {"type": "array", "items": {"type": "object"}} for name in (*SERVICES, "training")},
+        },
+    ),
     (r"networkPolicy\.kafkaPorts", {"items": {"type": "integer", "minimum": 1, "maximum": 65_535}}),
     (r".*(interval|scrapeTimeout)", {"pattern": "^[0-9]+(s|m)$"}),
 )

@@ -26,6 +26,8 @@ _GRACE_S: Final = 10
 """Between the order to end and the kill. The first process of a container hears no SIGTERM that it does not handle, and needs none: it goes on from its
 folder wherever it was killed."""
 _GPU: Final = "nvidia.com/gpu"
+_SHARED_MEMORY: Final = "1Gi"
+"""Of /dev/shm: NCCL lays what devices exchange there, and a container has 64 MiB of it by itself."""
 _PYTHON: Final = "python"
 _SHELL: Final = f'exec "$@" >>"$0/{STEPS}" 2>>"$0/{STDERR}"'
 
@@ -91,6 +93,9 @@ def _pod(cluster: Cluster, folder: str, command: Sequence[str]) -> dict[str, Any
         pod["nodeSelector"] = dict(cluster.node_selector)
     if _GPU in cluster.resources:
         pod["tolerations"] = [{"key": _GPU, "operator": "Exists", "effect": "NoSchedule"}]
+    if cluster.devices > 1:
+        pod["volumes"].append({"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": _SHARED_MEMORY}})
+        pod["containers"][0]["volumeMounts"].append({"name": "memory", "mountPath": "/dev/shm"})
     return pod
 
 

@@ -13,6 +13,11 @@
 {{- if and $values.log.embedded $values.serving.autoscaling.enabled -}}
 {{- fail "serving.autoscaling is enabled, and the embedded log is for one node: take one away" -}}
 {{- end -}}
+{{- range $section := list "serving" "monitor" "retrain" -}}
+{{- if and $values.log.sasl.serviceSecrets (not $values.log.sasl.existingSecret) (not (index $values.log.sasl.serviceSecrets $section)) -}}
+{{- fail (printf "log.sasl.serviceSecrets names no Secret for %s, and log.sasl.existingSecret, which would be its own, is empty" $section) -}}
+{{- end -}}
+{{- end -}}
 {{- range $section := list "monitor" "retrain" -}}
 {{- $replicas := int (index $values $section).replicas -}}
 {{- if and (gt $replicas 1) (not $values.postgres.existingSecret) -}}
@@ -31,6 +36,19 @@
 {{- end -}}
 {{- if and $values.serving.tls.clients (not $values.serving.tls.existingSecret) -}}
 {{- fail "serving.tls.clients needs serving.tls.existingSecret: there are no client certificates without TLS" -}}
+{{- end -}}
+{{- with $values.serving -}}
+{{- $drain := dig "drain_s" 10 .settings -}}
+{{- $needed := addf .stopDelaySeconds 30 10 $drain 10 -}}
+{{- if le (float64 .terminationGracePeriodSeconds) $needed -}}
+{{- fail (printf "serving.terminationGracePeriodSeconds is %v, and a server may take %v s to stop: stopDelaySeconds %v, 30 for requests under way, 10 for stored frames, drain_s %v and a publish of 10; after that it is killed" .terminationGracePeriodSeconds $needed .stopDelaySeconds $drain) -}}
+{{- end -}}
+{{- end -}}
+{{- with $values.retrain -}}
+{{- $grace := dig "stop_grace_s" 10 .settings -}}
+{{- if le (float64 .terminationGracePeriodSeconds) (addf $grace 5) -}}
+{{- fail (printf "retrain.terminationGracePeriodSeconds is %v, and its training process alone may take stop_grace_s, %v, and 5 s more to end: raise it" .terminationGracePeriodSeconds $grace) -}}
+{{- end -}}
 {{- end -}}
 {{- if and $values.monitor.ingress.enabled (not $values.monitor.keys.existingSecret) -}}
 {{- fail "monitor.ingress is enabled and the console asks nobody for a key: set monitor.keys.existingSecret" -}}

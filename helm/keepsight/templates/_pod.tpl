@@ -28,7 +28,7 @@ capabilities: {drop: [ALL]}
 {{- define "keepsight.secretSources" -}}
 {{- $values := (index . 0).Values -}}{{- $section := index . 1 -}}
 {{- $sasl := default $values.log.sasl.existingSecret (index $values.log.sasl.serviceSecrets $section) -}}
-{{- if $values.log.sasl.existingSecret }}
+{{- if $sasl }}
 - secret:
     name: {{ $sasl }}
     items:
@@ -67,11 +67,20 @@ capabilities: {drop: [ALL]}
 {{- toJson $folders -}}
 {{- end -}}
 
+{{/* (list . "retrain"): "true" where several GPUs train together in the pod. NCCL lays what they exchange in /dev/shm, of which a container has 64 MiB. */}}
+{{- define "keepsight.trainsTogether" -}}
+{{- $own := index (index . 0).Values (index . 1) -}}
+{{- if and (eq (index . 1) "retrain") $own.gpu.enabled (gt (int $own.gpu.count) 1) -}}true{{- end -}}
+{{- end -}}
+
 {{- define "keepsight.mounts" -}}
 {{- $root := index . 0 -}}
 - {name: settings, mountPath: /etc/keepsight/settings, readOnly: true}
 - {name: state, mountPath: /var/lib/keepsight/state}
 - {name: tmp, mountPath: /tmp}
+{{- if include "keepsight.trainsTogether" . }}
+- {name: memory, mountPath: /dev/shm}
+{{- end }}
 {{- if eq "true" (include "keepsight.shares" $root) }}
 - {name: shared, mountPath: /var/lib/keepsight/shared}
 {{- end }}
@@ -89,6 +98,10 @@ capabilities: {drop: [ALL]}
   configMap: {name: {{ include "keepsight.fullname" $root }}-{{ $section }}}
 - name: tmp
   emptyDir: {sizeLimit: {{ $own.tmpSize }}}
+{{- if include "keepsight.trainsTogether" . }}
+- name: memory
+  emptyDir: {medium: Memory, sizeLimit: 1Gi}
+{{- end }}
 {{- if not $own.state.persistent }}
 - name: state
   emptyDir: {sizeLimit: {{ $own.state.size }}}

@@ -49,7 +49,7 @@
 {{- $_ := set $table "kafka_cert_file" "/etc/keepsight/kafka-client/tls.crt" -}}
 {{- $_ := set $table "kafka_key_file" "/etc/keepsight/kafka-client/tls.key" -}}
 {{- end -}}
-{{- if $values.log.sasl.existingSecret }}{{ $_ := set $table "kafka_mechanism" $values.log.sasl.mechanism }}{{ end -}}
+{{- if or $values.log.sasl.existingSecret $values.log.sasl.serviceSecrets }}{{ $_ := set $table "kafka_mechanism" $values.log.sasl.mechanism }}{{ end -}}
 {{- end -}}
 {{- end -}}
 

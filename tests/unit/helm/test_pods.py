@@ -143,6 +143,15 @@ def test_prometheus_and_the_helm_test_reach_what_they_ask(section: str) -> None:
     assert reached("minimal", "test", health) is not None
 
 
+def test_training_is_let_out_where_values_say_more() -> None:
+    """The credentials of a role come from an address beside the store's."""
+    given = values("jobs")
+    rule = {"ports": [{"port": 80, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "169.254.170.23/32"}}]}
+    made = render({**given, "networkPolicy": {"more": {"training": [rule]}}})
+    assert made["NetworkPolicy", f"{NAME}-training"]["spec"]["egress"][-1] == rule
+    assert rule not in made["NetworkPolicy", f"{NAME}-retrain"]["spec"]["egress"]
+
+
 def test_an_empty_list_of_peers_is_everybody() -> None:
     lists = ("cameras", "console", "prometheus", "dns", "kafka", "kafkaPorts", "postgres", "stores", "apiServer")
     made = render({**values("minimal"), "networkPolicy": {key: [] for key in lists}})

@@ -13,7 +13,7 @@ from monitor.settings import MonitorSettings
 from retrain.settings import RetrainSettings
 from serving.settings import Camera, ServingSettings
 from serving.transport.gate import check_closed as serving_closed
-from tests.chart import NAME, PROFILES, rendered, workload
+from tests.chart import NAME, PROFILES, render, rendered, values, workload
 
 CLASSES: dict[str, type[ServiceSettings]] = {"serving": ServingSettings, "monitor": MonitorSettings, "retrain": RetrainSettings}
 SECRET_FILES = {
@@ -89,6 +89,17 @@ def test_each_service_is_its_own_user_of_kafka(tmp_path: Path, monkeypatch: pyte
     assert str(read.kafka_ca_file) == "/etc/keepsight/kafka-ca/ca.crt"
     names = {section: _kafka_secret(section) for section in CLASSES}
     assert names == {"serving": "kafka-user-serving", "monitor": "kafka-user", "retrain": "kafka-user-retrain"}
+
+
+def test_three_users_of_kafka_need_no_fourth() -> None:
+    given = values("minimal")
+    given["log"]["sasl"] = {"serviceSecrets": {"serving": "a", "monitor": "b", "retrain": "c"}}
+    made = render(given)
+    for section, secret in given["log"]["sasl"]["serviceSecrets"].items():
+        assert 'kafka_mechanism = "SCRAM-SHA-512"' in made["ConfigMap", f"{NAME}-{section}"]["data"]["keepsight.toml"]
+        volumes = made["StatefulSet", f"{NAME}-{section}"]["spec"]["template"]["spec"]["volumes"]
+        (projected,) = [volume["projected"] for volume in volumes if volume["name"] == "secrets"]
+        assert [source["secret"]["name"] for source in projected["sources"]] == [secret]
 
 
 def _kafka_secret(section: str) -> str:

@@ -49,6 +49,8 @@ def with_(**more: Any) -> dict[str, Any]:
         ({"retrain": {"jobs": {"resources": {"cpu": 4}}}}, "at '/retrain/jobs/resources/cpu': got number, want string"),
         ({"log": {"brokers": ["kafka"]}}, "at '/log/brokers/0': 'kafka' does not match pattern"),
         ({"log": {"sasl": {"serviceSecrets": {"server": "x"}}}}, "additional properties 'server' not allowed"),
+        ({"networkPolicy": {"more": {"server": []}}}, "at '/networkPolicy/more': additional properties 'server' not allowed"),
+        ({"retrain": {"startSeconds": 1}}, "at '/retrain/startSeconds': minimum: got 1, want 2"),
         ({"stores": {"repository": "/models"}}, "at '/stores/repository': '/models' does not match pattern"),
         ({"sharedVolume": {"size": "big"}}, "at '/sharedVolume/size': 'big' does not match pattern"),
         ({"consoleUrl": "keepsight.example.org"}, "at '/consoleUrl': 'keepsight.example.org' does not match pattern"),
@@ -90,6 +92,16 @@ def test_the_schema_refuses(more: dict[str, Any], said: str) -> None:
             "maxReplicas is 4, below minReplicas 5",
         ),
         ({"serving": {"autoscaling": {"enabled": True, "by": "keda"}}}, "set serving.autoscaling.prometheus"),
+        (
+            {"serving": {"settings": {"drain_s": 30}}},
+            "serving.terminationGracePeriodSeconds is 90, and a server may take 90 s to stop: stopDelaySeconds 10, 30 for requests",
+        ),
+        ({"serving": {"stopDelaySeconds": 30.5}}, "a server may take 90.5 s to stop: stopDelaySeconds 30.5"),
+        ({"retrain": {"settings": {"stop_grace_s": 55}}}, "retrain.terminationGracePeriodSeconds is 60, and its training process"),
+        (
+            {"log": {"brokers": ["kafka:9092"], "sasl": {"serviceSecrets": {"serving": "a", "monitor": "b"}}}},
+            "log.sasl.serviceSecrets names no Secret for retrain, and log.sasl.existingSecret",
+        ),
         (
             {"retrain": {"image": {"digest": f"sha256:{'0' * 64}"}, "jobs": {"enabled": True, "gpus": 1}}},
             "Jobs with GPUs need its CUDA build: name that in retrain.jobs.image",

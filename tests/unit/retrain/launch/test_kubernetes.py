@@ -75,6 +75,11 @@ def test_the_manifest_is_what_the_official_models_describe_and_holds_no_secrets(
     assert spec["containers"][0]["command"][-4:] == ["python", "-m", "retrain.trainer.candidate", "/shared/jobs/a/1"]
     assert "torch.distributed.run" in spec["containers"][0]["command"]
     assert spec["tolerations"][0]["key"] == "nvidia.com/gpu"
+    assert {"name": "memory", "mountPath": "/dev/shm"} in spec["containers"][0]["volumeMounts"], (
+        "what two devices exchange lies there"
+    )
+    alone = manifest(settings(""), NAME, "/shared", ("true",))["spec"]["template"]["spec"]
+    assert [volume["name"] for volume in alone["volumes"]] == ["shared"]
     assert spec["containers"][0]["envFrom"] == [{"secretRef": {"name": "store-keys"}}]
     assert spec["securityContext"]["runAsNonRoot"], "a namespace that enforces `restricted` takes it"
     assert not spec["enableServiceLinks"], "a Service's name becomes no variable of ours"
