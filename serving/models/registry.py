@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from contracts import metrics_serving
 from contracts.channels import Channels
 from contracts.errors import KeepsightError, StoreError
 from contracts.events import Role, VersionServed
@@ -221,14 +222,14 @@ class Registry:
         if before is None or before.channels != lineup.channels:
             self._instruments.swaps.inc()
             self._log.info("lineup_changed", model=self._model, **_roles(lineup), sequence=lineup.channels.sequence)
-        self._instruments.provider.clear()
+        gauge = self._instruments.versions.blank()
         for place, reason in lineup.champion.places.items():
-            self._instruments.provider.labels(place, reason).set(reason == "runs")
-        self._instruments.model_info.clear()
+            gauge[metrics_serving.PROVIDER].labels(place, reason).set(reason == "runs")
         for version, served in self._held.items():
             roles = [role for role, name in _roles(lineup).items() if name == version and role != "share"] or ["standby"]
             for role in roles:
-                self._instruments.model_info.labels(self._model, version, role, served.digest, served.provider).set(1)
+                gauge[metrics_serving.MODEL_INFO].labels(self._model, version, role, served.digest, served.provider).set(1)
+        self._instruments.versions.show(gauge)
 
     def _failed(self, event: str, error: Exception, trace: bool = False, **fields: object) -> None:
         """Say each trouble once until the channels change; polled twice a second, it would fill the log."""

@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter
 
 from contracts import metrics_serving as declared
-from contracts.metrics import counter, gauge, histogram
+from contracts.metrics import Sheet, counter, gauge, histogram
 from serving.telemetry.worst_cameras import WorstCameras
 
 KEPT_VERSIONS: Final = 16
@@ -68,8 +68,7 @@ class Instruments:
         self.spool_limit_bytes = gauge(declared.SPOOL_LIMIT_BYTES, registry)
         self.spool_oldest_s = gauge(declared.SPOOL_OLDEST, registry)
         self.log_up = gauge(declared.LOG_UP, registry)
-        self.model_info = gauge(declared.MODEL_INFO, registry)
-        self.provider = gauge(declared.PROVIDER, registry)
+        self.versions = Sheet((declared.MODEL_INFO, declared.PROVIDER), registry)
         self.swaps = counter(declared.SWAPS, registry)
         self.version_failures = counter(declared.VERSION_FAILURES, registry)
         self.sampled = counter(declared.SAMPLED, registry)

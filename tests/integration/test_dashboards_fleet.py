@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contracts import metrics_process
+from contracts import metrics_process, metrics_serving
 from contracts.health import HealthServer
 from contracts.listener import listen
 from monitor.exports import Exports
@@ -91,8 +91,10 @@ def serving_of(cameras: range) -> CollectorRegistry:
     for camera in cameras:
         for outcome in OUTCOMES[1:]:
             instruments.worst_cameras.add(f"camera-{camera}", outcome, "truncated")
+    versions = instruments.versions.blank()
     for variant in ("champion", "candidate", "shadow", "standby"):
-        instruments.model_info.labels("small", "1", variant, "a" * 64, "CPUExecutionProvider").set(1)
+        versions[metrics_serving.MODEL_INFO].labels("small", "1", variant, "a" * 64, "CPUExecutionProvider").set(1)
+    instruments.versions.show(versions)
     instruments.log_up.set(1)
     instruments.queue_limit.set(64)
     return registry
