@@ -82,7 +82,9 @@ def run(arguments: Sequence[str], say: Say = lambda text: print(text, flush=True
     names: tuple[Name, ...] = tuple(parsed.service or STOPPING_ORDER)
     key = _key(parsed.key_file)
     found = []
-    for finding in _findings(names, parsed.settings.absolute(), frozenset(parsed.only), dict(parsed.at), key, parsed.timeout):
+    for finding in merged(
+        _findings(names, parsed.settings.absolute(), frozenset(parsed.only), dict(parsed.at), key, parsed.timeout)
+    ):
         found.append(finding)
         if not parsed.json:
             say(finding.line())
@@ -92,7 +94,10 @@ def run(arguments: Sequence[str], say: Say = lambda text: print(text, flush=True
             json.dumps({"ok": not failed, "failed": failed, "warned": warned, "findings": [asdict(one) for one in found]}, indent=1)
         )
     else:
-        say(f"{len(found)} checks: {failed} failed, {warned} to look at" if failed or warned else f"{len(found)} checks: all well")
+        well = "all well" if found else "these settings have nothing of that to look at"
+        say(
+            f"{len(found)} check{'' if len(found) == 1 else 's'}: {f'{failed} failed, {warned} to look at' if failed or warned else well}"
+        )
     return int(failed > 0)
 
 
@@ -108,7 +113,7 @@ def _findings(
             if "settings" in groups:
                 yield from _settings(said, settings)
     checks = sorted(_checks(told, places, key), key=lambda one: GROUPS.index(one[0]))
-    yield from merged(examined([check for group, check in checks if group in groups], limit_s))
+    yield from examined([check for group, check in checks if group in groups], limit_s)
 
 
 def _settings(told: Told, settings: Path) -> Iterator[Finding]:
@@ -136,6 +141,8 @@ def _checks(told: Sequence[Told], places: dict[str, str], key: str) -> Iterator[
         yield "keys", Check(f"{name} keys", partial(files.keys, one))
         if name == "serving":
             yield "gpu", Check("gpu", partial(machine.gpu, one))
+        if name == "retrain":
+            yield "gpu", Check("retrain training", partial(machine.training, one))
     if told:
         yield "clocks", Check("clock log", partial(log.log_clock, told[0], time.time()))
         yield "clocks", Check("clock frame store", partial(stores.file_clock, told[0], time.time()))

@@ -13,6 +13,7 @@ from contracts.events import SERVING, TOPICS
 from contracts.log import open_bus
 from contracts.log_embedded_store import FILE_NAME, answering
 from standalone.doctor.finding import Finding
+from standalone.doctor.state import remembered
 from standalone.doctor.stores import SKEW_S, nearest
 from standalone.doctor.told import Told
 
@@ -37,8 +38,8 @@ def folder_of_log(url: str) -> Path | None:
 def log_clock(told: Told, now: float) -> Iterator[Finding]:
     """Whether the newest report of a server lies in the future: whoever wrote it, or the log, is ahead of this machine. `now` is Unix seconds."""
     folder = folder_of_log(told.shared.log)
-    if folder is not None and not (folder / FILE_NAME).exists():
-        return  # to look would make it; that it is not there is told by `log`
+    if folder is not None and not _has(folder, SERVING):
+        return  # to look would make it; what is not there is told by `log`
     bus = open_bus(told.shared.log, "keepsight-doctor", told.shared.log_security)
     try:
         reader = bus.reader(None, [SERVING], lambda _place: -1)
@@ -68,7 +69,11 @@ def _embedded(told: Told) -> Iterator[Finding]:
         yield Finding("FAIL", name, f"{there} may not be written by this user", "give it the folder and every file in it: chown -R")
         return
     if not file.exists():
-        yield Finding("warn", name, f"{file} is not there yet", "the first service that starts makes it; else set `log`")
+        if known := remembered(told):
+            fix = "mount its disk, or restore it from a copy: docs/production.md; services that start make an empty one"
+            yield Finding("FAIL", name, f"{file} is not there, though {known} remembers one", fix)
+        else:
+            yield Finding("warn", name, f"{file} is not there yet", "the first service that starts makes it; else set `log`")
         return
     with answering(folder):
         there_is = _topics(file)
@@ -87,6 +92,14 @@ def _embedded(told: Told) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", name, f"{len(TOPICS)} topics in {file}, {file.stat().st_size:,} bytes")
+
+
+def _has(folder: Path, topic: str) -> bool:
+    """Whether an embedded log is there, with a topic. Raises LogError."""
+    if not (folder / FILE_NAME).exists():
+        return False
+    with answering(folder):
+        return topic in _topics(folder / FILE_NAME)
 
 
 def _topics(file: Path) -> dict[str, tuple[int, float | None, bool]]:

@@ -1,10 +1,11 @@
-"""Can this machine do what the settings ask of it: cores, threads, memory, GPUs?"""
+"""Can this machine do what the settings ask of it: cores, threads, memory, GPUs, training?"""
 
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ DRIVER: Final = Path("/proc/driver/nvidia/version")
 CGROUP: Final = Path("/sys/fs/cgroup")
 LEAST_BYTES: Final = 1 << 30
 """Measured after the demo, three cameras: serving 240 MB with a model of 14 MB, the monitor 216 MB, retrain 68 MB; training comes on top."""
+_ASK_TORCH: Final = "import torch; print(torch.cuda.device_count())"
 _ASK: Final = "import json, onnxruntime; print(json.dumps(onnxruntime.get_available_providers()))"
 
 
@@ -46,6 +48,41 @@ def judged_gpu(provider: str, fallback: bool, has: Sequence[str] | None, driver:
     if provider == "auto" and driver and not cuda:
         return Finding("warn", "gpu", said, "frames are scored on the CPU beside a GPU; install keepsight[gpu]: docs/gpu.md")
     return Finding("ok", "gpu", said)
+
+
+def training(told: Told) -> Iterator[Finding]:
+    """What PyTorch here can train on, beside what retrain's settings ask for; nothing where a cluster trains."""
+    if told.own["launcher"] == "local":
+        driver = DRIVER.exists()
+        ask = find_spec("torch") is not None and (told.own["device"] == "cuda" or (told.own["device"] == "auto" and driver))
+        gpus = _gpus() if ask else 0
+        yield judged_training(str(told.own["device"]), int(told.own["devices"]), find_spec("torch") is not None, gpus, driver)
+
+
+def judged_training(device: str, devices: int, torch: bool, gpus: int, driver: bool) -> Finding:
+    """`device` and `devices` as set, whether `torch` is installed, how many `gpus` it sees, and whether an NVIDIA `driver` is loaded."""
+    name = "retrain training"
+    if not torch:
+        return Finding(
+            "FAIL", name, "PyTorch is not installed here", "install keepsight[train]; where retrain does not run: --service"
+        )
+    said = (
+        f"device = {device!r}, devices = {devices}; PyTorch sees {gpus} GPUs; NVIDIA driver {'loaded' if driver else 'not loaded'}"
+    )
+    fix = "PyTorch for CUDA: docs/gpu.md" if driver else "load the driver (nvidia-smi must answer)"
+    if device == "cuda" and not gpus:
+        return Finding("FAIL", name, said, f"{fix}; or device = 'auto'")
+    if device == "auto" and driver and not gpus:
+        return Finding("warn", name, said, f"networks train on the CPU beside a GPU; {fix}")
+    if 0 < gpus < devices:
+        return Finding("FAIL", name, said, "set devices to the GPUs at most")
+    return Finding("ok", name, said if gpus else f"device = {device!r}: on the CPU")
+
+
+def _gpus() -> int:
+    """The GPUs that PyTorch sees, asked in a process of its own: it takes seconds to import."""
+    done = subprocess.run([sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, check=False)
+    return int(done.stdout) if done.returncode == 0 else 0
 
 
 def threads(told: Sequence[Told]) -> Iterator[Finding]:

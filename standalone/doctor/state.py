@@ -27,13 +27,25 @@ def state(told: Told, clock: Callable[[], float] = time.time) -> Iterator[Findin
     if told.own.get("state_url"):
         yield from _postgres(told, name, clock)
     elif told.name == "monitor":
-        file = folder / f"monitor-{told.shared.model}.sqlite"
-        yield _monitors(told, name, _read(file, "SELECT value FROM meta WHERE name = 'made for'"))
+        yield _monitors(told, name, _read(_monitors_file(told), "SELECT value FROM meta WHERE name = 'made for'"))
     elif told.name == "retrain":
-        found = _read(folder / "retrain" / "state.sqlite3", "PRAGMA user_version")
+        found = _read(_retrains_file(told), "PRAGMA user_version")
         yield _retrains(told, name, found, older_is_renewed=True)
     else:
         yield Finding("ok", name, f"{folder}, spool of at most {told.own['spool_max_bytes']:,} bytes")
+
+
+def remembered(told: Told) -> Path | None:
+    """A file in which services remember how far they read the log; None where there is none here yet."""
+    return next((file for file in (_monitors_file(told), _retrains_file(told)) if file.exists()), None)
+
+
+def _monitors_file(told: Told) -> Path:
+    return told.shared.state / f"monitor-{told.shared.model}.sqlite"
+
+
+def _retrains_file(told: Told) -> Path:
+    return told.shared.state / "retrain" / "state.sqlite3"
 
 
 def _none_yet(name: str) -> Finding:

@@ -38,7 +38,12 @@ def repository(told: Told, whole: bool = True) -> Iterator[Finding]:
             )
             return
     if whole:
-        size = sum(entry.bytes for entry in models.read(model, channels.champion).manifest.files.values())
+        try:
+            size = sum(entry.bytes for entry in models.read(model, channels.champion).manifest.files.values())
+        except VersionError as error:
+            fix = "servers refuse it when they start: keepsight rollback, or restore its folder from a copy: docs/production.md"
+            yield Finding("FAIL", name, str(error), fix)
+            return
         yield Finding("ok", name, f"champion {channels.champion} of {model!r} is whole, {size:,} bytes")
     else:
         yield Finding("ok", name, f"champion {channels.champion} of {model!r}")

@@ -16,6 +16,11 @@ from tests.doctors import NOW, Settings, only
 def test_an_embedded_log(told: Settings, tmp_path: Path) -> None:
     assert "is not there yet" in only(log.log(told())).said
     assert not (tmp_path / "log").exists()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "monitor-photographs.sqlite").touch()  # a house that ran, and lost its log's disk
+    lost = only(log.log(told()))
+    assert (lost.verdict, "mount its disk" in lost.fix) == ("FAIL", True)
+    (tmp_path / "state" / "monitor-photographs.sqlite").unlink()
     bus = open_bus(told().shared.log)
     bus.ensure_topics(TOPICS[:2])
     assert only(log.log(told())).said.startswith("topics are missing: keepsight.incidents")
@@ -36,6 +41,8 @@ def test_an_embedded_log(told: Settings, tmp_path: Path) -> None:
 def test_the_clock_of_the_log(told: Settings) -> None:
     assert list(log.log_clock(told(), NOW)) == []
     bus = open_bus(told().shared.log)
+    bus.ensure_topics(TOPICS[:2])
+    assert list(log.log_clock(told(), NOW)) == []  # of an older release: `log` tells
     bus.ensure_topics(TOPICS)
     assert only(log.log_clock(told(), NOW)).said.startswith("no server has reported")
     report = ServingReported(
