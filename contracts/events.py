@@ -408,6 +408,8 @@ class RequestRetrain(Event, frozen=True, tag="RequestRetrain"):
 
     by: str
     reason: str = ""
+    incident_id: str = ""
+    """Because of which incident, where the person looked at one."""
 
 
 class Dead(Event, frozen=True, tag="Dead"):

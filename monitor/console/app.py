@@ -128,7 +128,9 @@ class Console:
                     self._desk.of_job(job.last, what, fields, key), f"{PREFIX}/jobs/{quote(job_id, safe='')}", fields
                 )
             case ("incidents", incident_id, what) if (incident := self._view.incidents.get(incident_id)) is not None:
-                where = f"{PREFIX}/incidents/{quote(incident_id, safe='')}"
+                where = (
+                    f"{PREFIX}/jobs" if what == "retrain" else f"{PREFIX}/incidents/{quote(incident_id, safe='')}"
+                )  # where it is seen
                 return self._ordered(self._desk.of_incident(incident, what, fields, key), where, fields)
             case ("versions", "rollback"):
                 return self._ordered(

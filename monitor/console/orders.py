@@ -43,7 +43,7 @@ class Desk:
         """Acknowledge an incident, call it a false alarm, or ask for a retraining because of it."""
         by, reason, about, number = named(fields, key_id), reasoned(fields), self._about(fields), incident.incident.incident_id
         if what == "retrain":
-            return RequestRetrain(**about, by=by, reason=f"{reason} (incident {number})")  # type: ignore[arg-type]  # of `about`
+            return RequestRetrain(**about, by=by, reason=f"{reason} (incident {number})", incident_id=number)  # type: ignore[arg-type]  # of `about`
         if incident.incident.cause == "job_failed":
             raise FormError("a failed job's incident closes when a later run comes through: nothing to acknowledge", 409)
         if what == "acknowledge" and incident.closed_at is None:

@@ -256,7 +256,7 @@ def test_what_a_person_does_about_an_incident_is_an_event(house: ConsoleHouse) -
         answer = post(house, f"{where}/{what}", fields)
         assert answer.status == 303, answer.body
         place = dict(answer.headers)["Location"]
-        assert place.startswith(f"/console/{where}?done=")
+        assert place.startswith(f"/console/{'jobs' if what == 'retrain' else where}?done=")
         assert f"On the log: {told}" in text(house.get(place)[1])
     seen, asked, false = house.said(events.COMMANDS)
     assert isinstance(seen, Acknowledge)
@@ -265,6 +265,8 @@ def test_what_a_person_does_about_an_incident_is_an_event(house: ConsoleHouse) -
     assert (seen.incident_id, seen.by, seen.reason) == (first.incident_id, "ada", "because")
     assert asked.reason == f"because (incident {first.incident_id})"
     assert (false.incident_id, false.reason) == (first.incident_id, "because")
+    orders = house.get(f"/console/{where}")[1].partition('<table id="orders">')[2].partition("</table>")[0]
+    assert [words in orders for words in ("has seen", "asked for a retraining", "false alarm")] == [True] * 3
     said = text(house.get("/console/audit?kind=people")[1])
     assert said.index("called the incident a false alarm") < said.index("has seen the incident") < said.index("on my way")
 
