@@ -211,7 +211,8 @@ class Console:
         order = next((one for one in self._view.orders() if one.event_id == done), None) if done else None
         said = f"On the log: {order.by} {told(order)}. What comes of it shows here." if order is not None else ""
         opened = len(self._view.incidents.open())
-        return Frame(self._model, now, self._token.value, name, self._queue.left(now), opened, self._view.trouble, said)
+        refused = self._view.decisions.refused(done) if order is not None else ""
+        return Frame(self._model, now, self._token.value, name, self._queue.left(now), opened, self._view.trouble, said, refused)
 
     def _missing(self, frame: Frame) -> Answer:
         return shell.page(

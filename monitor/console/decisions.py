@@ -16,6 +16,7 @@ MOST: Final = 5000
 """Some 0.5 kB each."""
 UNTOLD: Final = frozenset({"label_reviewed", "review_refused"})
 """Rows of the ledger about labels."""
+MOST_REFUSED: Final = 1000
 Target = Literal["", "incident", "job", "version"]
 
 
@@ -38,17 +39,27 @@ class Decisions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: deque[Decision] = deque(maxlen=MOST)
+        self._refused: dict[str, str] = {}
 
     def take(self, event: AnyEvent) -> None:
         """Keep it, if it is a decision of a service."""
         if (decision := _decision(event)) is not None:
             with self._lock:
                 self._kept.append(decision)
+                if isinstance(event, Decided) and event.kind == "command_refused":
+                    self._refused[str(_facts(event).get("order", ""))] = decision.why
+                    if len(self._refused) > MOST_REFUSED:
+                        del self._refused[next(iter(self._refused))]
 
     def all(self) -> list[Decision]:
         """In the order in which they were read."""
         with self._lock:
             return list(self._kept)
+
+    def refused(self, order_id: str) -> str:
+        """Why retrain refused an order; "" where it did not."""
+        with self._lock:
+            return self._refused.get(order_id, "")
 
 
 def _decision(event: AnyEvent) -> Decision | None:
@@ -71,11 +82,7 @@ def _who(cause: str) -> str:
 
 def _of_ledger(event: Decided) -> Decision:
     """A row of retrain's ledger: its facts go by names that depend on the kind."""
-    try:
-        facts = msgspec.json.decode(event.body, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        facts = {}
-    said = {name: str(value) for name, value in facts.items() if isinstance(value, str | int | float) and value != ""}
+    said = {name: str(value) for name, value in _facts(event).items() if isinstance(value, str | int | float) and value != ""}
     target: Target = "version" if "version" in said else "job" if "job" in said else ""
     about = said.get(target, "")
     match event.kind:
@@ -88,3 +95,10 @@ def _of_ledger(event: Decided) -> Decision:
         case kind:
             what = kind.replace("_", " ")
     return Decision(event.occurred_at, "retrain", what, said.get("why", ""), event.event_id, target, about, event.sequence)
+
+
+def _facts(event: Decided) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(event.body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {}

@@ -14,7 +14,7 @@ from monitor.console import charts, shell
 from monitor.console.incident_book import IncidentView
 from monitor.console.incident_story import led_to, timeline
 from monitor.console.incidents import parted, path_of, words
-from monitor.console.jobs import orders_about
+from monitor.console.ordered import orders_about
 from monitor.console.orders import FALSE, OVER
 from monitor.console.photographs import Photograph, figures
 from monitor.console.shell import PREFIX, Frame, act, ago, badge, clock, facts, ratio, table
@@ -70,7 +70,7 @@ def one(frame: Frame, view: View, shown: IncidentView, exhibits: Exhibits, chann
 {_contributions(incident.contributions)}
 {led_to(view, incident, frame.now)}
 {timeline(shown)}
-{orders_about(view.orders(), incident.incident_id, frame.now)}
+{orders_about(view, incident.incident_id, frame.now)}
 {_more(incident, exhibits.runbooks)}"""
     return shell.page(frame, "incidents", what, body, refresh_s=20 if shown.closed_at is None else 0)
 

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from contracts.events import JobAdvanced, JobState, RetrainRequested, TrialRow
 from contracts.health import Answer
 from monitor.console import shell
-from monitor.console.orders import told
+from monitor.console.ordered import orders_about
 from monitor.console.shell import PREFIX, Frame, act, ago, badge, clock, facts, progress, span, table
-from monitor.console.view import ACTIVE, JobView, Order, View
+from monitor.console.view import ACTIVE, JobView, View
 
 A_PAGE: Final = 50
 STATES: Final[tuple[JobState, ...]] = get_args(JobState)
@@ -79,7 +79,7 @@ def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool]) -> Ans
 {_why(event)}{progress(event.progress, "how far the attempt is") if event.state == "running" else ""}
 {facts(_facts(job, view.request(event.request_key), frame.now))}
 <div class="acts">{_acts(frame, event, where)}</div>
-{orders_about(view.orders(), event.job_id, frame.now)}
+{orders_about(view, event.job_id, frame.now)}
 <h2>Gates</h2>{shell.gates_table(judged.gates if judged else ())}
 {_trials(job.judged.trials if job.judged else ())}
 {shell.verdict(where, there, judged.page if judged else "")}
@@ -91,20 +91,6 @@ def unknown(frame: Frame) -> Answer:
     """No such job."""
     text = "No job has this id, or it is one of long ago. <code>keepsight jobs</code> reads the whole log."
     return shell.page(frame, "jobs", "No such job", f"<h1>No such job</h1><p>{text}</p>", 404)
-
-
-def orders_about(orders: Sequence[Order], target: str, now: float) -> str:
-    """What people ordered about a job or a version."""
-    rows = [
-        (ago(one.occurred_at, now), escape(told(one)), escape(one.by), escape(one.reason))
-        for one in orders
-        if target in _targets(one)
-    ]
-    return f"<h2>Orders</h2>{table('orders', ('when', 'what', 'who', 'why'), rows[:20], '')}" if rows else ""
-
-
-def _targets(order: Order) -> tuple[str, ...]:
-    return (getattr(order, "job_id", ""), getattr(order, "version", ""), getattr(order, "incident_id", ""))
 
 
 def title(event: JobAdvanced) -> str:

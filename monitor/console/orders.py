@@ -116,13 +116,13 @@ def told(order: Order) -> str:
         case Reject():
             return f"rejected version {order.version}"
         case Rollback():
-            return "rolled back"
+            return "ordered a rollback"
         case Promote():
-            return f"promoted version {order.version}{' by force' if order.force else ''}"
+            return f"ordered version {order.version} promoted{' by force' if order.force else ''}"
         case OverrideCounts():
             return "let it train with too few labels"
         case CancelJob():
-            return "cancelled the job"
+            return "ordered the job cancelled"
         case RequestRetrain():
             return "asked for a retraining"
         case Acknowledge():

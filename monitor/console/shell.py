@@ -29,6 +29,8 @@ SHUT: Final = (
 )
 """What pages and pictures go out with: no cache keeps them, and no other site's page may show them."""
 HTML: Final = "text/html; charset=utf-8"
+ANSWER_S: Final = 5
+"""A page that tells of an order is looked at again so soon: retrain answers within seconds."""
 TABS: Final = {
     "": "Fleet",
     "incidents": "Incidents",
@@ -51,7 +53,9 @@ STATIC: Final = {
 _STAMP: Final = {name: sha256(content).hexdigest()[:12] for name, (content, _) in STATIC.items()}
 _TONES: Final[dict[str, str]] = {
     **dict.fromkeys(("succeeded", "stable", "champion", "pass", "done", "quiet", "closed"), "good"),
-    **dict.fromkeys(("failed", "rejected", "rolled_back", "rolling_back", "fail", "silent", "page", "drifted", "fault"), "bad"),
+    **dict.fromkeys(
+        ("failed", "rejected", "rolled_back", "rolling_back", "refused", "fail", "silent", "page", "drifted", "fault"), "bad"
+    ),
     **dict.fromkeys(("held", "awaiting_approval", "inconclusive", "suspect", "ticket", "open"), "wait"),
     **dict.fromkeys(("running", "shadow", "canary", "watch", "candidate", "warming"), "live"),
 }
@@ -74,7 +78,9 @@ class Frame:
     trouble: str | None = None
     """Why the newest may be missing."""
     said: str = ""
-    """What came of the order before."""
+    """What was ordered on the page before."""
+    refused: str = ""
+    """Why retrain refused that; "" where it did not, or has not answered yet."""
 
 
 def page(frame: Frame, tab: str, title: str, body: str, status: int = 200, script: str = "", refresh_s: int = 0) -> Answer:
@@ -85,6 +91,9 @@ def page(frame: Frame, tab: str, title: str, body: str, status: int = 200, scrip
         f'<p class="notice wait" role="status">{escape(frame.trouble)}. What stands here may be old.</p>' if frame.trouble else ""
     )
     said = f'<p class="notice good" role="status">{escape(frame.said)}</p>' if frame.said else ""
+    if frame.refused:
+        said = f'<p class="notice bad" role="status"><b>Refused</b>, nothing was done: {escape(frame.refused)}.</p>'
+    every_s = refresh_s or (ANSWER_S if frame.said else 0)
     scripts = "".join(f'<script src="{asset(name)}" defer></script>' for name in (script, "label.js") if name)
     html = f"""<!doctype html>
 <html lang="en">
@@ -96,7 +105,7 @@ def page(frame: Frame, tab: str, title: str, body: str, status: int = 200, scrip
 <link rel="icon" href="{asset("icon.svg")}">
 <link rel="stylesheet" href="{asset("style.css")}">{scripts}
 </head>
-<body{f' data-refresh="{refresh_s}"' if refresh_s else ""}>
+<body{f' data-refresh="{every_s}"' if every_s else ""}>
 <a class="skip" href="#main">To the content</a>
 <header class="top"><div><a class="mark" href="{PREFIX}/"><i aria-hidden="true"></i>Keepsight</a> <b>{escape(frame.model)}</b>
 <nav aria-label="Console">{tabs}</nav></div></header>

@@ -13,7 +13,7 @@ from contracts.manifest import Manifest
 from contracts.quality import Metric
 from monitor.console import shell
 from monitor.console.catalogue import Catalogue
-from monitor.console.jobs import orders_about
+from monitor.console.ordered import orders_about
 from monitor.console.orders import OVER, STOPPABLE
 from monitor.console.shell import PREFIX, Frame, act, ago, badge, clock, facts, progress, table
 from monitor.console.view import View
@@ -59,7 +59,7 @@ def one(frame: Frame, view: View, catalogue: Catalogue, manifest: Manifest, ther
 {rollout_card(frame, current) if current is not None and under_way else ""}
 {facts(_facts(manifest, view, catalogue))}
 <div class="acts">{_acts(frame, version, channels, where)}</div>
-{orders_about(view.orders(), version, frame.now)}
+{orders_about(view, version, frame.now)}
 {gates if published else ""}{_quality(manifest)}
 {shell.verdict(where, there)}
 {_story(story)}

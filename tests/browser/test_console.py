@@ -186,7 +186,7 @@ def test_an_order_is_given_and_shown(house: ConsoleHouse, visit: Open) -> None:
     page.get_by_role("button", name="Cancel the job").click()  # without a reason the browser does not send it
     page.get_by_label("Reason").fill("wrong <b>labels</b>")
     page.get_by_role("button", name="Cancel the job").click()
-    expect(page.get_by_role("status")).to_contain_text("On the log: ada cancelled the job")
+    expect(page.get_by_role("status")).to_contain_text("On the log: ada ordered the job cancelled")
     expect(page.locator("#orders")).to_contain_text("wrong <b>labels</b>")
     page.get_by_text("Cancel the job").first.click()
     expect(page.get_by_label("Your name")).to_have_value("ada")

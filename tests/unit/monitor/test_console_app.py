@@ -33,6 +33,7 @@ from monitor.console.jobs import A_PAGE, ADVICE
 from monitor.console.places import Places
 from retrain.trigger.hold import HoldKind
 from tests.console_house import EVIL, GATES, MODEL, NOW, TRIALS, ConsoleHouse, tell
+from tests.console_night import decided
 from tests.small_model import photographs, publish_small_version, set_channels
 
 REASON = {"by": "ada", "reason": "because"}
@@ -277,6 +278,23 @@ def test_what_would_change_nothing_is_refused_in_words(
     assert answer.status == status
     assert words in unescape(answer.body.decode())
     assert ordered(house) == []
+
+
+def test_an_order_that_retrain_refused_is_told_where_it_was_given(house: ConsoleHouse) -> None:
+    house.take(house.rollout("2", "awaiting_approval"))
+    answer = post(house, "/console/versions/2/approve", REASON)
+    place = dict(answer.headers)["Location"]
+    page = house.get(place)[1]
+    assert "On the log: ada approved version 2" in page
+    assert 'data-refresh="5"' in page  # the answer comes within seconds
+    (order,) = ordered(house)
+    refused = decided(1, "command_refused", 0, order=order.event_id, command="approve", by="ada", why=f"it is stable {EVIL}")
+    house.take(refused, decided(2, "command_refused", 0, order="another", command="reject", by="ben", why="unheard"))
+    page = house.get(place)[1]
+    assert "On the log" not in page
+    assert "<b>Refused</b>, nothing was done: it is stable &quot;&gt;" in page
+    assert "it is stable" in house.get("/console/versions/2")[1].partition('<table id="orders">')[2]
+    assert "unheard" not in page
 
 
 def test_a_rollout_under_way_bars_another(house: ConsoleHouse) -> None:
