@@ -51,6 +51,7 @@ def topic_configs(topic: TopicSpec) -> dict[str, str]:
         "cleanup.policy": "compact" if topic.compacted else "delete",
         "retention.ms": "-1" if topic.retention_s is None else str(int(topic.retention_s * 1000)),
         "max.message.bytes": str(MAX_RECORD_BYTES),
+        "message.timestamp.type": "LogAppendTime",  # the broker's clock, as Record promises: Kafka's default is the sender's, which may be an hour off
     }
     if topic.compacted and topic.retention_s is not None:
         # A broker compacts closed segments only: of the week that one stays open by default, a new reader would read every report.

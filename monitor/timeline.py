@@ -88,7 +88,10 @@ class Timeline:
             _, place = self._first[0]
             line = self._lines[place]
             waiting = line[0]
-            held_back = behind or (len(self._first) < len(places) and waiting.record.time_ms / 1000 > taken_before)
+            fresh = (
+                taken_before < waiting.record.time_ms / 1000 <= now + AHEAD_S
+            )  # beyond, a clock was wrong: an hour's wait would be for nothing
+            held_back = behind or (fresh and len(self._first) < len(places))
             if held_back and self._count <= self._most_waiting:
                 return
             yield waiting

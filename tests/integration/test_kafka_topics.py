@@ -1,5 +1,6 @@
 """How topics stand on a genuine broker: retention, compaction, size and partitions as the TopicSpec says."""
 
+import time
 import uuid
 from typing import Any
 
@@ -9,6 +10,7 @@ from contracts.log_kafka import KafkaBus
 from contracts.log_kafka_client import KafkaAdminClient
 from contracts.ports import Outgoing, Place, TopicSpec
 from tests.kafka_cluster import cluster
+from tests.serving_process import eventually
 
 pytestmark = pytest.mark.kafka
 
@@ -45,6 +47,23 @@ def test_a_topic_is_kept_as_its_spec_says(spec: TopicSpec, expected: dict[str, s
     bus.close()
     assert {key: found.get(key) for key in expected} == expected
     assert found.get("max.message.bytes") == str(8 << 20)
+    assert found.get("message.timestamp.type") == "LogAppendTime"
+
+
+def test_a_record_s_time_is_the_broker_s_however_wrong_the_sender_s_clock_is() -> None:
+    from kafka import KafkaProducer
+
+    servers, name, before = cluster().servers, f"topic-{uuid.uuid4().hex[:8]}", time.time()
+    bus = KafkaBus(servers, "topics", None)
+    bus.ensure_topics([TopicSpec(name, 1)])
+    sender = KafkaProducer(bootstrap_servers=servers)
+    sender.send(name, b"{}", timestamp_ms=int((before + 1800) * 1000)).get(30)
+    sender.close()
+    reader = bus.reader(None, (name,))
+    (record,) = eventually("the record", lambda: reader.poll(1.0))
+    reader.close()
+    bus.close()
+    assert before - 1 <= record.time_ms / 1000 <= time.time() + 1
 
 
 def test_who_begins_before_the_end_of_what_retention_emptied_has_nothing_left_to_read() -> None:

@@ -58,6 +58,14 @@ def test_a_fresh_record_waits_for_slower_writers(stream: list[tuple[Record, Fram
     assert drain(timeline, written + 1.1, {}) == [0]
 
 
+def test_a_record_of_a_log_s_clock_that_was_set_back_holds_nothing_up(stream: list[tuple[Record, FrameScored]]) -> None:
+    timeline, (record, frame) = Timeline(1.0), stream[0]
+    timeline.add(record, frame)
+    written = record.time_ms / 1000
+    assert drain(timeline, written - AHEAD_S, {}) == []
+    assert drain(timeline, written - 3600, {}) == [0]
+
+
 def test_what_is_not_taken_stays(stream: list[tuple[Record, FrameScored]]) -> None:
     timeline = Timeline(0.0)
     timeline.add(*stream[0])
