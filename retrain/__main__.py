@@ -23,6 +23,7 @@ from contracts.log import open_bus, wait_for_log
 from contracts.logs import Logger, log_to_stderr
 from contracts.ports import Bus
 from contracts.repository import ModelRepository
+from retrain.dispatch import Dispatch
 from retrain.jobs.figures import Figures
 from retrain.jobs.intake import Intake
 from retrain.jobs.new_class import NewClasses, champion
@@ -177,7 +178,7 @@ def wired(
         bus,
         database,
         intake,
-        JobOrders(jobs, journal, training.end),
+        Dispatch(settings.model, database, intake, JobOrders(jobs, journal, training.end), labels, desk, release, instruments, log),
         labels,
         desk,
         training,

@@ -13,53 +13,22 @@ from collections.abc import Callable
 from typing import Final
 
 from contracts.errors import KeepsightError, LogAwayError, LogError, StoreError, TakenOverError, VersionError
-from contracts.events import (
-    COMMANDS,
-    FRAMES,
-    INCIDENTS,
-    LABELS,
-    RETRAIN,
-    SERVING,
-    AnyEvent,
-    Approve,
-    BadEventError,
-    CancelJob,
-    FrameLabelled,
-    FrameScored,
-    IncidentClosed,
-    IncidentOpened,
-    IncidentUpdated,
-    OverrideCounts,
-    Promote,
-    Reject,
-    RequestRetrain,
-    RetrainRequested,
-    ReviewLabel,
-    Rollback,
-    ServingReported,
-    dead_letter,
-    decode,
-)
+from contracts.events import COMMANDS, FRAMES, INCIDENTS, LABELS, RETRAIN, SERVING
 from contracts.logs import Logger
 from contracts.ports import Bus, Place, Reader, Record
+from retrain.dispatch import Dispatch
 from retrain.jobs.figures import Figures
 from retrain.jobs.intake import Intake
-from retrain.jobs.orders import JobOrders
-from retrain.jobs.orders import Order as JobOrder
 from retrain.jobs.supervision import Training
 from retrain.jobs.telling import stands_failed
 from retrain.labels.book import Labels
 from retrain.labels.desk import LabelDesk, could_be_labelled
 from retrain.metrics import Instruments
 from retrain.rollout.drive import Release
-from retrain.rollout.orders import Order
 from retrain.state.database import Database
 from retrain.ticks import Duty, Ticks
 
-HANDLER: Final = "retrain"
 READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS, SERVING)
-_KEPT_S: Final = 30 * 86_400.0
-"""How long a request or command is known again when it is repeated."""
 _AWAY_S: Final = 1.0
 _LONG_S: Final = 60.0
 """A turn takes milliseconds, with a version of some hundred MB to copy or a process to end some ten seconds."""
@@ -76,7 +45,7 @@ class RetrainService:
         bus: Bus,
         database: Database,
         intake: Intake,
-        job_orders: JobOrders,
+        dispatch: Dispatch,
         labels: Labels,
         desk: LabelDesk,
         training: Training,
@@ -93,7 +62,7 @@ class RetrainService:
         self._bus = bus
         self._database = database
         self._intake = intake
-        self._job_orders = job_orders
+        self._dispatch = dispatch
         self._labels = labels
         self._desk = desk
         self._training = training
@@ -216,7 +185,7 @@ class RetrainService:
     def _decide(self, records: list[Record], duties: set[Duty], now: float) -> None:
         self._release.load()
         for record in (*self._aside, *records):
-            self._handle(record, now)
+            self._dispatch.handle(record, now)
         if "calendar" in duties:
             self._intake.due(now)
         if "advance" in duties:
@@ -230,78 +199,6 @@ class RetrainService:
         self._count(records)
         moved = {place: at for place, at in self._offsets.items() if self._saved.get(place) != at}
         self._database.save_offsets(moved)
-
-    def _handle(self, record: Record, now: float) -> None:
-        if record.place.topic == FRAMES and not self._release.active and not could_be_labelled(record):
-            return
-        try:
-            event = decode(record)
-            if event.model != self._model:
-                return
-            if isinstance(event, FrameScored):
-                self._release.frame(event, now)
-                if event.stored is not None:
-                    with self._database.savepoint():
-                        self._desk.frame(event)
-                return
-            with self._database.savepoint():
-                self._apply(event, now)
-        except (BadEventError, ValueError, LookupError, TypeError, ArithmeticError) as error:
-            self._log.error("record_dead", topic=record.place.topic, offset=record.offset, why=str(error), trace=True)
-            self._instruments.dead_letters.inc()
-            self._database.publish_later(dead_letter(record, f"{type(error).__name__}: {error}", HANDLER, now))
-
-    def _apply(self, event: AnyEvent, now: float) -> None:
-        match event:
-            case FrameLabelled():
-                became = self._desk.label(event)
-                self._instruments.labels_received.labels(became).inc()
-                self._intake.new_classes.label(event)
-                if became == "new":
-                    self._release.label(event)
-            case IncidentOpened() | IncidentUpdated():
-                self._fault(event, None)
-                self._intake.new_classes.incident(event)
-            case IncidentClosed():
-                self._fault(event, event.occurred_at)
-                self._intake.new_classes.incident(event)
-                self._intake.closed(event, now)
-            case ServingReported():
-                self._release.reported(event, now)
-            case (
-                RetrainRequested()
-                | RequestRetrain()
-                | OverrideCounts()
-                | CancelJob()
-                | ReviewLabel()
-                | Approve()
-                | Reject()
-                | Rollback()
-                | Promote()
-            ):
-                if self._database.first_time(event.event_id, now + _KEPT_S):
-                    self._ask(event, now)
-
-    def _ask(self, event: RetrainRequested | RequestRetrain | JobOrder | ReviewLabel | Order, now: float) -> None:
-        match event:
-            case RetrainRequested():
-                self._intake.requested(event, now)
-            case RequestRetrain():
-                self._intake.commanded(event, now)
-            case OverrideCounts() | CancelJob():
-                self._job_orders.carry_out(event, now)
-            case ReviewLabel():
-                self._desk.review(event, now)
-            case _:
-                self._release.orders.carry_out(event, now)
-
-    def _fault(self, event: IncidentOpened | IncidentUpdated | IncidentClosed, until: float | None) -> None:
-        false_alarm = isinstance(event, IncidentClosed) and event.false_alarm
-        if event.incident.cause == "camera_fault" and not false_alarm:
-            self._labels.fault(event.incident, until)
-        else:
-            self._labels.no_fault(event.incident.incident_id)
-        self._desk.incident(event.incident, until is None)
 
     def _publish(self) -> None:
         while True:
