@@ -38,7 +38,11 @@ def one(frame: Frame, name: str) -> Answer:
         words = f'No alert of ours has this name. <a href="{PREFIX}/runbooks">Those that have a runbook</a>.'
         return shell.page(frame, "none", "No such runbook", f"<h1>No such runbook</h1><p>{words}</p>", 404)
     headed = markdown.title(text)
-    body = markdown.html(text, _link) if headed else f"<h1>{escape(name)}</h1>{markdown.html(text, _link, 2)}"
+
+    def link(target: str) -> str:
+        return "" if target == name else _link(target)  # it is open already
+
+    body = markdown.html(text, link) if headed else f"<h1>{escape(name)}</h1>{markdown.html(text, link, 2)}"
     return shell.page(frame, "none", headed or name, f'<article class="runbook">{body}</article>')
 
 

@@ -211,9 +211,9 @@ def _section(name: str, title: str, caption: str, head: Sequence[str], rows: Ite
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in cells)
     numbers = [all(not isinstance(row[i], str) for row in cells) for i in range(len(head))]
     top = "".join(f'<th scope="col"{_RIGHT * right}>{escape(one)}</th>' for one, right in zip(head, numbers, strict=True))
-    told = f"<caption>{escape(caption)}</caption>" if caption else ""
+    told = f'<p class="soft">{escape(caption)}</p>' if caption else ""
     return (
-        f'<section><h2>{escape(title)}</h2><div class="card"><table id="{name}">{told}<thead><tr>{top}</tr></thead>'
+        f'<section><h2>{escape(title)}</h2>{told}<div class="card"><table id="{name}"><thead><tr>{top}</tr></thead>'
         f"<tbody>{body}</tbody></table></div></section>"
     )
 
