@@ -139,6 +139,7 @@ TAIL: Final = """## What is tested
 `make test` runs `promtool check` and `promtool test rules` on every rule, routes each alert with `amtool`, plays every inhibition and a storm of
 10,000 alerts in a real Alertmanager, and drives real services, Prometheus and Alertmanager to a webhook and back: cameras of a site whose lenses are
 covered, and a server that is killed (`tests/integration/test_alert_path.py`; a minute of waiting is a second there). `make test-slow` has a server
-without a version and a log that is away until events are lost: seven of the ten pages were raised by a real fault, KeepsightLatencyBurn,
-KeepsightFramesStopped and KeepsightRollbackOverdue by `promtool` only. PagerDuty and e-mail were not tried: what they would say is rendered by `amtool`.
+without a version, a log that is away until events are lost, more cameras than a server answers in time, cameras that all stop, and a rollback that a
+frozen server does not follow: each of the ten pages was raised by a real fault and ended with it (a week is half a minute there, and five minutes of
+KeepsightLatencyBurn and KeepsightFramesStopped are ten seconds). PagerDuty and e-mail were not tried: what they would say is rendered by `amtool`.
 """

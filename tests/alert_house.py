@@ -1,20 +1,22 @@
 """Real Prometheus and Alertmanager on the committed rules and configuration, and a webhook that keeps what they say. A minute of waiting is a second here."""
 
+import atexit
 import json
 import subprocess
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import urlencode
 
 import yaml
 
 from standalone.house import free_ports
-from tests.alert_rules import DASHBOARDS, FILES, program
+from tests.alert_rules import DASHBOARDS, program
+from tests.prometheus_server import Prometheus
 
 T = TypeVar("T")
 PATIENCE_S: Final = 120.0
@@ -60,7 +62,7 @@ class Webhook:
                 """Says nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -76,25 +78,39 @@ class Webhook:
 
 
 class AlertHouse:
-    """Alertmanager, and with `scrapes` (job to port) Prometheus, in a folder."""
+    """Alertmanager, and with `scrapes` (job to port) Prometheus, in a folder. `sooner`: what else is shorter here in the rules' queries."""
 
     def __init__(
-        self, folder: Path, scrapes: Mapping[str, int] | None = None, group_wait_s: int = 1, group_interval_s: int = 1
+        self,
+        folder: Path,
+        scrapes: Mapping[str, int] | None = None,
+        group_wait_s: int = 1,
+        group_interval_s: int = 1,
+        sooner: Mapping[str, str] | None = None,
     ) -> None:
         self.webhook = Webhook()
-        self._folder = folder
-        self._processes: list[subprocess.Popen[bytes]] = []
-        prometheus, alertmanager = free_ports(2)
-        self.alertmanager, self.prometheus = f"http://127.0.0.1:{alertmanager}", f"http://127.0.0.1:{prometheus}"
-        config = self._alertmanager(group_wait_s, group_interval_s)
-        at = ("--web.listen-address", f"127.0.0.1:{alertmanager}", "--cluster.listen-address=")
+        (port,) = free_ports(1)
+        self.alertmanager = f"http://127.0.0.1:{port}"
+        config = folder / "alertmanager.yaml"
+        config.write_text(yaml.safe_dump(self._alertmanager(group_wait_s, group_interval_s)))
+        at = ("--web.listen-address", f"127.0.0.1:{port}", "--cluster.listen-address=", "--log.level=warn")
         store = ("--config.file", str(config), "--storage.path", str(folder / "alertmanager"))
-        self._start(program("prometheus-alertmanager", "prometheus-alertmanager"), *store, *at)
+        command = [program("prometheus-alertmanager", "prometheus-alertmanager"), *store, *at]
+        with (folder / "alertmanager.log").open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        atexit.register(self._process.kill)  # a test that fails leaves none behind
+        eventually("Alertmanager", lambda: self.get(f"{self.alertmanager}/api/v2/status"))
+        self._prometheus: Prometheus | None = None
         if scrapes is not None:
-            config = self._prometheus(scrapes, f"127.0.0.1:{alertmanager}")
-            store = ("--config.file", str(config), "--storage.tsdb.path", str(folder / "prometheus"))
-            at = ("--web.listen-address", f"127.0.0.1:{prometheus}", "--rules.alert.resend-delay=1s")
-            self._start(program("prometheus", "prometheus"), *store, *at)
+            targets = {job: [f"127.0.0.1:{port}"] for job, port in scrapes.items()}
+            hurried = partial(_hurried, sooner or {})
+            self._prometheus = Prometheus(folder / "prometheus", targets, f"127.0.0.1:{port}", "1s", hurried)
+
+    @property
+    def prometheus(self) -> Prometheus:
+        """Where there are `scrapes`."""
+        assert self._prometheus is not None
+        return self._prometheus
 
     def post(self, alerts: Sequence[Mapping[str, object]]) -> None:
         """Hand alerts to Alertmanager as Prometheus does."""
@@ -112,26 +128,17 @@ class AlertHouse:
         except OSError:
             return None
 
-    def asked(self, query: str) -> list[Any]:
-        """What Prometheus answers to a query."""
-        answer = self.get(f"{self.prometheus}/api/v1/query?{urlencode({'query': query})}")
-        return list(answer["data"]["result"]) if answer else []
-
     def close(self) -> None:
         """End them."""
-        for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            process.wait(60)
+        if self._prometheus is not None:
+            self._prometheus.close()
+        self._process.terminate()
+        self._process.wait(60)
         self.webhook.close()
 
-    def _start(self, *command: str) -> None:
-        with (self._folder / f"{Path(command[0]).name}.log").open("wb") as log:
-            self._processes.append(subprocess.Popen([*command, "--log.level=warn"], stdout=log, stderr=log))
-
-    def _alertmanager(self, group_wait_s: int, group_interval_s: int) -> Path:
+    def _alertmanager(self, group_wait_s: int, group_interval_s: int) -> dict[str, Any]:
         """The committed configuration with our webhook for all receivers, and less waiting."""
-        config = yaml.safe_load((DASHBOARDS / "alertmanager" / "alertmanager.yaml").read_text())
+        config: dict[str, Any] = yaml.safe_load((DASHBOARDS / "alertmanager" / "alertmanager.yaml").read_text())
         for receiver in config["receivers"]:
             receiver.pop("pagerduty_configs", None)
             receiver.pop("email_configs", None)
@@ -139,29 +146,12 @@ class AlertHouse:
                 webhook["url"] = webhook["url"].replace("http://localhost:5001", self.webhook.url)
         for route in (config["route"], *config["route"]["routes"]):
             route |= {"group_wait": f"{group_wait_s}s", "group_interval": f"{group_interval_s}s"}
-        return self._written("alertmanager.yaml", config)
-
-    def _prometheus(self, scrapes: Mapping[str, int], alertmanager: str) -> Path:
-        """The committed configuration with these targets, every second, and the committed rules with less waiting."""
-        config = yaml.safe_load((DASHBOARDS / "prometheus" / "prometheus.yaml").read_text())
-        config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-        config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
-        config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] in scrapes]
-        for job in config["scrape_configs"]:
-            job["static_configs"] = [{"targets": [f"127.0.0.1:{scrapes[job['job_name']]}"]}]
-        config["rule_files"] = [str(self._written(path.name, _hurried(yaml.safe_load(path.read_text())))) for path in FILES]
-        return self._written("prometheus.yaml", config)
-
-    def _written(self, name: str, content: object) -> Path:
-        path = self._folder / name
-        path.write_text(yaml.safe_dump(content, width=1_000_000))
-        return path
+        return config
 
 
-def _hurried(rules: dict[str, Any]) -> dict[str, Any]:
-    for group in rules["groups"]:
-        for rule in group["rules"]:
-            for wait in ("for", "keep_firing_for"):
-                if wait in rule:
-                    rule[wait] = f"{int(rule[wait][:-1]) * _SCALE[rule[wait][-1]]}s"
-    return rules
+def _hurried(sooner: Mapping[str, str], rule: dict[str, Any]) -> dict[str, Any]:
+    waits = {key: f"{int(rule[key][:-1]) * _SCALE[rule[key][-1]]}s" for key in ("for", "keep_firing_for") if key in rule}
+    query: str = rule["expr"]
+    for long, short in sooner.items():
+        query = query.replace(long, short)
+    return {**rule, **waits, "expr": query}

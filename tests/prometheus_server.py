@@ -1,4 +1,4 @@
-"""A genuine Prometheus for tests, Debian's program by hand: our own configuration with the addresses of the test's services, looked at every other second."""
+"""A genuine Prometheus for tests, Debian's program by hand: our own configuration and rules, with the addresses of the test's services."""
 
 import atexit
 import json
@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,22 +29,40 @@ class Cost(NamedTuple):
 
 
 class Prometheus:
-    """A server on `folder` that scrapes `targets` (addresses by job), with our rules. `alertmanager`: an address that alerts go to."""
+    """A server on `folder` that scrapes `targets` (addresses by job) `every` so often. `alertmanager`: an address that alerts go to; `rule`: what becomes
+    of each of our rules."""
 
-    def __init__(self, folder: Path, targets: Mapping[str, Sequence[str]], alertmanager: str = "", every: str = "2s") -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        targets: Mapping[str, Sequence[str]],
+        alertmanager: str = "",
+        every: str = "2s",
+        rule: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> None:
+        self._folder, self._every = folder, every
         (self.port,) = free_ports(1)
+        folder.mkdir(parents=True, exist_ok=True)
         config = yaml.safe_load(CONFIGURATION.read_text())
         config["global"] = {"scrape_interval": every, "evaluation_interval": every}
-        config["rule_files"] = [str((CONFIGURATION.parent / path).resolve()) for path in config["rule_files"]]
+        config["rule_files"] = [self._written(CONFIGURATION.parent / path, rule) for path in config["rule_files"]]
         (found,) = config["alerting"]["alertmanagers"][0]["static_configs"]
         found["targets"] = [alertmanager] if alertmanager else []
-        assert {job["job_name"] for job in config["scrape_configs"]} == set(targets)
+        assert {job["job_name"] for job in config["scrape_configs"]} >= set(targets)
+        config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] in targets]
         for job in config["scrape_configs"]:
             job["static_configs"] = [{"targets": list(targets[job["job_name"]])}]
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
         self._start()
+
+    def _written(self, path: Path, rule: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
+        """A file of rules as this server reads it."""
+        content = yaml.safe_load(path.read_text())
+        for group in content["groups"]:
+            group["rules"] = [rule(one) for one in group["rules"]]
+        place = self._folder / path.name
+        place.write_text(yaml.safe_dump(content, width=1_000_000))
+        return str(place)
 
     def _start(self) -> None:
         where = f"127.0.0.1:{self.port}"
@@ -53,6 +71,7 @@ class Prometheus:
             "storage.tsdb.path": self._folder / "data",
             "web.listen-address": where,
             "log.level": "warn",
+            "rules.alert.resend-delay": self._every,
         }
         command = [program("prometheus", "prometheus"), *(f"--{key}={value}" for key, value in options.items())]
         with (self._folder / "log").open("ab") as log:
@@ -68,6 +87,12 @@ class Prometheus:
         """What an instant query answers now: each series with its `metric` and `value`. Fails with Prometheus' word for a bad one."""
         found: list[dict[str, Any]] = self._asked(expr)["result"]
         return found
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Alerts that are pending or fire, as Prometheus itself has them."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/alerts", timeout=PATIENCE_S) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["alerts"]
+            return found
 
     def cost(self, expr: str) -> Cost:
         """What an instant query takes."""
