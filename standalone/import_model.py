@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +13,22 @@ from contracts.settings import ServiceSettings, read_toml
 
 FROM_SETTINGS: Final = {"--name": "model", "--repository": "repository", "--frame-store": "frame_store"}
 """Options of the import that a settings file answers, and its keys."""
+NEEDS: Final = ("onnx", "onnxruntime")
 DEFAULT: Final = "keepsight.toml"
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Import a model as a version. Returns the exit status. Raises SettingsError when the settings file named cannot be read."""
+    """Import a model as a version. Returns the exit status. Raises SettingsError when the settings file named cannot be read, or packages are missing."""
+    check_packages("import-model", NEEDS)
     return subprocess.run([sys.executable, "-m", "retrain.trainer.import_model", *completed(arguments)], check=False).returncode
+
+
+def check_packages(command: str, needs: Sequence[str]) -> None:
+    """Raises SettingsError where packages are missing that the process behind `command` imports."""
+    if missing := [name for name in needs if find_spec(name) is None]:
+        raise SettingsError(
+            f"{command} needs packages that are not here ({', '.join(missing)}): run it in the image keepsight-retrain, or install 'keepsight[cpu,train]'"
+        )
 
 
 def completed(arguments: Sequence[str], options: Mapping[str, str] = FROM_SETTINGS) -> list[str]:

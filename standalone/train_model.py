@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from standalone.import_model import completed
+from standalone.import_model import NEEDS, check_packages, completed
 
 FROM_SETTINGS: Final = {"--model": "model", "--repository": "repository", "--frame-store": "frame_store"}
 _LOOK: Final = 0.05
@@ -31,7 +31,8 @@ def step_of(line: str) -> Step | None:
 
 
 def run(arguments: Sequence[str], say: Callable[[str], None] = lambda text: print(text, flush=True)) -> int:  # noqa: T201  # the command's answer
-    """Train a first version. Returns the exit status. Raises SettingsError when the settings file named cannot be read."""
+    """Train a first version. Returns the exit status. Raises SettingsError when the settings file named cannot be read, or packages are missing."""
+    check_packages("train-model", (*NEEDS, "torch"))
     command = [sys.executable, "-m", "retrain.trainer.bootstrap", *completed(arguments, FROM_SETTINGS)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

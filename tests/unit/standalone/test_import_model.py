@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import SettingsError
-from standalone.import_model import completed
+from standalone.import_model import check_packages, completed
 from standalone.settings_file import write_house
 
 
@@ -46,3 +46,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         completed(["m.onnx", "--settings", str(tmp_path / "no.toml")])
     with pytest.raises(SettingsError, match="wants a file"):
         completed(["m.onnx", "--settings"])
+
+
+def test_packages_that_are_not_in_an_image_are_named() -> None:
+    check_packages("import-model", ("json",))
+    with pytest.raises(
+        SettingsError, match=r"needs packages that are not here \(nonesuch, another\): run it in the image keepsight-retrain"
+    ):
+        check_packages("import-model", ("nonesuch", "json", "another"))
