@@ -33,6 +33,18 @@ CREATE TABLE IF NOT EXISTS outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, t
 """
 
 
+def misfit(what: str, found: str, wanted: str, away: str) -> SettingsError:
+    """Why a state made for `found` is not the one that is `wanted`: another release's, or other settings'. `away` says how one is rid of it."""
+    (wrote, _, were), (reads, _, are) = found.partition(" "), wanted.partition(" ")
+    if wrote != reads:
+        return SettingsError(
+            f"{what} has format {wrote}, this release reads {reads}: run the release that wrote it, or {away} to judge the log anew"
+        )
+    return SettingsError(
+        f"{what} was made for {were!r}, these settings need {are!r}: set them back, or {away} to judge the log anew"
+    )
+
+
 class Store:
     """One model's state file. Used from one thread.
 
@@ -49,9 +61,7 @@ class Store:
         try:
             found, wanted = self._make(fingerprint)
             if found != wanted:
-                raise SettingsError(
-                    f"{path} was made for {found!r}, these settings need {wanted!r}: set them back, or move the file away to judge the log anew"
-                )
+                raise misfit(str(path), found, wanted, "move the file away")
             with self._answering():
                 self._turn = self._turn_now()
         except BaseException:

@@ -14,7 +14,7 @@ from contracts.errors import SettingsError, TakenOverError
 from contracts.ports import Outgoing, Place
 from contracts.postgres import Postgres, Rows, Session
 from monitor.memory import KINDS, Memory
-from monitor.store import SCHEMA
+from monitor.store import SCHEMA, misfit
 
 ROWS: Final = 1000
 """Parts written at once: some 8 MB."""
@@ -137,9 +137,8 @@ class PostgresStore:
         asked = "SELECT name, value FROM keepsight_monitor_meta WHERE model = %s"
         found: dict[str, str] = dict(connection.execute(asked, (self._model,)).fetchall())
         if found["made for"] != wanted:
-            raise SettingsError(
-                f"the state of {self._model!r} in {self._server.name} was made for {found['made for']!r}, these settings need {wanted!r}: set them back, "
-                "or delete the model's rows to judge the log anew"
+            raise misfit(
+                f"the state of {self._model!r} in {self._server.name}", found["made for"], wanted, "delete the model's rows"
             )
         self._turn = int(found["turn"])
 

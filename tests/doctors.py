@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from monitor.settings import MonitorSettings
+from monitor.store import SCHEMA
 from retrain.settings import RetrainSettings
+from retrain.state.tables import FORMAT
 from serving.settings import ServingSettings
 from standalone.doctor.finding import Finding
 from standalone.doctor.told import Told
@@ -17,6 +19,7 @@ KINDS: Final[dict[Name, type[ServingSettings | MonitorSettings | RetrainSettings
     "monitor": MonitorSettings,
     "retrain": RetrainSettings,
 }
+FORMATS: Final[dict[Name, int]] = {"monitor": SCHEMA, "retrain": FORMAT}
 
 
 class Settings:
@@ -34,7 +37,7 @@ class Settings:
             "model": "photographs",
         }
         settings = KINDS[name](**{**folders, **changed})
-        return Told(name, settings, settings.model_dump(mode="json"), 2)
+        return Told(name, settings, settings.model_dump(mode="json"), FORMATS.get(name))
 
 
 def only(findings: Iterator[Finding]) -> Finding:

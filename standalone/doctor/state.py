@@ -57,10 +57,14 @@ def _monitors(told: Told, name: str, found: str | None) -> Finding:
     wanted = f"block_frames={told.own['block_frames']}"
     if found is None:
         return _none_yet(name)
-    if found.split()[-1] != wanted:
+    wrote, _, made_for = found.partition(" ")
+    if wrote != str(told.state_format):
+        fix = "run the release that wrote it, or move the state away to judge the log anew: docs/production.md"
+        return Finding("FAIL", name, f"format {wrote}, this release reads {told.state_format}", fix)
+    if made_for != wanted:
         fix = "set block_frames back, or move the state away to judge the log anew"
-        return Finding("FAIL", name, f"made for {found!r}, these settings say {wanted}", fix)
-    return Finding("ok", name, f"readable, made for {found!r}")
+        return Finding("FAIL", name, f"made for {made_for!r}, these settings say {wanted!r}", fix)
+    return Finding("ok", name, f"readable, format {wrote}, made for {made_for!r}")
 
 
 def _retrains(told: Told, name: str, found: str | None, older_is_renewed: bool) -> Finding:

@@ -23,7 +23,8 @@ STARTING_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A service's settings: those that all share, and all by name. Of retrain's state also the format of its tables, and their schema in PostgreSQL."""
+    """A service's settings: those that all share, and all by name. Of a state also the format that this release reads; of retrain's its schema in
+    PostgreSQL."""
 
     name: Name
     shared: ServiceSettings
@@ -73,6 +74,8 @@ def main(argv: Sequence[str]) -> int:
     except KeepsightError as error:
         return exit_with(error)
     state_format, state_schema = None, ""
+    if name == "monitor":
+        state_format = importlib.import_module("monitor.store").SCHEMA
     if name == "retrain":
         state_format = importlib.import_module("retrain.state.tables").FORMAT
         if settings.state_url:

@@ -12,6 +12,7 @@ from contracts.errors import SettingsError, StoreError, TakenOverError
 from contracts.ports import Outgoing, Place
 from monitor.memory import Memory
 from monitor.store import Store as SqliteStore
+from monitor.store import misfit
 from monitor.stores import Store
 from tests.postgres_server import PASSWORD, Server, server
 
@@ -148,6 +149,14 @@ def test_a_store_made_under_other_settings_is_refused(shop: Shop) -> None:
     shop.open()
     with pytest.raises(SettingsError, match=r"block_frames=16.*block_frames=64"):
         shop.open(fingerprint="block_frames=64")
+
+
+def test_a_store_of_another_release_is_refused_by_its_format() -> None:
+    told = str(misfit("state.sqlite", "3 block_frames=64", "4 block_frames=16", "move the file away"))
+    assert (
+        told
+        == "state.sqlite has format 3, this release reads 4: run the release that wrote it, or move the file away to judge the log anew"
+    )
 
 
 def test_monitors_that_start_at_once_make_one_store(postgres: Shop) -> None:

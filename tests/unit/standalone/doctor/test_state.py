@@ -21,6 +21,12 @@ def test_state_in_files(told: Settings, tmp_path: Path) -> None:
     SqliteState(tmp_path / "state" / "retrain" / "state.sqlite3", "photographs").close()
     assert only(state.state(told("monitor"))).verdict == "ok"
     assert only(state.state(told("monitor", block_frames=32))).fix.startswith("set block_frames back")
+    other = only(state.state(replace(told("monitor"), state_format=99)))
+    assert (other.verdict, "this release reads 99" in other.said, other.fix.split(",")[0]) == (
+        "FAIL",
+        True,
+        "run the release that wrote it",
+    )
     assert only(state.state(told("retrain"))).verdict == "ok"
     assert "brings it to 3" in only(state.state(replace(told("retrain"), state_format=3))).said
     assert only(state.state(replace(told("retrain"), state_format=1))).verdict == "FAIL"
