@@ -1,5 +1,5 @@
-"""Writes the references that follow from the code: settings.md, metrics.md, gates.md, alerts.md and events/. Run `make generate`; `make check` calls it with
---check.
+"""Writes the references that follow from the code: settings.md, metrics.md, http.md, gates.md, alerts.md and events/. Run `make generate`; `make check` calls
+it with --check.
 
 What it knows comes from the settings classes, the metric declarations and the event structs, their field docstrings included; a room that is
 not there yet is left out.
@@ -19,6 +19,7 @@ from typing import Any, Final
 from alerts_page import alerts_page
 from event_pages import event_pages
 from gates_page import gates_page
+from http_page import http_page
 from markdown_table import NOTE, table
 
 import contracts
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = {
         "settings.md": settings_page(),
         "metrics.md": metrics_page(),
+        "http.md": http_page(),
         "gates.md": gates_page(),
         "alerts.md": alerts_page(),
         **event_pages(),
