@@ -16,7 +16,7 @@ REQUESTS: Final = Spec(
 REQUEST_DURATION: Final = Spec(
     "keepsight_serving_request_duration_seconds",
     "histogram",
-    "From a request's head to the end of its answer, by route, answered requests only.",
+    "From a request's head to the end of its answer, by route, answered requests only. Exemplars: `trace_id` of requests that are traced.",
     ("route",),
     _SECONDS,
 )

@@ -68,7 +68,7 @@ these, too (`/console/runbooks`).
 On one machine, with Debian's packages `prometheus` and `prometheus-alertmanager` (Prometheus 2.42 and Alertmanager 0.25 or later):
 
 ```sh
-prometheus --config.file dashboards/prometheus/prometheus.yaml --storage.tsdb.retention.time=30d
+prometheus --config.file dashboards/prometheus/prometheus.yaml --storage.tsdb.retention.time=30d --enable-feature=exemplar-storage
 prometheus-alertmanager --config.file dashboards/alertmanager/alertmanager.yaml --cluster.listen-address=
 ```
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -97,8 +97,11 @@ def _health(edge: Edge) -> list[Route]:
         body = {"status": "ok"} if reason is None else {"status": "not ready", "reason": reason}
         return Response(json.dumps(body), 200 if reason is None else 503, media_type="application/json")
 
-    def metrics(_: Request) -> Response:  # not async: it gets a thread, and the exposition does not hold up the frames
-        return Response(generate_latest(edge.instruments.registry), media_type=CONTENT_TYPE_LATEST)
+    def metrics(request: Request) -> Response:  # not async: it gets a thread, and the exposition does not hold up the frames
+        encoded, kind = choose_encoder(
+            request.headers.get("accept", "")
+        )  # exemplars are in OpenMetrics only, which Prometheus asks for
+        return Response(encoded(edge.instruments.registry), media_type=kind)
 
     routes = {"/openapi.json": described, "/livez": livez, "/readyz": readyz, "/metrics": metrics}
     return [Route(path, answer) for path, answer in routes.items()]

@@ -72,6 +72,7 @@ class Prometheus:
             "web.listen-address": where,
             "log.level": "warn",
             "rules.alert.resend-delay": self._every,
+            "enable-feature": "exemplar-storage",
         }
         command = [program("prometheus", "prometheus"), *(f"--{key}={value}" for key, value in options.items())]
         with (self._folder / "log").open("ab") as log:
@@ -108,6 +109,13 @@ class Prometheus:
                 return data
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{expr}\n{json.loads(error.read())['error']}") from error
+
+    def exemplars(self, expr: str) -> list[dict[str, str]]:
+        """The labels of the exemplars that Prometheus has of a query's series, of the last five minutes."""
+        now = time.time()
+        query = urllib.parse.urlencode({"query": expr, "start": now - 300, "end": now + 1})
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query_exemplars?{query}", timeout=PATIENCE_S) as answer:
+            return [one["labels"] for found in json.load(answer)["data"] for one in found["exemplars"]]
 
     def figures(self, expr: str) -> list[float]:
         """The values of a query's answer, of every series."""

@@ -77,11 +77,12 @@ def lines(
     steps: Steps = PLAIN,
     stacked: bool = False,
     most: float | None = None,
+    exemplars: bool = False,
     width: int = 8,
     height: int = 8,
 ) -> Tile:
-    """Lines over time, from zero; thresholds above the first are drawn as dashed lines."""
-    panel = _dressed(timeseries.Panel(), about, queries, steps, None).min(0)
+    """Lines over time, from zero; thresholds above the first are drawn as dashed lines, and exemplars as dots."""
+    panel = _dressed(timeseries.Panel(), about, queries, steps, None, exemplars=exemplars).min(0)
     panel.color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
     panel.show_points(shapes.VisibilityMode.NEVER).fill_opacity(30 if stacked else 8)
     panel.tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI).sort(shapes.SortOrder.DESCENDING))
@@ -168,6 +169,7 @@ def _dressed(
     words: Words | None,
     instant: bool = False,
     as_table: bool = False,
+    exemplars: bool = False,
 ) -> P:
     """What every panel has."""
     panel.title(about.title).unit(about.unit).no_value(about.empty)
@@ -180,6 +182,7 @@ def _dressed(
     for query in queries:
         target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend or "__auto")
         target = target.instant() if instant else target.range()
+        target = target.exemplar(True) if exemplars else target
         panel.with_target(target.format(PromQueryFormat.TABLE if as_table else PromQueryFormat.TIME_SERIES))
     return panel
 

@@ -61,7 +61,8 @@ class Counted:
         finally:
             end, route, outcome = time.perf_counter(), route_of(scope["path"]), outcome_of(status)
             self._ended[route, outcome].inc()
-            if outcome == "answered":
-                self._took[route].observe(end - start)
+            exemplar = None
             if trace and self._traces:
-                self._traces.end(trace, scope["method"], route, status, start, end)
+                exemplar = {"trace_id": self._traces.end(trace, scope["method"], route, status, start, end)}
+            if outcome == "answered":
+                self._took[route].observe(end - start, exemplar)

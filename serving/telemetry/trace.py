@@ -69,8 +69,8 @@ def of(scope: Scope) -> Trace | None:
     return scope.get(_TRACE)
 
 
-End = Callable[[Trace, str, str, int, float, float], None]
-"""Takes a trace whose request has ended: its method, route and status (0: its client left), its start and end on the performance counter."""
+End = Callable[[Trace, str, str, int, float, float], str]
+"""Takes a trace whose request has ended: its method, route and status (0: its client left), its start and end on the performance counter. Gives its id."""
 
 
 class Traces:

@@ -40,7 +40,7 @@ class Tracing:
         self._tracer = self._provider.get_tracer("keepsight.serving")
         self._zero_ns = time.time_ns() - time.perf_counter_ns()
 
-    def end(self, trace: Trace, method: str, route: str, status: int, start: float, end: float) -> None:
+    def end(self, trace: Trace, method: str, route: str, status: int, start: float, end: float) -> str:
         """Make a request's spans; see trace.End."""
         about = {"http.request.method": method, "http.route": route, **trace.about}
         span = self._tracer.start_span(
@@ -56,6 +56,7 @@ class Tracing:
         for stage in trace.stages:
             self._tracer.start_span(stage.name, below, start_time=self._unix_ns(stage.start)).end(self._unix_ns(stage.end))
         span.end(self._unix_ns(end))
+        return otel.format_trace_id(span.get_span_context().trace_id)
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Send what waits, for up to `timeout_s`."""

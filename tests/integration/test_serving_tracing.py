@@ -1,11 +1,13 @@
 """Traces of a real serving process at a real collector's protocol: whose they are, what stands below them, and that a stop sends what waits."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.collector import Collector
+from tests.prometheus_server import Prometheus
 from tests.serving_process import ServingProcess
 from tests.small_model import photographs, publish_small_version
 from tests.unit.serving.edge.test_batch import part
@@ -66,6 +68,22 @@ def test_a_camera_finds_its_frame_in_its_own_trace(tmp_path: Path, collector: Co
         one["answer"]["frame_id"] for one in batch[:2]
     ]
     assert (many["keepsight.version"].string_value, many["keepsight.problem"].string_value) == ("1", "truncated")
+
+
+@pytest.mark.slow
+def test_a_traced_request_is_an_exemplar_in_prometheus(tmp_path: Path, collector: Collector) -> None:
+    serving = ServingProcess(tmp_path, trace_endpoint=collector.endpoint, trace_share=0.0)
+    publish_small_version(serving.repository)
+    serving.start()
+    with closing(
+        Prometheus(tmp_path / "prometheus", {"keepsight-serving": [f"127.0.0.1:{serving.port}"]}, every="1s")
+    ) as prometheus:
+        serving.answered(FRAME)
+        serving.ask("POST", "/v1/frames?camera=gate", FRAME, {"traceparent": f"00-{TRACE}-{SPAN}-01"})
+        prometheus.until('keepsight_serving_request_duration_seconds_count{route="/v1/frames"} == 2')
+        assert prometheus.exemplars("keepsight_serving_request_duration_seconds_bucket") == [{"trace_id": TRACE}]
+    assert serving.get("/metrics").headers["content-type"].startswith("text/plain; version=0.0.4")
+    serving.stop()
 
 
 def test_a_collector_that_is_away_delays_no_frame_and_no_stop(tmp_path: Path, collector: Collector) -> None:

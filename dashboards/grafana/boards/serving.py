@@ -67,13 +67,14 @@ BOARD: Final = Board(
         lines(
             About(
                 "Time to answer",
-                "From a request's head to the end of its answer, answered requests with one frame: median, 95th and 99th percentile.",
+                "From a request's head to the end of its answer, answered requests with one frame: median, 95th and 99th percentile. Dots: traced ones.",
                 "All rise: load or a heavier version. The 99th alone: garbage, a neighbour on the machine, or one slow camera's link.",
                 _NO_FRAMES,
                 "s",
             ),
             *serving.LATENCY,
             steps=bad_from(0.5),
+            exemplars=True,
         ),
         lines(
             About(

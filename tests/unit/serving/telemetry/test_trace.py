@@ -53,7 +53,7 @@ def test_what_is_no_traceparent_is_none(said: str) -> None:
 
 def test_the_camera_decides_and_of_the_others_a_share_is_traced() -> None:
     draws = iter((0.1, 0.3))
-    traces = Traces(0.2, lambda *_: None, lambda: next(draws))
+    traces = Traces(0.2, lambda *_: "", lambda: next(draws))
     assert traces.begin(_scope(f"00-{TRACE}-{SPAN}-00")) is None
     traced = traces.begin(_scope(f"00-{TRACE}-{SPAN}-01"))
     assert traced is not None

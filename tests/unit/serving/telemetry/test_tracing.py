@@ -18,12 +18,13 @@ def test_a_request_is_a_span_with_its_stages_below() -> None:
         tracing = tracing_to(collector.endpoint, found, Logger("test"))
         assert tracing is not None
         stages = [Stage("decode", 1.5, 1.75), Stage("infer", 1.75, 2.0)]
-        tracing.end(Trace(PARENT, stages, {"keepsight.camera": "gate"}), "POST", "/v1/frames", 200, 1.0, 2.25)
+        trace_id = tracing.end(Trace(PARENT, stages, {"keepsight.camera": "gate"}), "POST", "/v1/frames", 200, 1.0, 2.25)
         tracing.end(Trace(None), "POST", "/v1/frames", 500, 3.0, 4.0)
         tracing.close(30)
         assert collector.services == {"keepsight-serving"}
         decode, infer, asked, failed = sorted(collector.spans, key=lambda span: (span.end_time_unix_nano, span.name))
     assert int.from_bytes(asked.trace_id) == PARENT.trace_id
+    assert asked.trace_id.hex() == trace_id
     assert int.from_bytes(asked.parent_span_id) == PARENT.span_id
     assert {decode.parent_span_id, infer.parent_span_id} == {asked.span_id}
     assert [decode.name, infer.name, asked.name] == ["decode", "infer", "POST /v1/frames"]
