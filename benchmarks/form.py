@@ -103,7 +103,10 @@ def today() -> str:
 
 
 def write(result: Result, folder: Path = RESULTS, page: Callable[[Result], str] | None = None) -> None:
-    """Write NAME.json and NAME.md (`page` makes it where `table` does not fit). Parts that this run left out are kept as an earlier run of the same kind (quick or whole) measured them."""
+    """Write NAME.json and NAME.md (`page` makes it where `table` does not fit).
+
+    Parts that this run left out are kept as an earlier run of the same kind (quick or whole) measured them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.name}.json"
     if path.exists():

@@ -1,19 +1,21 @@
 """`make faults`: the full stack under load while faults are injected and healed; then every counter is reconciled, and a report says so."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from benchmarks import form
 from benchmarks.faults import report
 from benchmarks.faults.away import Away, Killed, Locked, launched
 from benchmarks.faults.course import Course
 from benchmarks.faults.disks import own_mounts
-from benchmarks.faults.faults import FAKETIME, FAULTS, Fault, World
+from benchmarks.faults.faults import FAULTS, Fault, World
 from benchmarks.faults.fleet import Fleet
 from benchmarks.faults.house import House
 from benchmarks.faults.reconcile import equations
@@ -22,15 +24,17 @@ from benchmarks.faults.service import NotAsItShouldError
 from contracts.errors import KeepsightError
 from tests.kafka_cluster import LAUNCHER
 
-KAFKA = "kafka"
+KAFKA: Final = "kafka"
+NAMES: Final = tuple(fault.name for fault in FAULTS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it. 0 when every equation holds, 1 when one does not, 2 when it could not be run."""
     options = _parser().parse_args(argv)
-    unknown = [name for name in options.only if name not in {fault.name for fault in FAULTS}]
+    unknown = [name for name in options.only if name not in NAMES]
     if unknown:
-        _parser().error(f"unknown fault {unknown[0]!r}; there are: {', '.join(fault.name for fault in FAULTS)}")
+        _parser().error(f"unknown fault {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that nothing is left running or mounted
     try:
         with ExitStack() as stack:
             return _run(options, stack)
@@ -40,15 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stack: ExitStack) -> int:
-    mounted, left_out = own_mounts(), []
+    mounted, log = own_mounts(), options.log or "embedded"
     chosen: list[Fault] = []
-    for fault in order([fault for fault in FAULTS if not options.only or fault.name in options.only], options.seed):
-        if fault.disks and not mounted:
+    left_out: list[str] = []
+    for fault in order(
+        [fault for fault in FAULTS if fault.log in ("", log) and fault.name in (options.only or NAMES)], options.seed
+    ):
+        if fault.mounts and not mounted:
             left_out.append(f"{fault.name}: this user may not mount")
-        elif fault.name == "log's disk full" and options.log:
-            left_out.append(f"{fault.name}: Kafka's disk is not the run's own")
-        elif fault.clock and not FAKETIME:
-            left_out.append(f"{fault.name}: libfaketime is not installed")
         else:
             chosen.append(fault)
     for reason in left_out:
@@ -89,9 +92,8 @@ def _command(options: argparse.Namespace) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    names = "; ".join(fault.name for fault in FAULTS)
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.faults", description=__doc__, epilog=f"Faults: {names}. See docs/faults.md."
+        prog="python -m benchmarks.faults", description=__doc__, epilog=f"Faults: {'; '.join(NAMES)}. See docs/faults.md."
     )
     parser.add_argument(
         "--minutes", type=float, default=10.0, help="how long the load lasts (10); faults last shorter in a shorter run"

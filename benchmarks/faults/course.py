@@ -60,7 +60,8 @@ class Course:
         return self._found()
 
     def _inject(self, fault: Fault, hold_s: float) -> None:
-        self._now, began = fault.name, time.time()
+        self._now, began, services = fault.name, time.time(), self._world.house.services.values()
+        begun = {service.name: service.log_bytes() for service in services}
         self._say(f"{self._passed_s():5.0f} s  {fault.name}: {fault.about}")
         with fault.inject(self._world):
             until = time.monotonic() + hold_s
@@ -70,8 +71,9 @@ class Course:
         deadline = time.monotonic() + PATIENCE_S
         self._wait(lambda: self._well() or time.monotonic() > deadline)
         recovered = time.time() if time.monotonic() <= deadline else float("inf")
+        said = tuple(f"{service.name}: {event}" for service in services for event in service.warned_since(begun[service.name]))
         self._say(f"{self._passed_s():5.0f} s  {fault.name}: well {recovered - healed:.1f} s after it was healed")
-        self.spans.append(Span(fault.name, began, healed, recovered, fault.cuts, fault.blames(self._world)))
+        self.spans.append(Span(fault.name, began, healed, recovered, fault.cuts, fault.blames(self._world), said))
 
     def _passed_s(self) -> float:
         return time.monotonic() - self._began

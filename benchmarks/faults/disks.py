@@ -4,12 +4,16 @@ import ctypes
 import errno
 import os
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 _NEW_MOUNTS: Final = 0x00020000
 """CLONE_NEWNS of unshare(2)."""
 _CHUNK: Final = bytes(1 << 16)
+_AGAIN_S: Final = 0.02
 
 
 def own_mounts() -> bool:
@@ -29,10 +33,28 @@ class Disk:
         if mounted:
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(folder)], check=True)
 
-    def fill(self) -> None:
-        """Until not one byte more is taken."""
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Not one byte more is taken while the body runs: what others give back meanwhile is taken, too."""
         if not self.mounted:
             raise OSError(errno.EPERM, "no filesystem of its own: it would fill the machine's disk")
+        over = threading.Event()
+
+        def keep() -> None:
+            self._fill()
+            while not over.wait(_AGAIN_S):
+                self._fill()
+
+        keeper = threading.Thread(target=keep)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()
+            self._ballast.unlink(missing_ok=True)
+
+    def _fill(self) -> None:
         with self._ballast.open("ab", buffering=0) as file:
             for chunk in (_CHUNK, b"\0"):
                 try:
@@ -41,10 +63,6 @@ class Disk:
                 except OSError as error:
                     if error.errno != errno.ENOSPC:
                         raise
-
-    def free(self) -> None:
-        """Give the room back."""
-        self._ballast.unlink(missing_ok=True)
 
     def leave(self) -> None:
         """Take the mount away."""

@@ -1,11 +1,10 @@
 """The faults: each is injected when its context is entered, lasts while the body runs, and is healed when it is left."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from benchmarks.faults import faults_log
 from benchmarks.faults.away import Away
@@ -15,12 +14,12 @@ from benchmarks.faults.house import SERVERS, House
 from benchmarks.faults.service import NotAsItShouldError
 
 SKEW_S: Final = 3600.0
+STOPPING: Final = (*SERVERS, "monitor", "retrain")
+"""In this order nothing is lost."""
 _BURST: Final = 20.0
 """Requests of garbage a second, beside one a second all the time."""
 _SKEWED: Final = 3
 """Cameras ahead, and as many behind."""
-FAKETIME: Final = tuple(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-"""Debian's libfaketime, where it is installed."""
 
 
 @dataclass
@@ -48,10 +47,10 @@ class Fault:
     inject: Inject
     cuts: bool = False
     blames: Callable[[World], frozenset[str]] = lambda _: frozenset()
-    disks: bool = False
+    mounts: bool = False
     """It needs a filesystem of its own."""
-    clock: bool = False
-    """It needs libfaketime."""
+    log: Literal["", "embedded", "kafka"] = ""
+    """The only log with which it can be."""
 
 
 @contextmanager
@@ -74,11 +73,8 @@ def _frozen(name: str, world: World) -> Iterator[None]:
 
 @contextmanager
 def _full(name: str, world: World) -> Iterator[None]:
-    world.house.disks[name].fill()
-    try:
+    with world.house.disks[name].full():
         yield
-    finally:
-        world.house.disks[name].free()
 
 
 @contextmanager
@@ -119,25 +115,27 @@ def _skewed(world: World) -> frozenset[str]:
     return frozenset(world.house.cameras[-2 * _SKEWED :])
 
 
-@contextmanager
-def _skewed_server(world: World) -> Iterator[None]:
-    """The second server lives an hour ahead; started again it lives now."""
-    server = world.house.services[SERVERS[1]]
-    _stopped(world, server.name)
-    server.start(
-        {
-            "LD_PRELOAD": str(FAKETIME[0]),
-            "FAKETIME": f"+{SKEW_S:.0f}",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_NO_CACHE": "1",
-        }
-    )
-    server.wait_ready()
-    try:
-        yield
-    finally:
-        _stopped(world, server.name)
-        server.start()
+def _another_time(*names: str) -> Inject:
+    """These services, started again, live SKEW_S ahead; started once more they live now."""
+
+    @contextmanager
+    def skewed(world: World) -> Iterator[None]:
+        _again(world, names, SKEW_S)
+        for name in names:
+            world.house.services[name].wait_ready()
+        try:
+            yield
+        finally:
+            _again(world, names, 0.0)
+
+    return skewed
+
+
+def _again(world: World, names: Sequence[str], ahead_s: float) -> None:
+    for name in names:
+        _stopped(world, name)
+    for name in names:
+        world.house.services[name].start(ahead_s)
 
 
 @contextmanager
@@ -158,6 +156,11 @@ def _poison(world: World) -> Iterator[None]:
     yield
 
 
+def _of_second(world: World) -> frozenset[str]:
+    """Every camera may have turned to it for a frame or two, but a fault takes a dozen."""
+    return frozenset([*(camera for camera in world.house.cameras if world.fleet.home(camera) == SERVERS[1]), GARBAGE])
+
+
 def _all(world: World) -> frozenset[str]:
     return frozenset([*world.house.cameras, GARBAGE])
 
@@ -169,13 +172,30 @@ FAULTS: Final = (
     Fault("monitor frozen", "SIGSTOP, SIGCONT when healed", 20, partial(_frozen, "monitor")),
     Fault("rolling restart", "SIGTERM to one server after the other under load", 0, _rolling, cuts=True),
     Fault("log away", "see below: by the log's kind", 30, _log_away),
-    Fault("log's disk full", "not one byte more for the embedded log", 20, partial(_full, "log"), disks=True),
-    Fault("spool's disk full", "not one byte more for the second server's spool", 12, partial(_full, SERVERS[1]), disks=True),
-    Fault("monitor's disk full", "not one byte more for the monitor's state", 20, partial(_full, "monitor"), disks=True),
-    Fault("retrain's disk full", "not one byte more for retrain's state", 20, partial(_full, "retrain"), disks=True),
-    Fault("frame store's disk full", "not one byte more for sampled frames", 15, partial(_full, "frames"), disks=True),
+    Fault("log's disk full", "not one byte more for the embedded log", 20, partial(_full, "log"), mounts=True, log="embedded"),
+    Fault("spool's disk full", "not one byte more for the second server's spool", 12, partial(_full, SERVERS[1]), mounts=True),
+    Fault("monitor's disk full", "not one byte more for the monitor's state", 20, partial(_full, "monitor"), mounts=True),
+    Fault("retrain's disk full", "not one byte more for retrain's state", 20, partial(_full, "retrain"), mounts=True),
+    Fault("frame store's disk full", "not one byte more for sampled frames", 15, partial(_full, "frames"), mounts=True),
     Fault("clocks of cameras", "three an hour ahead, three an hour behind", 20, _skewed_cameras, blames=_skewed),
-    Fault("clock of a server", "the second server lives an hour ahead", 20, _skewed_server, cuts=True, blames=_all, clock=True),
+    Fault(
+        "clock of a server",
+        "the second server lives an hour ahead, and then again as the others",
+        20,
+        _another_time(SERVERS[1]),
+        cuts=True,
+        blames=_of_second,
+        log="kafka",
+    ),
+    Fault(
+        "clock of the machine",
+        "all services live an hour ahead of the cameras, and then again as they",
+        20,
+        _another_time(*STOPPING),
+        cuts=True,
+        blames=_all,
+        log="embedded",
+    ),
     Fault("garbage", "twenty requests a second that are no frames", 20, _garbage, blames=lambda _: frozenset({GARBAGE})),
     Fault("poison", "records that are no event, on frames and labels", 3, _poison),
     Fault("duplicates", "records of frames and labels published again, new ones and the oldest", 3, _duplicates),

@@ -18,8 +18,9 @@ from contracts.ports import Place
 
 REPUBLISHED: Final = 500
 """Records of one publish at most: what a server that was killed between publishing and acknowledging says again. serving/delivery/publisher.py."""
-_UNCOUNTED: Final = frozenset({"bad-request", "client-gone"})
-"""Problems that a camera cannot be sure to hear: of the bytes behind a request that said less than it sent, and after it left."""
+_UNCOUNTED: Final = frozenset({"bad-request", "client-gone", "not-ready"})
+"""Problems that a camera cannot be sure to hear: of the bytes behind a request that said less than it sent, and after it left. Or that
+the run's own look at /readyz is told, too."""
 
 
 class Equation(msgspec.Struct, frozen=True):
@@ -132,12 +133,17 @@ def _consumed(found: Found) -> Iterator[Equation]:
     yield Equation("cameras of which that is not so", 0, len(off), "the same, camera by camera")
     unique = Counter(logged.frames[frame_id][0] for frame_id in logged.frames)
     twice = sum(max(0, counts.frames - counts.late - unique[camera]) for camera, counts in watched.cameras.items())
+    unjudged = sum(
+        max(0, unique[camera] - counts.frames + counts.late)
+        for camera, counts in watched.cameras.items()
+    )  # fmt: skip
     late, repeats = (sum(getattr(counts, name) for counts in watched.cameras.values()) for name in ("late", "repeats"))
     yield Equation(
         "frames judged twice",
         0,
         twice,
-        f"the monitor's counts of a camera against its frames on the log; {repeats} repeats were told, {late} came too late to be told and were not judged",
+        f"the monitor's counts of a camera against its frames on the log; {repeats} repeats were told; {late} came too late to be told "
+        f"from one, {unjudged} of them for the first time: counted, not judged",
     )
     for name, offsets in (("the monitor", watched.offsets), ("retrain", found.learned.offsets)):
         behind = sum(abs(end - offsets.get(place, 0)) for place, end in _ends(logged))

@@ -98,7 +98,7 @@ def _faults(course: Course, found: Found) -> list[Figure]:
         figures.append(
             Figure(
                 FAULTS,
-                span.name,
+                "|".join((span.name, *span.said)),
                 "s",
                 round(span.recovery_s, 1) if math.isfinite(span.recovery_s) else None,
                 ok=math.isfinite(span.recovery_s),
@@ -187,8 +187,12 @@ def page(result: Result) -> str:
         *_rows(("what", "count"), [(f.name, f"{_n(f.value)} {f.unit}".strip()) for f in _of(result, LOAD)]),
         "## The faults", "",
         *_rows(
-            ("fault", "at s", "lasted s", "answered", "refused", "no answer", "sent again", "p99 ms", "well again after s"),
-            [(f.name, *(_n(value) for value in f.peers.values()), "**never**" if f.value is None else _n(f.value)) for f in _of(result, FAULTS)],
+            ("fault", "at s", "lasted s", "answered", "refused", "no answer", "sent again", "p99 ms", "well again after s", "warnings meanwhile"),
+            [
+                (name, *(_n(value) for value in f.peers.values()), "**never**" if f.value is None else _n(f.value), said.replace("|", ", "))
+                for f in _of(result, FAULTS)
+                for name, _, said in [f.name.partition("|")]
+            ],
         ),
         "## The reconciliation", "",
         *_rows(
@@ -223,7 +227,12 @@ def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A table, or the word that there is nothing."""
     if not rows:
         return ["None.", ""]
-    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows), ""]
+    return [
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+        *(f"| {' | '.join(' '.join(cell.split()) for cell in row)} |" for row in rows),
+        "",
+    ]
 
 
 def _n(value: float | None) -> str:

@@ -42,14 +42,21 @@ class Service:
         """Of the process that lives now; 0 without one."""
         return self._process.pid if self._process is not None else 0
 
-    def start(self, environment: Mapping[str, str] | None = None) -> None:
-        """Start, without waiting."""
-        command = [sys.executable, "-m", self.module, "--settings", str(self._settings)]
-        variables = {**{k: v for k, v in os.environ.items() if not k.startswith("KEEPSIGHT_")}, **ONE_THREAD, **(environment or {})}
+    def start(self, ahead_s: float = 0.0) -> None:
+        """Start, without waiting, with a clock so many seconds ahead."""
+        module = ["benchmarks.faults.ahead", str(ahead_s), self.module] if ahead_s else [self.module]
+        command = [sys.executable, "-m", *module, "--settings", str(self._settings)]
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("KEEPSIGHT_")}
         self.life += 1
         with self.log.open("ab") as errors:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=variables, start_new_session=True
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env=variables | ONE_THREAD,
+                start_new_session=True,
             )
 
     def wait_ready(self) -> None:
@@ -64,7 +71,7 @@ class Service:
     def look(self) -> None:
         """Notice a death that nobody ordered: it is written down, and the process started again as a supervisor would."""
         if self._process is not None and (status := self._process.poll()) is not None:
-            self.deaths.append(f"{self.name} ended by itself with {status}: {self._last_words()}")
+            self.deaths.append(f"{self.name} ended by itself with {status}: {self._last_words()[-200:]}")
             self.start()
 
     def kill(self) -> None:
@@ -110,9 +117,19 @@ class Service:
 
     def said(self, event: str) -> list[dict[str, object]]:
         """The lines of its log with this event name, of all its lives."""
-        lines = self.log.read_bytes().splitlines() if self.log.exists() else []
-        found = [json.loads(line) for line in lines if line.startswith(b"{") and f'"{event}"'.encode() in line]
-        return [line for line in found if line["event"] == event]
+        return [line for line in self._lines(0) if line["event"] == event]
+
+    def log_bytes(self) -> int:
+        """How long its log is."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def warned_since(self, begun: int) -> list[str]:
+        """The names of warnings and errors in its log beyond `begun` bytes, each once."""
+        return list(dict.fromkeys(str(line["event"]) for line in self._lines(begun) if line.get("level") in ("warning", "error")))
+
+    def _lines(self, begun: int) -> list[dict[str, object]]:
+        content = self.log.read_bytes()[begun:] if self.log.exists() else b""
+        return [json.loads(line) for line in content.splitlines() if line.startswith(b"{") and line.endswith(b"}")]
 
     def _ask(self, path: str) -> str | None:
         try:

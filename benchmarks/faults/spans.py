@@ -25,6 +25,8 @@ class Span(msgspec.Struct, frozen=True):
     """Whether it ends connections of cameras."""
     blamed: frozenset[str] = frozenset()
     """Cameras of which it may be said that they are at fault."""
+    said: tuple[str, ...] = ()
+    """What services warned of meanwhile, as `service: event`."""
 
     @property
     def recovery_s(self) -> float:
@@ -84,10 +86,14 @@ def lost_without_cause(frames: Sequence[Sent], spans: Sequence[Span]) -> int:
 
 
 def cause_of(incident: Incident, spans: Sequence[Span]) -> str:
-    """The fault that an incident is told for: it blames cameras that the fault made look so, while it lasted. "": none of them."""
+    """The fault that an incident is told for: it blames cameras that the fault made look so, while it lasted. "": none of them.
+
+    Of the two times of an incident, opened and since, one may be of a clock that a fault made wrong.
+    """
     if incident.cause != "camera_fault":
         return ""
-    return next(
-        (span.name for span in spans if span.blamed.issuperset(incident.cameras) and span.covers(incident.opened_at, _AFTER_S)),
-        "",
+    times = (incident.opened_at, incident.since)
+    those = (
+        span.name for span in spans if span.blamed.issuperset(incident.cameras) and any(span.covers(at, _AFTER_S) for at in times)
     )
+    return next(those, "")
