@@ -26,6 +26,8 @@ _GRACE_S: Final = 10
 """Between the order to end and the kill. The first process of a container hears no SIGTERM that it does not handle, and needs none: it goes on from its
 folder wherever it was killed."""
 _GPU: Final = "nvidia.com/gpu"
+_TMP: Final = "4Gi"
+"""Of /tmp, where exports and caches of libraries go: the root of a pod is read-only."""
 _SHARED_MEMORY: Final = "1Gi"
 """Of /dev/shm: NCCL lays what devices exchange there, and a container has 64 MiB of it by itself."""
 _PYTHON: Final = "python"
@@ -84,7 +86,10 @@ def _pod(cluster: Cluster, folder: str, command: Sequence[str]) -> dict[str, Any
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": cluster.volume}}],
+        "volumes": [
+            {"name": "shared", "persistentVolumeClaim": {"claimName": cluster.volume}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": _TMP}},
+        ],
         "containers": [_container(cluster, folder, command)],
     }
     if cluster.service_account:
@@ -101,14 +106,14 @@ def _pod(cluster: Cluster, folder: str, command: Sequence[str]) -> dict[str, Any
 
 def _container(cluster: Cluster, folder: str, command: Sequence[str]) -> dict[str, Any]:
     threads = {name: str(cluster.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    environment = {**threads, "PYTHONUNBUFFERED": "1"}
+    environment = {**threads, "PYTHONUNBUFFERED": "1", "HOME": "/tmp"}
     container: dict[str, Any] = {
         "name": "training",
         "image": cluster.image,
         "command": ["/bin/sh", "-c", _SHELL, folder, *spread(command, cluster.devices, _PYTHON), folder],
         "env": [{"name": key, "value": value} for key, value in environment.items()],
-        "volumeMounts": [{"name": "shared", "mountPath": cluster.mount}],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "shared", "mountPath": cluster.mount}, {"name": "tmp", "mountPath": "/tmp"}],
+        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
         # What is said before the redirection, and what the container itself dies of, is the end of the pod's log.
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }

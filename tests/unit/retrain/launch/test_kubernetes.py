@@ -79,7 +79,8 @@ def test_the_manifest_is_what_the_official_models_describe_and_holds_no_secrets(
         "what two devices exchange lies there"
     )
     alone = manifest(settings(""), NAME, "/shared", ("true",))["spec"]["template"]["spec"]
-    assert [volume["name"] for volume in alone["volumes"]] == ["shared"]
+    assert [volume["name"] for volume in alone["volumes"]] == ["shared", "tmp"]
+    assert alone["containers"][0]["securityContext"]["readOnlyRootFilesystem"]
     assert spec["containers"][0]["envFrom"] == [{"secretRef": {"name": "store-keys"}}]
     assert spec["securityContext"]["runAsNonRoot"], "a namespace that enforces `restricted` takes it"
     assert not spec["enableServiceLinks"], "a Service's name becomes no variable of ours"
