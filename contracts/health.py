@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 from contracts.connections import WAIT_S, Connections
 from contracts.logs import Logger
@@ -166,7 +167,8 @@ def _handler(
         def _page(self, request: Request) -> Answer:
             path = request.place
             if path == "/metrics":
-                return Answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
+                encoded, kind = choose_encoder(request.headers.get("accept", ""))  # exemplars are in OpenMetrics only
+                return Answer(200, encoded(registry), kind)
             if path == "/livez":
                 return Answer(200, b'{"status": "ok"}', "application/json")
             if path == "/readyz":

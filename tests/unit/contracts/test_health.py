@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from contracts import connections, health
@@ -46,9 +47,9 @@ def server(service: Service, registry: CollectorRegistry) -> Iterator[HealthServ
     server.close()
 
 
-def get(server: HealthServer, path: str) -> tuple[int, str, str]:
+def get(server: HealthServer, path: str, accept: str = "*/*") -> tuple[int, str, str]:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    connection.request("GET", path)
+    connection.request("GET", path, headers={"Accept": accept})
     response = connection.getresponse()
     body = response.read().decode()
     connection.close()
@@ -83,6 +84,15 @@ def test_metrics_as_prometheus_reads_them(server: HealthServer, registry: Collec
     assert samples["frames_total", "solar"] == 3
     assert samples["lag_records",] == 2
     assert (samples["step_seconds_bucket", "0.1"], samples["step_seconds_bucket", "1.0"]) == (0, 1)
+
+
+def test_exemplars_are_told_to_who_asks_for_openmetrics(server: HealthServer, registry: CollectorRegistry) -> None:
+    histogram(Spec("step_seconds", "histogram", "Step.", (), (0.1, 1.0)), registry).observe(0.5, {"trace_id": "0af7"})
+    status, kind, body = get(server, "/metrics", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
+    assert (status, kind.partition(";")[0]) == (200, "application/openmetrics-text")
+    (bucket,) = [sample for family in openmetrics(body) for sample in family.samples if sample.exemplar]
+    assert (bucket.labels, bucket.exemplar.labels) == ({"le": "1.0"}, {"trace_id": "0af7"})
+    assert "0af7" not in get(server, "/metrics")[2]
 
 
 def test_other_paths_are_a_problem_that_lists_the_known(server: HealthServer) -> None:
