@@ -29,6 +29,8 @@ TOPICS: Final = (events.FRAMES, events.LABELS, events.RETRAIN, events.COMMANDS)
 POLL_S: Final = 0.1
 BATCH: Final = 1000
 RETRY_S: Final = 1.0
+EARLIEST: Final = -(1 << 62)
+"""More records before the end than any place holds: from its earliest (StartAt in contracts/ports.py)."""
 SAVING_SHARE: Final = 0.1
 """Of the loop's time at most goes into saving while a verdict waits for it: 10,000 cameras that all changed take 0.2 s, and are then saved every 2 s."""
 QUIET_SHARE: Final = 0.03
@@ -130,12 +132,13 @@ class Service:
         finally:
             reader.close()
 
-    def _start(self, place: Place) -> int | None:
-        """A place is given to us, anew or again: it is read from where it was judged, and what waits of it is read once more."""
+    def _start(self, place: Place) -> int:
+        """A place is given to us, anew or again: it is read from where it was judged, and what waits of it is read once more. What the group committed counts
+        for nothing: a state that is gone is made anew from all that the log holds."""
         if not self.active:
             self._take_over()
         self._timeline.forget(place)
-        return self._next.get(place)
+        return self._next.get(place, EARLIEST)
 
     def _take_over(self) -> None:
         """Go on from what was saved last, by whomever. Raises StoreError."""

@@ -80,10 +80,8 @@ class _Hands:
     def poll(self, timeout_s: float, max_records: int = 500) -> list[Record]:
         number = next(self._polls)
         for place in [*self._shelf.moves(number), *(p for p in self._shelf.records if p not in self._next)]:
-            asked = self._start_at(place) or 0
-            self._next[place] = (
-                asked if asked <= len(self._shelf.records[place]) else 0
-            )  # beyond the end: the earliest, as the port says
+            asked, end = self._start_at(place) or 0, len(self._shelf.records[place])
+            self._next[place] = max(0, end + asked) if asked < 0 else asked if asked <= end else 0  # as the port says
         found: list[Record] = []
         order = sorted(self._next)
         cut = number % len(order)

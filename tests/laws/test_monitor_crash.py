@@ -3,6 +3,7 @@
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from contracts import events
 from contracts.errors import SettingsError, StoreError
 from contracts.events import AnyEvent, IncidentOpened, MarkFalseAlarm, RolloutAdvanced
+from contracts.log import open_bus
 from contracts.ports import Place
 from contracts.repository import ModelRepository
 from monitor import store as store_module
@@ -330,3 +332,29 @@ def test_a_part_that_cannot_be_read_says_what_to_do(world: World, tmp_path: Path
     with pytest.raises(SettingsError, match="is damaged"):
         store.load()
     store.close()
+
+
+def test_a_state_that_is_gone_is_made_anew_from_the_whole_log(world: World, tmp_path: Path) -> None:
+    """However far the group had committed: the offsets that count are those that lie beside the state."""
+    bus = open_bus(f"embedded://{tmp_path}/log")
+    bus.ensure_topics(events.TOPICS)
+    told = [event for event, _, _ in world.told[:120] if isinstance(event, events.FrameScored)]
+    bus.publish([events.encode(event, "test") for event in told])
+
+    def judged(state: Path) -> dict[str, int]:
+        memory, stop, rounds = Memory(), threading.Event(), count()
+        service = Service(
+            bus, Store(state, "law"), Judge(MODEL, POLICY, memory, world.standards), memory, MODEL, 0.0, 0.01, time.time
+        )
+
+        def beat() -> None:
+            if (service.taken and not service.lag) or next(rounds) > 20:
+                stop.set()
+
+        service.run(stop, beat)
+        return {"taken": sum(service.taken.values()), "cameras": len(memory.cameras)}
+
+    first = judged(tmp_path / "one.sqlite")
+    assert first == {"taken": len(told), "cameras": len(CAMERAS)}
+    assert judged(tmp_path / "two.sqlite") == first
+    bus.close()
