@@ -58,7 +58,7 @@ def test_messages_are_few_and_short() -> None:
 
 def test_what_pagerduty_and_mail_say_can_be_read(tmp_path: Path) -> None:
     words = {"summary": "belt-1 is covered", "description": "Next: look.", "runbook_url": "R", "dashboard_url": "D"}
-    alerts = [{"status": "firing", "labels": {}, "annotations": words}]
+    alerts = [{"status": "firing", "labels": {}, "annotations": words, "startsAt": "2026-03-01T04:12:09+01:00"}]
     page, ticket, _ = CONFIG["receivers"]
     (pagerduty,), (mail,) = page["pagerduty_configs"], ticket["email_configs"]
     amtool = program("amtool", "prometheus-alertmanager")
@@ -71,10 +71,16 @@ def test_what_pagerduty_and_mail_say_can_be_read(tmp_path: Path) -> None:
     assert said(pagerduty["description"], *alerts) == "belt-1 is covered"
     assert said(pagerduty["description"], *alerts, *alerts) == "belt-1 is covered (2 alerts)"
     assert said(pagerduty["details"]["description"], *alerts) == "Next: look."
+    assert said(pagerduty["details"]["since"], *alerts) == "2026-03-01 03:12 UTC"
     assert [said(link["href"], *alerts) for link in pagerduty["links"]] == ["R", "D"]
     incident = {**alerts[0], "annotations": {**words, "incident_url": "I"}}
     assert said(pagerduty["links"][1]["href"], incident) == "I"
     assert said(mail["headers"]["Subject"], *alerts) == "firing: belt-1 is covered"
+    over = {**alerts[0], "status": "resolved", "annotations": dict.fromkeys(words, "of what is over")}
+    for text in (*pagerduty["details"].values(), pagerduty["description"], *(link["href"] for link in pagerduty["links"])):
+        assert said(text, over, *alerts) == said(text, *alerts)
+    assert said(mail["headers"]["Subject"], over, *alerts) == "firing: belt-1 is covered"
+    assert said(pagerduty["description"], over) == "of what is over"
 
 
 @pytest.mark.parametrize("rule", CONFIG["inhibit_rules"], ids=str)
