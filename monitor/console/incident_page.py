@@ -59,7 +59,7 @@ def one(frame: Frame, view: View, shown: IncidentView, exhibits: Exhibits, chann
     opened = f"opened {ago(incident.opened_at, frame.now)}"
     body = f"""<p class="kind">{badge(incident.severity)} {badge(shown.state)} {opened} · {escape(incident.site or "all sites")}</p>
 <h1>{escape(what)}</h1>
-{_lead(much)}{_standing(shown)}<p class="notice wait"><b>What to do.</b> {escape(incident.action)}</p>
+{_lead(much)}{_standing(shown)}
 <div class="acts">{_acts(frame, shown)}{_back(frame, shown, _under_way(view), channels)}</div>
 {facts(_facts(incident, shown, frame.now))}
 {_way(frame, _under_way(view), channels)}
@@ -83,7 +83,8 @@ def _standing(shown: IncidentView) -> str:
     if shown.closed_at is not None:
         return f'<p class="notice good"><b>It is over</b> since {clock(shown.closed_at)}. {escape(shown.resolution)}</p>'
     by = shown.incident.acknowledged_by
-    return f'<p class="notice soft">Seen by {escape(by)}.</p>' if by else ""
+    seen = f'<p class="notice soft">Seen by {escape(by)}.</p>' if by else ""
+    return f'{seen}<p class="notice wait"><b>What to do.</b> {escape(shown.incident.action)}</p>'
 
 
 def _acts(frame: Frame, shown: IncidentView) -> str:
@@ -151,13 +152,13 @@ def _estimates(estimates: Sequence[Estimate]) -> str:
         return ""
     rows = [
         (
-            escape(one.metric),
+            escape(words(one.metric)),
             f'<span class="number">{one.before:.3f}</span>',
             f'<b class="number">{one.now:.3f}</b> <small class="soft number">{one.low:.2f} to {one.high:.2f}</small>',
             f"{one.n:,} labels" if one.kind == "labels" else "the model's own expectation, without labels",
             "yes" if one.trusted else '<span class="badge wait">no</span> inputs have left the reference, or two methods disagree',
         )
-        for one in estimates
+        for one in sorted(estimates, key=lambda one: not one.trusted)  # what can be relied on stands first
     ]
     return f"<h2>What it costs</h2>{table('estimates', ('figure', 'before', 'now', 'by', 'to be trusted'), rows, '')}"
 

@@ -29,6 +29,8 @@ SHUT: Final = (
 )
 """What pages and pictures go out with: no cache keeps them, and no other site's page may show them."""
 HTML: Final = "text/html; charset=utf-8"
+RATIO_MOST: Final = 1e6
+"""The monitor says no more than this."""
 ANSWER_S: Final = 5
 """A page that tells of an order is looked at again so soon: retrain answers within seconds."""
 TABS: Final = {
@@ -178,7 +180,7 @@ def _figure(value: float) -> str:
 def ratio(value: float) -> str:
     """A figure over its limit, heavy where it is above."""
     tag = "b" if value >= 1 else "span"
-    return f'<{tag} class="number">{value:.2f}</{tag}>'
+    return f'<{tag} class="number">{f"{value:.2f}" if value < RATIO_MOST else "1e6 or more"}</{tag}>'
 
 
 def gates_count(gates: Sequence[GateResult]) -> str:

@@ -16,7 +16,7 @@ from contracts.events import Acknowledge, MarkFalseAlarm
 from contracts.incidents import Incident
 from tests.browser.test_console import FAINT, NAMELESS, SMALL
 from tests.console_house import MODEL, ConsoleHouse
-from tests.console_night import night
+from tests.console_night import night, overview
 from tests.small_model import set_channels
 
 PAGES = (
@@ -108,6 +108,13 @@ def test_it_can_be_read_by_everybody(visit: Open, incident: Incident, scheme: st
             page.set_viewport_size({"width": width, "height": 850})
             assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (path, width)
         assert page.evaluate(CUT) == [], path
+
+
+def test_a_house_without_frames_fits_a_phone(house: ConsoleHouse, visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house, "overview", overview([], versions={}, watermark=0.0))
+    page = visit("", viewport={"width": 390, "height": 844})
+    expect(page.locator("main")).to_contain_text("keepsight-camera --server")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_photographs_are_shown_on_both_sides(visit: Open) -> None:

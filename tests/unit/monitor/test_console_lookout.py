@@ -214,6 +214,16 @@ def test_stores_that_hang_leave_every_page_of_a_bad_night_readable(tmp_path: Pat
     answers.set()
 
 
+def test_figures_that_can_be_relied_on_stand_first_and_the_most_is_said_as_such(house: ConsoleHouse) -> None:
+    first = incident(1)
+    doubted, sure = sorted(first.estimates, key=lambda one: one.trusted)
+    evidence = (msgspec.structs.replace(first.evidence[0], ratio=1e6),)
+    house.take(opened(msgspec.structs.replace(first, estimates=(doubted, sure), evidence=evidence)))
+    said = text(house.get(f"/console/incidents/{first.incident_id}")[1])
+    assert said.index(f"{sure.now:.3f}") < said.index(f"{doubted.now:.3f}")
+    assert "1e6 or more" in said
+
+
 def test_distributions_are_drawn_and_said_in_words(house: ConsoleHouse) -> None:
     first = night(house)
     _, page = house.get(f"/console/incidents/{first.incident_id}")
@@ -231,6 +241,7 @@ def test_one_that_is_over_says_how_and_asks_for_less(house: ConsoleHouse) -> Non
     said = text(house.get(f"/console/incidents/{one.incident_id}")[1])
     assert "It is over since 2025-06-15 15:05:40 UTC . 30 quiet blocks <b>" in said
     assert "Acknowledge" not in said
+    assert "What to do" not in said
     assert "Mark as a false alarm" in said
     assert "14:56:40 UTC opened" in said
     false = incident(2)
