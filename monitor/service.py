@@ -117,13 +117,19 @@ class Service:
     def _follow(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Until `stop`, or until what was judged since the last save has to be judged again, here or elsewhere."""
         reader = self._bus.reader(f"keepsight-monitor-{self._model}", TOPICS, self._start, sole=True)
+        told = ""
         try:
             while not stop.is_set():
                 try:
                     self._round(reader)
                     heartbeat()
+                    if told:
+                        told = ""
+                        _LOG.info("goes_on")
                 except (LogAwayError, StoreError) as error:
-                    _LOG.warning("waiting", reason=str(error), retry_s=RETRY_S)
+                    if (reason := str(error)) != told:  # once an outage, not once a try
+                        told = reason
+                        _LOG.warning("waiting", reason=reason, retry_s=RETRY_S)
                     self.reading = not isinstance(error, LogAwayError) and self.reading
                     stop.wait(RETRY_S)
             if self.active:

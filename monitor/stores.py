@@ -43,11 +43,14 @@ class Store(Protocol):
 
 def wait_for_store(open_it: Callable[[], Store], stop: threading.Event) -> Store | None:
     """The store, once it answers; None when `stop` was set first. Raises SettingsError when it was made under other settings."""
+    told = ""
     while not stop.is_set():
         try:
             return open_it()
         except StoreError as error:
-            _LOG.warning("waiting", reason=str(error), retry_s=RETRY_S)
+            if (reason := str(error)) != told:
+                told = reason
+                _LOG.warning("waiting", reason=reason, retry_s=RETRY_S)
             stop.wait(RETRY_S)
     return None
 

@@ -7,6 +7,7 @@ Of several services of one model one is active and holds every place of the log;
 that was taken over without knowing it is refused at its next transaction: it ends its training process and stands by.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from retrain.ticks import Duty, Ticks
 
 READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS, SERVING)
 _AWAY_S: Final = 1.0
+_NUMBER: Final = re.compile(r"\d+")
 _LONG_S: Final = 60.0
 """A turn takes milliseconds, with a version of some hundred MB to copy or a process to end some ten seconds."""
 _UNDONE: Final = 10_000
@@ -238,8 +240,8 @@ class RetrainService:
         self._reader = self._join()
 
     def _again(self, why: str) -> None:
-        """A turn failed, and is done again."""
-        if why != self._trouble:
+        """A turn failed, and is done again. Why is told once, though it has lasted longer by now."""
+        if _NUMBER.sub("", why) != _NUMBER.sub("", self._trouble or ""):
             self._log.warning("turn_failed", why=why)
         self._trouble = why
 

@@ -613,6 +613,15 @@ def test_a_turn_that_hangs_is_said_while_it_does(site: Site, monkeypatch: pytest
     assert site.service.ready() is None
 
 
+def test_why_turns_fail_is_told_once_though_it_lasts_longer_with_each(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING"):
+        for seconds in (3, 4, 15):
+            site.service._again(f"StoreError: the repository was asked {seconds} s ago")
+        assert site.service.ready() == "StoreError: the repository was asked 15 s ago"
+        site.service._again("LogAwayError: no log")
+    assert [record.getMessage() for record in caplog.records] == ["turn_failed", "turn_failed"]
+
+
 def test_a_repository_that_hangs_in_a_turn_leaves_the_rest_of_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """On PostgreSQL the transaction would end after ten seconds, again and again."""
     site.turn()
