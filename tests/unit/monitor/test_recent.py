@@ -19,7 +19,7 @@ def test_a_repeat_is_told_from_a_new_one_in_any_order() -> None:
 def test_what_is_older_than_the_memory_is_late_and_never_new() -> None:
     recent, stream = Recent(), ids(KEPT_FRAMES + 20)
     assert {recent.see(one) for one in stream} == {"new"}
-    assert {recent.see(one) for one in stream[:19]} == {"late"}
+    assert {recent.see(one) for one in stream[:20]} == {"late"}
     assert {recent.see(one) for one in stream[20:]} == {"repeat"}
     assert len(recent.ids) == KEPT_FRAMES * WIDTH
 
@@ -27,6 +27,32 @@ def test_what_is_older_than_the_memory_is_late_and_never_new() -> None:
 def test_many_ids_of_one_millisecond_are_all_new() -> None:
     recent = Recent()
     assert {recent.see(derived_id(1.0, i)) for i in range(3 * KEPT_FRAMES)} == {"new"}
+
+
+def test_all_that_ever_came_may_come_again_and_nothing_counts_twice() -> None:
+    recent, stream = Recent(), ids(3 * KEPT_FRAMES)
+    for one in stream:
+        recent.see(one)
+    for _ in range(2):
+        assert "new" not in {recent.see(one) for one in stream}
+    assert recent.see(derived_id(1_760_000_000, 0)) == "new"
+
+
+def test_a_batch_of_one_millisecond_that_comes_again_counts_once() -> None:
+    recent, batches = (
+        Recent(),
+        [[derived_id(1_750_000_000 + batch, batch, i) for i in range(8)] for batch in range(3 * KEPT_FRAMES // 8)],
+    )
+    assert {recent.see(one) for batch in batches for one in batch} == {"new"}
+    assert "new" not in {recent.see(one) for batch in batches for one in batch}
+
+
+def test_a_clock_that_is_set_back_makes_nothing_late() -> None:
+    recent = Recent()
+    before, ahead, after = ([derived_id(1_750_000_000 + since + i, i) for i in range(3 * KEPT_FRAMES)] for since in (0, 3600, 1000))
+    for stream in (before, ahead[:20], after):
+        assert {recent.see(one) for one in stream} == {"new"}
+    assert "new" not in {recent.see(one) for one in (*before, *after)}
 
 
 def test_an_id_that_only_bridges_two_others_is_new() -> None:
