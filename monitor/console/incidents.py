@@ -47,7 +47,7 @@ def unknown(frame: Frame) -> Answer:
     text = (
         f'The log tells of no incident with this id, or it is one of long ago. <a href="{PREFIX}/incidents">Those it tells of</a>.'
     )
-    return shell.page(frame, "incidents", "No such incident", f"<h1>No such incident</h1><p>{text}</p>", 404)
+    return shell.unknown(frame, "incidents", "incident", text)
 
 
 def card(shown: IncidentView, now: float) -> str:

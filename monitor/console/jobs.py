@@ -10,6 +10,7 @@ from contracts.health import Answer
 from monitor.console import shell
 from monitor.console.ordered import orders_about
 from monitor.console.shell import PREFIX, Frame, act, ago, badge, clock, facts, progress, span, table
+from monitor.console.verdict import gates_table, verdict_page
 from monitor.console.view import ACTIVE, JobView, View
 
 A_PAGE: Final = 50
@@ -80,9 +81,9 @@ def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool]) -> Ans
 {facts(_facts(job, view.request(event.request_key), frame.now))}
 <div class="acts">{_acts(frame, event, where)}</div>
 {orders_about(view, event.job_id, frame.now)}
-<h2>Gates</h2>{shell.gates_table(judged.gates if judged else ())}
+<h2>Gates</h2>{gates_table(judged.gates if judged else ())}
 {_trials(job.judged.trials if job.judged else ())}
-{shell.verdict(where, there, judged.page if judged else "")}
+{verdict_page(where, there, judged.page if judged else "")}
 <h2>Steps</h2>{_steps(job, frame.now)}"""
     return shell.page(frame, "jobs", f"Job {event.state}", body, refresh_s=5 if event.state == "running" and not any(there) else 0)
 
@@ -90,7 +91,7 @@ def one(frame: Frame, view: View, job: JobView, there: tuple[bool, bool]) -> Ans
 def unknown(frame: Frame) -> Answer:
     """No such job."""
     text = "No job has this id, or it is one of long ago. <code>keepsight jobs</code> reads the whole log."
-    return shell.page(frame, "jobs", "No such job", f"<h1>No such job</h1><p>{text}</p>", 404)
+    return shell.unknown(frame, "jobs", "job", text)
 
 
 def title(event: JobAdvanced) -> str:

@@ -12,6 +12,11 @@ from monitor.console.shell import PREFIX, Frame, table
 
 FOLDER: Final = ("dashboards", "runbooks")
 """The package that holds them as data, and where. Nothing of it is imported."""
+ELSEWHERE: Final = (
+    "Commands are those of one machine. In Kubernetes <code>keepsight</code> runs in each of our pods (<code>kubectl exec POD -- keepsight status</code>), "
+    "<code>curl</code> through <code>kubectl port-forward</code>, and what stands after <code>promtool query instant URL</code> goes into Prometheus' own "
+    "page or Grafana's Explore."
+)
 
 
 @cache
@@ -43,7 +48,7 @@ def one(frame: Frame, name: str) -> Answer:
         return "" if target == name else _link(target)  # it is open already
 
     body = markdown.html(text, link) if headed else f"<h1>{escape(name)}</h1>{markdown.html(text, link, 2)}"
-    return shell.page(frame, "none", headed or name, f'<article class="runbook">{body}</article>')
+    return shell.page(frame, "none", headed or name, f'<article class="runbook">{body}<p class="lead">{ELSEWHERE}</p></article>')
 
 
 def _link(target: str) -> str:

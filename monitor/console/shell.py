@@ -12,7 +12,6 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from contracts.events import GateResult
 from contracts.health import Answer
 from contracts.ids import new_id
 
@@ -121,6 +120,14 @@ def page(frame: Frame, tab: str, title: str, body: str, status: int = 200, scrip
     return Answer(status, html.encode(), HTML, (("Content-Security-Policy", POLICY), *SHUT))
 
 
+def unknown(frame: Frame, tab: str, what: str, body: str) -> Answer:
+    """No such thing, as far as the log was read: while it is being read, or away, that is no answer yet, and the page looks again."""
+    if frame.trouble:
+        told = f"<h1>This {what} is not known yet</h1><p>The log is not read to its end. The page looks again by itself.</p>"
+        return page(frame, tab, f"This {what} is not known yet", told, 503, refresh_s=ANSWER_S)
+    return page(frame, tab, f"No such {what}", f"<h1>No such {what}</h1><p>{body}</p>", 404)
+
+
 def asset(name: str) -> str:
     """Where the style or a script lies: it changes its address when it changes."""
     return f"{PREFIX}/static/{name}?{_STAMP[name]}"
@@ -164,44 +171,10 @@ def table(name: str, head: Sequence[str], rows: Iterable[Sequence[str]], empty: 
     return f'<div class="card wide"><table id="{name}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def gates_table(gates: Sequence[GateResult]) -> str:
-    """The verdicts of gates."""
-    rows = [
-        (f"<b>{escape(one.gate)}</b>", badge(one.verdict), _figure(one.value), _figure(one.limit), escape(one.detail))
-        for one in gates
-    ]
-    return table("gates", ("gate", "verdict", "figure", "limit", "in words"), rows, "No verdict yet.")
-
-
-def _figure(value: float) -> str:
-    return f'<span class="number">{value:.4g}</span>'
-
-
 def ratio(value: float) -> str:
     """A figure over its limit, heavy where it is above."""
     tag = "b" if value >= 1 else "span"
     return f'<{tag} class="number">{f"{value:.2f}" if value < RATIO_MOST else "1e6 or more"}</{tag}>'
-
-
-def gates_count(gates: Sequence[GateResult]) -> str:
-    """The verdicts of gates in a line."""
-    counts = {verdict: sum(one.verdict == verdict for one in gates) for verdict in ("pass", "fail", "inconclusive")}
-    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-
-
-def verdict(where: str, there: tuple[bool, bool], place: str = "") -> str:
-    """A verdict's page in a sandbox, or the training curve where there is no page, or else in words where the page lies."""
-    page, curve = there
-    if page:
-        return f"""<h2>Verdict</h2><p class="soft"><a href="{where}/verdict">Open it alone</a></p>
-<iframe class="verdict" title="The verdict's page" sandbox src="{where}/verdict"></iframe>"""
-    told = (
-        f'<h2>Verdict</h2><p class="soft">Its page lies at <code>{escape(place)}</code>, where this monitor does not read.</p>'
-        if place
-        else ""
-    )
-    picture = f'<h2>Training</h2><img class="curve" src="{where}/curve" alt="Training loss and validation score over the epochs">'
-    return told + picture * curve
 
 
 def progress(share: float, of: str) -> str:

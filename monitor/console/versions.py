@@ -16,6 +16,7 @@ from monitor.console.catalogue import Catalogue
 from monitor.console.ordered import orders_about
 from monitor.console.orders import OVER, STOPPABLE
 from monitor.console.shell import PREFIX, Frame, act, ago, badge, clock, facts, progress, table
+from monitor.console.verdict import gates_count, gates_table, verdict_page
 from monitor.console.view import View
 
 A_PAGE: Final = 25
@@ -53,7 +54,7 @@ def one(frame: Frame, view: View, catalogue: Catalogue, manifest: Manifest, ther
     where = f"{PREFIX}/versions/{quote(version, safe='')}"
     current = story[-1] if story else None
     under_way = current is not None and view.newest_rollout() == current and current.state not in OVER
-    gates = f"<h2>Gates</h2>{shell.gates_table(published.gates if published else ())}"
+    gates = f"<h2>Gates</h2>{gates_table(published.gates if published else ())}"
     body = f"""<p class="kind">{_roles(version, channels)}{badge(current.state) if current else ""}</p>
 <h1>Version {escape(version)}</h1>
 {rollout_card(frame, current) if current is not None and under_way else ""}
@@ -61,7 +62,7 @@ def one(frame: Frame, view: View, catalogue: Catalogue, manifest: Manifest, ther
 <div class="acts">{_acts(frame, version, channels, where)}</div>
 {orders_about(view, version, frame.now)}
 {gates if published else ""}{_quality(manifest)}
-{shell.verdict(where, there)}
+{verdict_page(where, there)}
 {_story(story)}
 {_servers([one for one in view.servers() if any(held.version == version for held in one.versions)], frame.now)}"""
     return shell.page(frame, "versions", f"Version {version}", body)
@@ -116,7 +117,7 @@ def _row(version: str, view: View, catalogue: Catalogue, channels: Channels | No
         link(manifest.lineage.parent) if manifest and manifest.lineage.parent else "",
         escape(manifest.lineage.origin) if manifest else "",
         _headline(manifest) if manifest else "",
-        escape(shell.gates_count(published.gates)) if published else "",
+        escape(gates_count(published.gates)) if published else "",
     )
 
 

@@ -206,7 +206,7 @@ def test_a_job_shows_gates_techniques_and_its_verdict(house: ConsoleHouse) -> No
     for text in ("camera gate-2 loses 12 points", "lp ft", "<iframe"):  # the last verdict stands while it waits again
         assert text in house.get(f"/console/jobs/{job.job_id}")[1]
     (where / "verdict.html").unlink()
-    assert "where this monitor does not read" in house.get(f"/console/jobs/{job.job_id}")[1]
+    assert "which this monitor cannot read" in house.get(f"/console/jobs/{job.job_id}")[1]
     assert house.get(f"/console/jobs/{job.job_id}/verdict")[0] == 404
 
 

@@ -214,6 +214,17 @@ def test_stores_that_hang_leave_every_page_of_a_bad_night_readable(tmp_path: Pat
     answers.set()
 
 
+def test_what_an_alert_leads_to_is_awaited_while_the_log_is_read(house: ConsoleHouse) -> None:
+    for room in ("incidents", "jobs"):
+        where = f"/console/{room}/{incident(1).incident_id}"
+        house.view.trouble = None
+        status, page = house.get(where)
+        assert (status, "No such" in text(page), "data-refresh" in page) == (404, True, False)
+        house.view.trouble = "the log is being read: 4,000 records are left"
+        status, page = house.get(where)
+        assert (status, "No such" in text(page), "data-refresh" in page) == (503, False, True)
+
+
 def test_figures_that_can_be_relied_on_stand_first_and_the_most_is_said_as_such(house: ConsoleHouse) -> None:
     first = incident(1)
     doubted, sure = sorted(first.estimates, key=lambda one: one.trusted)
