@@ -61,7 +61,8 @@ incident `incident_url`. No alert fires on a drift statistic: the monitor weighs
 
 They are Prometheus rules in [`dashboards/rules/`](../dashboards/rules), each tested with its exact words, silent before and after
 ([`*_test.yaml`](../dashboards/rules), `promtool test rules`), with a runbook in [`dashboards/runbooks/`](../dashboards/runbooks); the console shows
-these, too (`/console/runbooks`).
+these, too (`/console/runbooks`). Their commands are those of one machine: in Kubernetes `keepsight` runs in each of our pods (`kubectl exec POD --
+keepsight status`), and queries go into Prometheus' own page.
 
 ## Wiring
 
