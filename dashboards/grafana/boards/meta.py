@@ -138,7 +138,7 @@ BOARD: Final = Board(
                 "Requests to the monitor's port that were refused",
                 "By problem, a second: keys that are missing or unknown, a scope that does not fit, hosts and sites that may not ask.",
                 "unknown-key from many places: somebody tries. missing-key after an upgrade: Prometheus has no key yet (docs/security.md).",
-                "Good: nobody was refused",
+                "No monitor judges: nothing is known",
                 "suffix: /s",
             ),
             monitor.REFUSED,

@@ -81,7 +81,7 @@ BOARD: Final = Board(
                 "Refusals",
                 "Answers other than success a second, by problem, on every route.",
                 "The problem's name is in docs/operating-serving.md with its cause. rate-limited is a limit that somebody set.",
-                "Good: nothing was refused",
+                "Good, if a server is scraped: nothing was refused",
                 "suffix: /s",
             ),
             serving.REFUSALS,
