@@ -24,6 +24,10 @@ def state(told: Told, clock: Callable[[], float] = time.time) -> Iterator[Findin
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         yield Finding("FAIL", name, f"{there} may not be written by this user", "give it the folder, or set `state`")
         return
+    file = {"monitor": _monitors_file, "retrain": _retrains_file}.get(told.name, lambda _: folder)(told)
+    if not told.own.get("state_url") and file.exists() and not os.access(file, os.W_OK):
+        yield Finding("FAIL", name, f"{file} may not be written by this user", "give it the folder and every file in it: chown -R")
+        return
     if told.own.get("state_url"):
         yield from _postgres(told, name, clock)
     elif told.name == "monitor":

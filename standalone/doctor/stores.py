@@ -47,8 +47,11 @@ def repository(told: Told, whole: bool = True) -> Iterator[Finding]:
         yield Finding("ok", name, f"champion {channels.champion} of {model!r} is whole, {size:,} bytes")
     else:
         yield Finding("ok", name, f"champion {channels.champion} of {model!r}")
-    if told.name == "retrain" and local is not None and not os.access(local, os.W_OK | os.X_OK):
-        yield Finding("FAIL", name, f"{local} may not be written by this user", "retrain publishes there: give it the folder")
+    if told.name == "retrain" and local is not None:
+        for folder in (local, local / "models" / model):  # who imported the model may have been another user
+            if not os.access(folder, os.W_OK | os.X_OK):
+                yield Finding("FAIL", name, f"{folder} may not be written by this user", "retrain publishes there: chown -R")
+                return
 
 
 def frames(told: Told) -> Iterator[Finding]:

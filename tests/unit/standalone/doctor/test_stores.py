@@ -16,6 +16,22 @@ def test_folders_that_may_not_be_written(told: Settings, tmp_path: Path, monkeyp
     assert [only(look(told())).verdict for look in (log.log, stores.frames, state.state)] == ["FAIL"] * 3
 
 
+def test_files_of_another_user_in_folders_of_ours(told: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_model.publish_small_version(told().shared.repository, "photographs")
+    (tmp_path / "state" / "retrain").mkdir(parents=True)
+    theirs = {
+        tmp_path / "repository" / "models" / "photographs",
+        tmp_path / "state" / "monitor-photographs.sqlite",
+        tmp_path / "state" / "retrain" / "state.sqlite3",
+    }
+    for one in theirs - {tmp_path / "repository" / "models" / "photographs"}:
+        one.touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in theirs or not mode & os.W_OK)
+    found = [list(state.state(told(name)))[-1] for name in ("monitor", "retrain")] + [list(stores.repository(told("retrain")))[-1]]
+    assert [(one.verdict, "may not be written" in one.said, "chown -R" in one.fix) for one in found] == [("FAIL", True, True)] * 3
+    assert only(stores.repository(told("serving"))).verdict == "ok"
+
+
 def test_the_repository_and_a_champion_that_was_altered(told: Settings, tmp_path: Path) -> None:
     assert only(stores.repository(told())).said.endswith("is not there")
     (tmp_path / "repository").mkdir()
