@@ -122,7 +122,8 @@ budgets and says what each would have told. What was a false alarm is said with 
 **The promise to cameras** stands in [`slo.yaml`](../dashboards/rules/slo.yaml): 99.9 % of frames answered and 99 % of requests within half a second,
 over 30 days. Each number stands once: the two budgets, the list of problems that count against the server, and `le`. Burn rates are those of
 Google's *Site Reliability Workbook* (2018, chapter 5): 14.4 times the budget's pace over an hour and five minutes, 6 times over six hours and 30
-minutes, 3 times over a day or once over three as a ticket.
+minutes, 3 times over a day or once over three as a ticket. Time is the server's own, from the moment it reads a request's head: what waits in a load
+balancer, or before a host that stands still, is not in it, and a probe from where the cameras are tells.
 
 **Waiting.** `for` is how long a condition must hold, `keep_firing_for` how long an alert stays after it, where it would flap. Change the rule, run
 its test, change the test's words.
