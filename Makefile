@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo golden test test-slow test-mlflow bench-monitor bench-serving bench-gpu bench-gates bench-retrain check format generate system-packages clean
+.PHONY: help demo golden test test-slow test-mlflow bench-monitor bench-serving bench-gpu bench-gates bench-retrain faults check format generate system-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,6 +49,10 @@ bench-gates: $(VENV)/.ready ## how often the gates of a retraining err; docs/gat
 bench-retrain: $(VENV)/.ready ## what a retraining brings, beside the loops that people write: QUICK=1 PARTS="speed" (garments by apt)
 	@test -d /usr/share/datasets/fashion-mnist || apt-get install -y -qq dataset-fashion-mnist >/dev/null || echo "could not install dataset-fashion-mnist"
 	@$(BIN)/python -m benchmarks.retrain $(if $(QUICK),--quick) $(PARTS)
+
+FAULT_FLAGS := --seed $(SEED) $(if $(LOG),--log $(LOG)) $(if $(QUICK),--minutes 2,--out benchmarks/results)
+faults: $(VENV)/.ready ## ten minutes of the full stack under load and faults, every frame accounted for: QUICK=1 SEED=7 LOG=kafka
+	@$(BIN)/python -m benchmarks.faults $(FAULT_FLAGS)
 
 check: $(VENV)/.ready ## ruff, mypy strict, import-linter, generated files up to date
 	$(BIN)/ruff check .
