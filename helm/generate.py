@@ -83,6 +83,7 @@ ALLOWED: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     (r"serving\.terminationGracePeriodSeconds", {"minimum": 75}),
     (r"\w+\.startSeconds", {"minimum": 2}),
     (r"retrain\.jobs\.gpus", {"maximum": 16}),
+    (r"retrain\.jobs\.tolerations", {"items": {"type": "object", **_STRINGS}}),
     (r".*\.port", {"minimum": 1, "maximum": 65_535}),
     (
         r"networkPolicy\.more",

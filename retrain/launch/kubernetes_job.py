@@ -45,6 +45,8 @@ class Cluster:
     config: str = ""
     resources: Mapping[str, str] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, str]] = ()
+    runtime_class: str = ""
     service_account: str = ""
     secret: str = ""
     deadline_s: float = 21_600.0
@@ -96,8 +98,13 @@ def _pod(cluster: Cluster, folder: str, command: Sequence[str]) -> dict[str, Any
         pod["serviceAccountName"] = cluster.service_account
     if cluster.node_selector:
         pod["nodeSelector"] = dict(cluster.node_selector)
+    if cluster.runtime_class:
+        pod["runtimeClassName"] = cluster.runtime_class
+    tolerations = [dict(one) for one in cluster.tolerations]
     if _GPU in cluster.resources:
-        pod["tolerations"] = [{"key": _GPU, "operator": "Exists", "effect": "NoSchedule"}]
+        tolerations.append({"key": _GPU, "operator": "Exists", "effect": "NoSchedule"})
+    if tolerations:
+        pod["tolerations"] = tolerations
     if cluster.devices > 1:
         pod["volumes"].append({"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": _SHARED_MEMORY}})
         pod["containers"][0]["volumeMounts"].append({"name": "memory", "mountPath": "/dev/shm"})

@@ -32,6 +32,13 @@ class LaunchSettings(ServiceSettings):
         {}, description='What a training pod takes, as `{cpu = "4", memory = "16Gi", "nvidia.com/gpu" = "1"}`: request and limit.'
     )
     kubernetes_node_selector: dict[str, str] = Field({}, description="Labels of the nodes that training pods may run on.")
+    kubernetes_tolerations: tuple[dict[str, str], ...] = Field(
+        (),
+        description='Taints that training pods tolerate beside that of their GPUs, as `[{key = "pool", operator = "Exists"}]`.',
+    )
+    kubernetes_runtime_class: str = Field(
+        "", description="Runtime class of the training pods, as `nvidia`, where the nodes' own runtime shows no GPU."
+    )
     kubernetes_service_account: _DNS = Field(
         "", description="Service account of the training pods, where stores ask for one. They get no token of the API."
     )
@@ -68,6 +75,8 @@ class LaunchSettings(ServiceSettings):
             config=self.kubernetes_config,
             resources=self.kubernetes_resources,
             node_selector=self.kubernetes_node_selector,
+            tolerations=self.kubernetes_tolerations,
+            runtime_class=self.kubernetes_runtime_class,
             service_account=self.kubernetes_service_account,
             secret=self.kubernetes_secret,
             deadline_s=deadline_s,

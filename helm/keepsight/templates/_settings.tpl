@@ -102,6 +102,8 @@
 {{- $_ := set $table "kubernetes_resources" $resources -}}
 {{- $_ := set $table "kubernetes_service_account" (include "keepsight.accountOf" (list $root "training")) -}}
 {{- if $jobs.nodeSelector }}{{ $_ := set $table "kubernetes_node_selector" $jobs.nodeSelector }}{{ end -}}
+{{- if $jobs.tolerations }}{{ $_ := set $table "kubernetes_tolerations" $jobs.tolerations }}{{ end -}}
+{{- if $jobs.runtimeClassName }}{{ $_ := set $table "kubernetes_runtime_class" $jobs.runtimeClassName }}{{ end -}}
 {{- if $root.Values.stores.existingSecret }}{{ $_ := set $table "kubernetes_secret" $root.Values.stores.existingSecret }}{{ end -}}
 {{- end -}}
 {{- end -}}

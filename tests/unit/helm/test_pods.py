@@ -71,6 +71,8 @@ def test_a_training_job_is_valid_restricted_and_meets_its_policy(
     assert ("ServiceAccount", template["spec"]["serviceAccountName"]) in made
     assert read.kubernetes_namespace == "vision"
     assert template["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    assert [one["key"] for one in template["spec"]["tolerations"]] == ["pool", "nvidia.com/gpu"]
+    assert template["spec"]["runtimeClassName"] == "nvidia"
     claims = [
         volume.get("persistentVolumeClaim", {}).get("claimName")
         for volume in workload("jobs", "retrain")["spec"]["template"]["spec"]["volumes"]

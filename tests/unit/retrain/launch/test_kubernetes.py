@@ -64,6 +64,8 @@ def test_the_manifest_is_what_the_official_models_describe_and_holds_no_secrets(
         "",
         resources={"cpu": "4", "nvidia.com/gpu": "2"},
         node_selector={"pool": "gpu"},
+        tolerations=({"key": "pool", "operator": "Exists"},),
+        runtime_class="nvidia",
         service_account="reader",
         secret="store-keys",
         devices=2,
@@ -74,7 +76,7 @@ def test_the_manifest_is_what_the_official_models_describe_and_holds_no_secrets(
     spec = body["spec"]["template"]["spec"]
     assert spec["containers"][0]["command"][-4:] == ["python", "-m", "retrain.trainer.candidate", "/shared/jobs/a/1"]
     assert "torch.distributed.run" in spec["containers"][0]["command"]
-    assert spec["tolerations"][0]["key"] == "nvidia.com/gpu"
+    assert [one["key"] for one in spec["tolerations"]] == ["pool", "nvidia.com/gpu"]
     assert {"name": "memory", "mountPath": "/dev/shm"} in spec["containers"][0]["volumeMounts"], (
         "what two devices exchange lies there"
     )
