@@ -51,7 +51,7 @@ class Guard:
         except KeyRefusedError as refused:
             self._count(refused.kind)
             self._tries.tell(refused, token, request.client, request.place)
-            return _told(refused)
+            return _told(refused, _is_basic(request.headers.get("authorization", "")))
         return None
 
     def key_id(self, request: Request) -> str:
@@ -86,12 +86,16 @@ def _host(request: Request) -> str:
 def sent(authorization: str) -> bytes | None:
     """The key in an `Authorization` header: a bearer's, or the password of Basic; None where there is neither."""
     value = authorization.encode("latin-1", "replace")
-    if value[:6].lower() != b"basic ":
+    if not _is_basic(authorization):
         return bearer(value)
     try:
         return b64decode(value[6:].strip(), validate=True).partition(b":")[2]
     except ValueError:
         return None
+
+
+def _is_basic(authorization: str) -> bool:
+    return authorization[:6].lower() == "basic "
 
 
 def check_closed(settings: MonitorSettings) -> None:
@@ -105,9 +109,10 @@ def check_closed(settings: MonitorSettings) -> None:
         )
 
 
-def _told(refused: KeyRefusedError) -> Answer:
-    """problem+json, as serving has it."""
-    status = HTTPStatus.FORBIDDEN if refused.kind == "wrong-scope" else HTTPStatus.UNAUTHORIZED
+def _told(refused: KeyRefusedError, person: bool) -> Answer:
+    """problem+json, as serving has it. A person's browser is asked for another key where the one that it keeps may not do this: else it could not be changed
+    before the browser is closed, which a phone's never is."""
+    status = HTTPStatus.FORBIDDEN if refused.kind == "wrong-scope" and not person else HTTPStatus.UNAUTHORIZED
     asked = ("WWW-Authenticate", f'Bearer realm="keepsight"{_CHALLENGES[refused.kind]}')
     headers = (asked, _BASIC) if status == HTTPStatus.UNAUTHORIZED else (asked,)
     return Answer(status, _problem(refused.kind, status, str(refused)), _PROBLEM, headers)

@@ -139,6 +139,14 @@ def test_what_changes_something_needs_a_key_of_its_own(path: str) -> None:
     assert "this needs console" in json.loads(answer.body)["detail"]
 
 
+def test_a_browser_is_asked_for_a_key_that_may_do_it() -> None:
+    answer = House().guard(asked("/console/jobs/ask", basic(ON_CALL), "POST"))
+    assert answer is not None
+    assert (answer.status, answer.headers[-1]) == (401, ("WWW-Authenticate", 'Basic realm="keepsight"'))
+    assert "this needs console" in json.loads(answer.body)["detail"]
+    assert House().guard(asked("/console/jobs/ask", basic(ADA), "POST")) is None
+
+
 def test_whose_key_it_was_is_told() -> None:
     guard = House().guard
     assert guard.key_id(asked("/", basic(ADA))) == guard.key_id(asked("/", f"Bearer {ADA}")) == "ada"
