@@ -1,6 +1,6 @@
 """How an incident went: what was said of it when, and which retrainings and jobs it led to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 from urllib.parse import quote
@@ -28,12 +28,26 @@ def timeline(shown: IncidentView) -> str:
     if not any(word.why == "opened" for word in shown.words):  # the topic is compacted: earlier words may be gone
         known.append((incident.opened_at, "opened", ""))
     before: Word | None = None
-    for word in shown.words:
-        known.append((word.at, _WHY.get(word.why, word.why), _changed(before, word)))
-        before = word
+    for run in _runs(shown.words):
+        times = f"{len(run)} times until {clock(run[-1].at)}" if len(run) > 1 else ""
+        said = "; ".join(filter(None, (_changed(before, run[-1]), times)))
+        known.append((run[0].at, _WHY.get(run[0].why, run[0].why), said))
+        before = run[-1]
     known.sort(key=lambda entry: entry[0])
     rows = [(clock(at), escape(what), said) for at, what, said in known]
     return f"<h2>Timeline</h2>{table('timeline', ('when', 'what', 'in words'), rows, '')}"
+
+
+def _runs(words: Sequence[Word]) -> list[list[Word]]:
+    """Words, those in a row that bring nothing but newer figures together."""
+    found: list[list[Word]] = []
+    for word in words:
+        last = found[-1][-1] if found else None
+        if last is not None and last._replace(at=word.at, headline=word.headline) == word and word.why == "evidence":
+            found[-1].append(word)
+        else:
+            found.append([word])
+    return found
 
 
 def led_to(view: View, incident: Incident, now: float) -> str:

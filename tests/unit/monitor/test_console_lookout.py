@@ -214,6 +214,22 @@ def test_stores_that_hang_leave_every_page_of_a_bad_night_readable(tmp_path: Pat
     answers.set()
 
 
+def test_words_that_bring_only_newer_figures_are_one_row(house: ConsoleHouse) -> None:
+    one = incident(1)
+    house.take(opened(one, NOW - 900))
+    for number in range(30):
+        newer = msgspec.structs.replace(
+            one, headline=f"{one.headline}; {number} labels", cameras=("a",) if number < 25 else ("a", "b")
+        )
+        house.take(updated(newer, NOW - 800 + number))
+    rows = house.get(f"/console/incidents/{one.incident_id}")[1].partition('<table id="timeline">')[2].partition("</table>")[0]
+    said = unescape(re.sub(r"<[^>]+>", " ", rows))
+    assert said.count("new evidence") == 2
+    assert "24 labels" in said
+    assert "25 times until" in said
+    assert "1 → 2 cameras" in said
+
+
 def test_what_an_alert_leads_to_is_awaited_while_the_log_is_read(house: ConsoleHouse) -> None:
     for room in ("incidents", "jobs"):
         where = f"/console/{room}/{incident(1).incident_id}"
