@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from contracts.connections import WAIT_S, Connections
 from contracts.logs import Logger
+from contracts.metrics import exposition
 
 MAX_BODY: Final = 1 << 20
 """Bytes of a form: the 2,000 boxes of a frame are some 300 kB in one."""
@@ -167,8 +167,7 @@ def _handler(
         def _page(self, request: Request) -> Answer:
             path = request.place
             if path == "/metrics":
-                encoded, kind = choose_encoder(request.headers.get("accept", ""))  # exemplars are in OpenMetrics only
-                return Answer(200, encoded(registry), kind)
+                return Answer(200, *exposition(registry, request.headers.get("accept", "")))
             if path == "/livez":
                 return Answer(200, b'{"status": "ok"}', "application/json")
             if path == "/readyz":

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 
@@ -36,6 +37,16 @@ def gauge(spec: Spec, registry: CollectorRegistry) -> Gauge:
 def histogram(spec: Spec, registry: CollectorRegistry) -> Histogram:
     """The histogram of a declaration."""
     return Histogram(spec.name, spec.help, spec.labels, registry=registry, buckets=spec.buckets)
+
+
+def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """A scrape's body and content type: OpenMetrics for who accepts it, as Prometheus does, for exemplars are in that only; else Prometheus' text.
+
+    The library's `choose_encoder` raises on a header with a version that is no number, which strangers may send.
+    """
+    if openmetrics.CONTENT_TYPE_LATEST.partition(";")[0] in accept:
+        return openmetrics.generate_latest(registry), openmetrics.CONTENT_TYPE_LATEST  # type: ignore[no-untyped-call]
+    return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
 class Sheet(Collector):

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI
-from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.keys import KeyRing
 from contracts.logs import Logger
+from contracts.metrics import exposition
 from serving import openapi
 from serving.edge.batch import BatchEdge
 from serving.edge.frames import FrameEdge, Limits
@@ -98,10 +98,8 @@ def _health(edge: Edge) -> list[Route]:
         return Response(json.dumps(body), 200 if reason is None else 503, media_type="application/json")
 
     def metrics(request: Request) -> Response:  # not async: it gets a thread, and the exposition does not hold up the frames
-        encoded, kind = choose_encoder(
-            request.headers.get("accept", "")
-        )  # exemplars are in OpenMetrics only, which Prometheus asks for
-        return Response(encoded(edge.instruments.registry), media_type=kind)
+        body, kind = exposition(edge.instruments.registry, request.headers.get("accept", ""))
+        return Response(body, media_type=kind)
 
     routes = {"/openapi.json": described, "/livez": livez, "/readyz": readyz, "/metrics": metrics}
     return [Route(path, answer) for path, answer in routes.items()]

@@ -82,7 +82,9 @@ def test_a_traced_request_is_an_exemplar_in_prometheus(tmp_path: Path, collector
         serving.ask("POST", "/v1/frames?camera=gate", FRAME, {"traceparent": f"00-{TRACE}-{SPAN}-01"})
         prometheus.until('keepsight_serving_request_duration_seconds_count{route="/v1/frames"} == 2')
         assert prometheus.exemplars("keepsight_serving_request_duration_seconds_bucket") == [{"trace_id": TRACE}]
-    assert serving.get("/metrics").headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert serving.get("/metrics").headers["content-type"].startswith("text/plain;")
+    for strange in ("application/openmetrics-text;version=x.y", "text/plain;version=x"):
+        assert serving.ask("GET", "/metrics", headers={"Accept": strange}).status == 200
     serving.stop()
 
 

@@ -93,6 +93,8 @@ def test_exemplars_are_told_to_who_asks_for_openmetrics(server: HealthServer, re
     (bucket,) = [sample for family in openmetrics(body) for sample in family.samples if sample.exemplar]
     assert (bucket.labels, bucket.exemplar.labels) == ({"le": "1.0"}, {"trace_id": "0af7"})
     assert "0af7" not in get(server, "/metrics")[2]
+    for strange in ("application/openmetrics-text;version=x.y", "text/plain;version=x"):
+        assert get(server, "/metrics", strange)[0] == 200
 
 
 def test_other_paths_are_a_problem_that_lists_the_known(server: HealthServer) -> None:
