@@ -23,6 +23,8 @@ from monitor.console.view import View
 from monitor.report.shapes import Shape
 
 MOST_CAMERAS: Final = 12
+MOST_NAMED: Final = 500
+"""With those that are folded away: some 50 kB of a page."""
 CAUSES: Final[Mapping[str, str]] = {
     "camera_fault": "the camera itself: lens, mount, cable or light",
     "environment_change": "light, exposure, haze or vibration: all cameras that share it show it",
@@ -128,19 +130,27 @@ def _way(frame: Frame, rollout: RolloutAdvanced | None, channels: Channels | Non
 
 
 def _facts(incident: Incident, shown: IncidentView, now: float) -> dict[str, str]:
-    cameras = ", ".join(map(_camera, incident.cameras[:MOST_CAMERAS]))
-    left = len(incident.cameras) - MOST_CAMERAS
     kind = f"{incident.drift_type}: {TYPES[incident.drift_type]}" if incident.drift_type else ""
     wanted, label = incident.labels_wanted, f'<a href="{PREFIX}/labels">Label frames</a>'
     return {
         "Since": f"{clock(incident.since)}, {ago(incident.since, now)}",
-        "Cameras": cameras + (f" and {left:,} more" if left > 0 else ""),
+        "Cameras": _cameras(incident.cameras),
         "Cause": f"<b>{escape(words(incident.cause))}</b>: {escape(CAUSES.get(incident.cause, ''))}",
         "Type": escape(kind) + (f"; version {link(incident.recurs)} served it then" if incident.recurs else ""),
         "Version": link(incident.version) if incident.version else "",
         "Labels": f"{incident.labels_have:,} of {wanted:,} that would settle whether it does harm. {label}" if wanted else "",
         "Last word": ago(shown.said_at, now),
     }
+
+
+def _cameras(names: Sequence[str]) -> str:
+    """The first of them, and more folded away."""
+    first, more, left = names[:MOST_CAMERAS], names[MOST_CAMERAS:MOST_NAMED], len(names) - MOST_NAMED
+    shown = ", ".join(map(_camera, first))
+    if not more:
+        return shown
+    rest = ", ".join(map(_camera, more)) + (f" and {left:,} more" if left > 0 else "")
+    return f"{shown} <details><summary>and {len(names) - MOST_CAMERAS:,} more</summary>{rest}</details>"
 
 
 def _camera(name: str) -> str:

@@ -214,6 +214,16 @@ def test_stores_that_hang_leave_every_page_of_a_bad_night_readable(tmp_path: Pat
     answers.set()
 
 
+def test_the_cameras_of_a_wide_incident_can_be_looked_up(house: ConsoleHouse) -> None:
+    one = incident(1, cameras=tuple(f"belt-{number}" for number in range(700)))
+    house.take(opened(one))
+    said = text(house.get(f"/console/incidents/{one.incident_id}")[1])
+    assert "belt-11 and 688 more belt-12 ," in said
+    assert "belt-499 and 200 more" in said
+    house.take(updated(msgspec.structs.replace(one, cameras=one.cameras[:12]), NOW))
+    assert "more belt" not in text(house.get(f"/console/incidents/{one.incident_id}")[1])
+
+
 def test_words_that_bring_only_newer_figures_are_one_row(house: ConsoleHouse) -> None:
     one = incident(1)
     house.take(opened(one, NOW - 900))
