@@ -54,6 +54,8 @@ class Instruments:
                 self.runs.labels(trigger, outcome)
         for by in ("guard", "person"):
             self.rollbacks.labels(by)
+        for became in ("new", "same", "conflict", "older", "unusable"):
+            self.labels_received.labels(became)
 
     def bounded(self, name: str) -> str:
         """A stage's, gate's or figure's name as a label value, from a set that cannot grow without end."""

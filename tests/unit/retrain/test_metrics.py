@@ -12,6 +12,7 @@ def test_what_is_rare_is_counted_from_zero() -> None:
     for by in ("guard", "person"):
         assert registry.get_sample_value("keepsight_rollout_rollbacks_total", {"by": by}) == 0
     assert registry.get_sample_value("keepsight_retrain_runs_total", {"trigger": "calendar", "outcome": "rejected"}) == 0
+    assert registry.get_sample_value("keepsight_retrain_labels_received_total", {"outcome": "unusable"}) == 0
 
 
 def test_names_beyond_the_budget_are_counted_together() -> None:
