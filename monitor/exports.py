@@ -34,6 +34,8 @@ class Exports:
         self._counter = {spec: metrics.counter(spec, registry) for spec in metrics_monitor.ALL if spec.kind == "counter"}
         self._taken: dict[tuple[str, str], int] = {}
         self._said: dict[str, int] = {}
+        for said in (events.IncidentOpened, events.IncidentUpdated, events.IncidentClosed, events.RetrainRequested, events.Dead):
+            self._counter[metrics_monitor.OUTBOX].labels(said.__name__)
         for result in ("made", "failed"):
             self._counter[metrics_monitor.REPORTS].labels(result)
         for problem in ("missing-key", "unknown-key", "wrong-scope", "wrong-host", "cross-site"):

@@ -154,7 +154,7 @@ BOARD: Final = Board(
                 "What the monitor said",
                 "Events that the monitor published, by type, in the hour before.",
                 "IncidentOpened in rows: a storm; they are grouped by cause, look for what is common. Nothing for weeks is quiet, not broken.",
-                "Nothing was said, no incident and no request; or no monitor judges",
+                "No monitor judges: nothing is known",
                 "short",
                 (console("Incidents", "incidents"),),
             ),

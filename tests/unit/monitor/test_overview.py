@@ -76,6 +76,7 @@ def test_metrics_carry_what_the_overview_tells(tmp_path: Path) -> None:
     assert ratio == max(view.cameras[i].ratios["embedding"] for i in (0, 1))
     assert value("keepsight_monitor_events_total", {"topic": "keepsight.frames", "fate": "judged"}) == 8
     assert value("keepsight_monitor_said_total", {"type": "IncidentOpened"}) == 2
+    assert value("keepsight_monitor_said_total", {"type": "IncidentClosed"}) == 0
     assert value("keepsight_monitor_lag_seconds") == 0
     assert value("keepsight_monitor_quality", {"model": MODEL, "version": "1", "metric": "accuracy", "bound": "value"}) == 1.0
     assert value("keepsight_monitor_open_incidents", {"model": MODEL, "cause": "camera_fault", "severity": "ticket"}) == 1
