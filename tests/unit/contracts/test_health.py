@@ -1,5 +1,6 @@
 """The health endpoint over real HTTP."""
 
+import gzip
 import http.client
 import json
 import logging
@@ -120,6 +121,26 @@ def test_a_folder_is_given_the_rest_of_the_path_as_it_was_written(registry: Coll
     assert get(server, "/v1/reports")[0] == 404
     assert "/v1/reports/" in get(server, "/nowhere")[2]
     server.close()
+
+
+@pytest.mark.parametrize(("size", "accepted", "packed"), [(300_000, "gzip, br", True), (300_000, "", False), (300, "gzip", False)])
+def test_a_large_report_is_packed_for_who_takes_it(registry: CollectorRegistry, size: int, accepted: str, packed: bool) -> None:
+    page = b"<p>" * (size // 3)
+    server = HealthServer(
+        listen("127.0.0.1", 0, "monitor"),
+        registry,
+        lambda: None,
+        folders={"/v1/reports/": lambda _: Answer(200, page, "text/html")},
+    )
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", "/v1/reports/x", headers={"Accept-Encoding": accepted} if accepted else {})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    server.close()
+    assert (answer.getheader("Content-Encoding") == "gzip", answer.getheader("Vary") is not None) == (packed, packed)
+    assert (gzip.decompress(body) if packed else body) == page
+    assert len(body) < 10_000 or not packed
 
 
 def test_a_client_that_hangs_up_says_nothing(server: HealthServer, capfd: pytest.CaptureFixture[str]) -> None:
