@@ -6,7 +6,7 @@ Everything that crosses a process border crosses one of these. Adapters: `log_em
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -52,6 +52,8 @@ class TopicSpec:
 StartAt = Callable[[Place], int | None]
 """Asked once for every place as it is assigned: the next offset to read, from the state saved with it. None: the committed offset, else the earliest.
 Below 0: so many records before the end, as it stands then, or the earliest."""
+EARLIEST: Final = -(1 << 62)
+"""More records before the end than any place holds: what was committed counts for nothing."""
 
 
 class Reader(Protocol):

@@ -18,7 +18,7 @@ from contracts import events
 from contracts.errors import LogAwayError, StoreError, TakenOverError
 from contracts.events import AnyEvent, BadEventError
 from contracts.logs import Logger
-from contracts.ports import Bus, Outgoing, Place, Reader
+from contracts.ports import EARLIEST, Bus, Outgoing, Place, Reader
 from monitor.identity import derived_id
 from monitor.judge import Judge
 from monitor.memory import Memory
@@ -29,8 +29,6 @@ TOPICS: Final = (events.FRAMES, events.LABELS, events.RETRAIN, events.COMMANDS)
 POLL_S: Final = 0.1
 BATCH: Final = 1000
 RETRY_S: Final = 1.0
-EARLIEST: Final = -(1 << 62)
-"""More records before the end than any place holds: from its earliest (StartAt in contracts/ports.py)."""
 SAVING_SHARE: Final = 0.1
 """Of the loop's time at most goes into saving while a verdict waits for it: 10,000 cameras that all changed take 0.2 s, and are then saved every 2 s."""
 QUIET_SHARE: Final = 0.03

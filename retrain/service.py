@@ -16,7 +16,7 @@ from typing import Final
 from contracts.errors import KeepsightError, LogAwayError, LogError, StoreError, TakenOverError, VersionError
 from contracts.events import COMMANDS, FRAMES, INCIDENTS, LABELS, RETRAIN, SERVING
 from contracts.logs import Logger
-from contracts.ports import Bus, Place, Reader, Record
+from contracts.ports import EARLIEST, Bus, Place, Reader, Record
 from retrain.dispatch import Dispatch
 from retrain.jobs.figures import Figures
 from retrain.jobs.intake import Intake
@@ -30,6 +30,8 @@ from retrain.state.database import Database
 from retrain.ticks import Duty, Ticks
 
 READS: Final = (RETRAIN, LABELS, COMMANDS, FRAMES, INCIDENTS, SERVING)
+_ONCE: Final = (RETRAIN, COMMANDS)
+"""What is carried out once: where the state is gone they go on from what the group committed, and all else that the log holds is taken anew."""
 _AWAY_S: Final = 1.0
 _NUMBER: Final = re.compile(r"\d+")
 _LONG_S: Final = 60.0
@@ -225,7 +227,8 @@ class RetrainService:
         self._offsets.pop(place, None)
         if (saved := self._saved.get(place)) is not None:
             self._offsets[place] = saved
-        return saved
+            return saved
+        return None if place.topic in _ONCE else EARLIEST
 
     def _stand_by(self, why: str) -> None:
         """Another service goes on from what was saved: forget the rest, end the training process, and wait for the places."""

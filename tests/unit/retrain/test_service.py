@@ -45,10 +45,11 @@ from contracts.ids import new_id
 from contracts.incidents import Incident
 from contracts.log import open_bus
 from contracts.logs import Logger
-from contracts.ports import Outgoing
+from contracts.ports import EARLIEST, Outgoing
 from contracts.predictions import ClassTruth
 from contracts.repository import ModelRepository
 from retrain.__main__ import wired
+from retrain.jobs.table import Jobs
 from retrain.labels.book import Labels
 from retrain.service import RetrainService
 from retrain.settings import RetrainSettings
@@ -590,9 +591,24 @@ def test_places_given_anew_are_read_from_where_they_were_saved(site: Site, monke
         with pytest.raises(StoreError):
             site.turn()
     labels = [place for place in site.service._reader.places() if place.topic == LABELS]
-    assert [site.service._start_at(place) for place in labels] == [None] * len(labels)
+    assert [site.service._start_at(place) for place in labels] == [EARLIEST] * len(labels)
     assert not [record for record in site.service._undone if record.place.topic == LABELS]
     assert not [place for place in site.service._offsets if place.topic == LABELS]
+
+
+def test_a_state_that_is_gone_has_the_labels_again_and_asks_for_nothing_twice(site: Site) -> None:
+    site.label(7)
+    site.publish(site.request())
+    site.turn()
+    assert (Labels(site.database).count(), len({event.job_id for event in site.jobs()})) == (7, 1)
+    site.service.close()
+    site.database.close()
+    (site.settings.state / "retrain.sqlite3").unlink()
+    site.database = site.open()
+    site.service = site.wire(site.database)
+    site.turn()
+    site.turn()
+    assert (Labels(site.database).count(), Jobs(site.database).unfinished()) == (7, ())
 
 
 def test_a_turn_that_hangs_is_said_while_it_does(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
