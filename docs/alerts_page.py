@@ -96,10 +96,10 @@ sed -i 's#http://localhost:8081#https://keepsight.example.org#; s#http://localho
 
 ## Who hears what
 
-Alertmanager groups by alert and model: an alert of a model is one message, however many incidents, servers or cameras it has, and names 50 at most. A bad
-night with 10,000 cameras is three messages. What joins later is told after five minutes. PagerDuty adds what joins to the open incident of the group
-and does not ring again: who wants a call for each of Keepsight's incidents adds `incident` to `group_by` of the route `page`, and takes as many
-calls as sites are hit.
+Alertmanager groups by alert and model, pages by the incidents' cause as well: an alert of a model is one message, however many incidents, servers or
+cameras it has, and names 50 at most. A bad night with 10,000 cameras is three messages. What joins later is told after five minutes. PagerDuty adds what
+joins to the open incident of the group and does not ring again; an incident of another cause does. Who wants a call for each of Keepsight's incidents
+adds `incident` to `group_by` of the route `page`, and takes as many calls as sites are hit.
 
 What something graver explains is not told. In Alertmanager: a whole service that is away quiets all tickets; a blind monitor or a log that is away,
 what was said of drift and quality of that model; the faster burn the slower ones; a spool that loses events the earlier warnings of it; failing

@@ -234,24 +234,37 @@ def test_what_something_graver_explains_is_not_told(make_house: Callable[..., Al
         eventually("its silence", lambda role=role: role in roles("suppressed"))  # type: ignore[misc]
 
 
-def test_a_storm_over_ten_thousand_cameras_is_three_messages(make_house: Callable[..., AlertHouse]) -> None:
+def test_a_storm_over_ten_thousand_cameras_is_three_messages_and_what_is_no_part_of_it_another(
+    make_house: Callable[..., AlertHouse],
+) -> None:
     house = make_house(group_wait_s=4, group_interval_s=300)
     storm = [
-        {"alertname": "KeepsightIncident", "model": "solar", "severity": ("page", "ticket")[number % 2], "incident": f"{number:05}"}
+        {
+            "alertname": "KeepsightIncident",
+            "model": "solar",
+            "severity": ("page", "ticket")[number % 2],
+            "incident": f"{number:05}",
+            "cause": "camera_fault",
+        }
         for number in range(10_000)
     ]
-    house.post([{"labels": {"alertname": "KeepsightCamerasWithoutVerdict", "model": "solar", "severity": "ticket"}}])
+    apart = {**storm[0], "incident": "new", "cause": "new_class"}
+    alone = {"alertname": "KeepsightCamerasWithoutVerdict", "model": "solar", "severity": "ticket"}
+    house.post([{"labels": alone}, {"labels": apart}])
     for begin in range(0, len(storm), 2500):
         words = {"summary": "belt sends black frames"}
         house.post([{"labels": labels, "annotations": words} for labels in storm[begin : begin + 2500]])
 
     def complete() -> list[Any]:
         groups = house.get(f"{house.alertmanager}/api/v2/alerts/groups")
-        return groups if sum(len(one["alerts"]) for one in groups) == len(storm) + 1 else []
+        return groups if sum(len(one["alerts"]) for one in groups) == len(storm) + 2 else []
 
     groups = eventually("every alert in its group", complete)
-    assert len(groups) == 3
-    messages = eventually("three messages", lambda: house.webhook.messages if len(house.webhook.messages) >= 3 else None)
+    assert len(groups) == 4
+    messages = eventually("four messages", lambda: house.webhook.messages if len(house.webhook.messages) >= 4 else None)
     assert {one.receiver for one in messages} == {"page", "ticket"}
     assert all(len(one.body["alerts"]) <= 50 for one in messages)
-    assert len(messages) == 3
+    assert len(messages) == 4
+    assert [one["labels"] for message in messages for one in message.body["alerts"] if len(message.body["alerts"]) == 1].count(
+        apart
+    ) == 1

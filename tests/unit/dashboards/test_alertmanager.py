@@ -51,6 +51,8 @@ def test_every_alert_goes_where_its_severity_says(labels: tuple[tuple[str, str],
 
 def test_messages_are_few_and_short() -> None:
     assert CONFIG["route"]["group_by"] == ["alertname", "model"]
+    (page,) = (route for route in CONFIG["route"]["routes"] if route["receiver"] == "page")
+    assert page["group_by"] == ["alertname", "model", "cause"]
     for receiver in CONFIG["receivers"]:
         for webhook in receiver["webhook_configs"]:
             assert webhook.get("max_alerts") == 50 or receiver["name"] == "watchdog"
