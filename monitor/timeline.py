@@ -57,11 +57,20 @@ class Timeline:
         """Put a record in its place's line."""
         at = record.time_ms / 1000 if event is None else time_of(event, record)
         line = self._lines.get(record.place)
+        if line and line[-1].record.time_ms / 1000 > record.time_ms / 1000 + AHEAD_S:
+            self._set_back(record.place, at)
+            line = self._lines[record.place]
         if not line:
             line = self._lines.setdefault(record.place, deque())
             heapq.heappush(self._first, (at, record.place))
         line.append(Waiting(at, record, event, reason))
         self._count += 1
+
+    def _set_back(self, place: Place, at: float) -> None:
+        """The log's clock was set back: what waits happened no later than what comes now, or it would hold the rest of its place up until its own time."""
+        self._lines[place] = deque(msgspec.structs.replace(one, at=min(one.at, at)) for one in self._lines[place])
+        self._first = [(self._lines[other][0].at, other) for _, other in self._first]
+        heapq.heapify(self._first)
 
     def forget(self, place: Place) -> None:
         """Drop a place's line: its records will be read again, here or elsewhere."""
@@ -88,9 +97,8 @@ class Timeline:
             _, place = self._first[0]
             line = self._lines[place]
             waiting = line[0]
-            fresh = (
-                taken_before < waiting.record.time_ms / 1000 <= now + AHEAD_S
-            )  # beyond, a clock was wrong: an hour's wait would be for nothing
+            # Written further ahead: by a wrong clock, whose hour would be waited for in vain.
+            fresh = taken_before < waiting.record.time_ms / 1000 <= now + AHEAD_S
             held_back = behind or (fresh and len(self._first) < len(places))
             if held_back and self._count <= self._most_waiting:
                 return

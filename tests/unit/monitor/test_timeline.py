@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from contracts import events
@@ -64,6 +65,21 @@ def test_a_record_of_a_log_s_clock_that_was_set_back_holds_nothing_up(stream: li
     written = record.time_ms / 1000
     assert drain(timeline, written - AHEAD_S, {}) == []
     assert drain(timeline, written - 3600, {}) == [0]
+
+
+def test_frames_of_before_the_log_s_clock_was_set_back_hold_those_after_it_up_no_hour(
+    stream: list[tuple[Record, FrameScored]],
+) -> None:
+    timeline, now = Timeline(1.0), stream[10][0].time_ms / 1000
+    for number, (record, frame) in enumerate(stream[:20]):
+        ahead = 3600 if number < 4 else 0
+        record = msgspec.structs.replace(record, time_ms=record.time_ms + 1000 * ahead)
+        timeline.add(record, msgspec.structs.replace(frame, received_at=frame.received_at + ahead))
+    out = drain(timeline, now, {})
+    assert {0, 1, 2, 3, 4, 5} <= set(out)
+    for place in BOTH:
+        of_place = [offset for offset in out if stream[offset][0].place == place]
+        assert of_place == sorted(of_place)
 
 
 def test_what_is_not_taken_stays(stream: list[tuple[Record, FrameScored]]) -> None:
