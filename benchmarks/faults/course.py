@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from benchmarks.faults import held, reconcile
@@ -73,7 +74,9 @@ class Course:
         recovered = time.time() if time.monotonic() <= deadline else float("inf")
         said = tuple(f"{service.name}: {event}" for service in services for event in service.warned_since(begun[service.name]))
         self._say(f"{self._passed_s():5.0f} s  {fault.name}: well {recovered - healed:.1f} s after it was healed")
-        self.spans.append(Span(fault.name, began, healed, recovered, fault.cuts, fault.blames(self._world), said))
+        self.spans.append(
+            Span(fault.name, began, healed, recovered, fault.cuts, fault.cuts or fault.log_fails, fault.blames(self._world), said)
+        )
 
     def _passed_s(self) -> float:
         return time.monotonic() - self._began
@@ -147,6 +150,7 @@ class Course:
             dropped=sum(_dropped(server) for server in house.servers),
             duplicated=world.duplicated,
             poisoned=world.poisoned,
+            unstored=sum(not Path(house.frames, path).exists() for path in logged.stored),
             counters={name: _counted(scraped[name]) for name in SERVERS},
             lives=lives,
             crashes=[death for service in house.services.values() for death in service.deaths]

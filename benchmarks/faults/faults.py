@@ -47,6 +47,8 @@ class Fault:
     inject: Inject
     cuts: bool = False
     blames: Callable[[World], frozenset[str]] = lambda _: frozenset()
+    log_fails: bool = False
+    """Publishes fail, and are done again."""
     mounts: bool = False
     """It needs a filesystem of its own."""
     log: Literal["", "embedded", "kafka"] = ""
@@ -171,8 +173,16 @@ FAULTS: Final = (
     Fault("retrain killed", "SIGKILL, started again when healed", 10, partial(_killed, "retrain")),
     Fault("monitor frozen", "SIGSTOP, SIGCONT when healed", 20, partial(_frozen, "monitor")),
     Fault("rolling restart", "SIGTERM to one server after the other under load", 0, _rolling, cuts=True),
-    Fault("log away", "see below: by the log's kind", 30, _log_away),
-    Fault("log's disk full", "not one byte more for the embedded log", 20, partial(_full, "log"), mounts=True, log="embedded"),
+    Fault("log away", "see below: by the log's kind", 30, _log_away, log_fails=True),
+    Fault(
+        "log's disk full",
+        "not one byte more for the embedded log",
+        20,
+        partial(_full, "log"),
+        log_fails=True,
+        mounts=True,
+        log="embedded",
+    ),
     Fault("spool's disk full", "not one byte more for the second server's spool", 12, partial(_full, SERVERS[1]), mounts=True),
     Fault("monitor's disk full", "not one byte more for the monitor's state", 20, partial(_full, "monitor"), mounts=True),
     Fault("retrain's disk full", "not one byte more for retrain's state", 20, partial(_full, "retrain"), mounts=True),

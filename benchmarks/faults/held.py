@@ -43,6 +43,8 @@ class Logged(msgspec.Struct):
 
     frames: dict[str, tuple[str, str, str]] = {}
     """By frame id: camera, version and the best class's name."""
+    stored: list[str] = []
+    """Where in the frame store sampled frames should lie."""
     events: Counter[str] = msgspec.field(default_factory=Counter)
     """Records of frames by event id."""
     records: Counter[str] = msgspec.field(default_factory=Counter)
@@ -77,6 +79,8 @@ class Logged(msgspec.Struct):
                 best = event.prediction.label if isinstance(event.prediction, Classification) else ""
                 self.frames[event.frame_id] = (event.camera, event.version, best)
                 self.events[event.event_id] += 1
+                if event.stored is not None and self.events[event.event_id] == 1:
+                    self.stored.append(event.stored)
                 self.records[event.camera] += 1
             case FrameLabelled():
                 self.labels[event.event_id] = event.frame_id

@@ -17,7 +17,8 @@ from contracts.events import FRAMES, LABELS
 from contracts.ports import Place
 
 REPUBLISHED: Final = 500
-"""Records of one publish at most: what a server that was killed between publishing and acknowledging says again. serving/delivery/publisher.py."""
+"""Records of one publish at most: what a server says again that was killed, or whose log went away, between publishing and acknowledging.
+serving/delivery/publisher.py."""
 _UNCOUNTED: Final = frozenset({"bad-request", "client-gone", "not-ready"})
 """Problems that a camera cannot be sure to hear: of the bytes behind a request that said less than it sent, and after it left. Or that
 the run's own look at /readyz is told, too."""
@@ -49,6 +50,8 @@ class Found(msgspec.Struct):
     dropped: int
     duplicated: int
     poisoned: int
+    unstored: int
+    """Sampled frames that the frame store does not have."""
     counters: Mapping[str, Counter[str]]
     """By server: what its last life counted, `answered` and problems."""
     lives: Mapping[str, int]
@@ -108,14 +111,14 @@ def _frames(found: Found) -> Iterator[Equation]:
 def _consumed(found: Found) -> Iterator[Equation]:
     logged, watched = found.logged, found.watched
     records, folded = logged.records.total(), len(logged.events)
-    cuts = sum(span.cuts for span in found.spans)
+    repeats = sum(span.repeats for span in found.spans) * len(found.lives)
     yield Equation(
         "frame records on the log = frames + records that stand there twice",
         folded + found.duplicated,
         records,
-        f"{found.duplicated} published twice on purpose; above it what killed servers published again, at most {REPUBLISHED} a kill, and frames that "
-        "two servers scored",
-        slack=REPUBLISHED * cuts + len(lost(found.book.frames)),
+        f"{found.duplicated} published twice on purpose; above it what a server was not sure that the log had taken, at most "
+        f"{REPUBLISHED} each time, and frames that two servers scored",
+        slack=REPUBLISHED * repeats + len(lost(found.book.frames)),
     )
     off = {
         camera: (count, taken)

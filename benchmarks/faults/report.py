@@ -33,6 +33,7 @@ def caveats(left_out: Sequence[str], kafka: bool) -> tuple[str, ...]:
         "kill -9 and full filesystems are genuine; power cuts are not tried: an answered frame is with the operating system by then, not yet on the disk "
         "(docs/operating-serving.md).",
         log,
+        "A sampled frame is stored after its answer, by design: what a kill or a full disk cuts off is not in the frame store, and cannot be labelled.",
         *(f"Left out: {reason}." for reason in left_out),
     )
 
@@ -78,6 +79,8 @@ def _load(course: Course, found: Found) -> list[Figure]:
         "tries that were cut": len(lost(frames)),
         "frames without an answer that are on the log": arrived,
         "requests of garbage": len(frames) - len(photographs),
+        "sampled frames on the log": len(found.logged.stored),
+        "of these not in the frame store": found.unstored,
         "labels posted": len(found.book.labels),
         "labels accepted": sum(bool(posted.event_id) for posted in found.book.labels),
         "events dropped by a full disk, as counted": found.dropped,

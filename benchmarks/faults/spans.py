@@ -23,6 +23,8 @@ class Span(msgspec.Struct, frozen=True):
     recovered_at: float
     cuts: bool = False
     """Whether it ends connections of cameras."""
+    repeats: bool = False
+    """Whether servers may publish again what the log had taken already."""
     blamed: frozenset[str] = frozenset()
     """Cameras of which it may be said that they are at fault."""
     said: tuple[str, ...] = ()

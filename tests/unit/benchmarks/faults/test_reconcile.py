@@ -17,7 +17,7 @@ from contracts.ports import Place
 from monitor.camera import Counts
 
 F, L = Place(FRAMES, 0), Place(LABELS, 0)
-KILL = Span("serving killed", 100.0, 108.0, 110.0, cuts=True)
+KILL = Span("serving killed", 100.0, 108.0, 110.0, cuts=True, repeats=True)
 COUNT = 20
 
 
@@ -53,6 +53,7 @@ def sound() -> Found:
         dropped=0,
         duplicated=1,
         poisoned=1,
+        unstored=0,
         counters={"serving-1": Counter({"answered": COUNT, "not-an-image": 1})},
         lives={"serving-1": 1},
         crashes=[],
