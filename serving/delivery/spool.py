@@ -154,13 +154,19 @@ class Spool:
             written = os.write(file, content)
             if written != len(content):
                 os.ftruncate(file, segment.size)  # refused whole: no record of it may come back with a restart
-                self._close_segment()
+                self._refused()
                 return False
         except OSError:
-            self._close_segment()  # whatever was half written ends this segment; the next append opens another
+            self._refused()
             return False
         segment.size += written
         return True
+
+    def _refused(self) -> None:
+        """Whatever was half written ends this segment, and the next append opens another; one that holds nothing goes, or a full disk fills the folder."""
+        self._close_segment()
+        if self._segments and not self._segments[-1].size:
+            (self._folder / _name(self._segments.pop().number)).unlink(missing_ok=True)
 
     def _open_segment(self) -> None:
         self._close_segment()
@@ -193,7 +199,7 @@ class Spool:
                 self._close_segment()
             (self._folder / _name(first.number)).unlink(missing_ok=True)
             self._segments.popleft()
-            self._acknowledged = Position(first.number + 1, 0)
+            self._acknowledged = max(self._acknowledged, Position(first.number + 1, 0))
         self._changed.notify_all()
 
     def _time_of_first(self) -> float | None:

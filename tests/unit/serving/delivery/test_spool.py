@@ -1,5 +1,6 @@
 """The spool: order, restarts, torn tails, its bound, and a disk that lies."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -134,6 +135,22 @@ def test_a_disk_that_takes_half_a_record_has_taken_none(tmp_path: Path, monkeypa
     spool = Spool(tmp_path, MIB)
     assert _drain(spool) == [_record(0), _record(3)]
     spool.close()
+
+
+def test_a_disk_that_was_full_repeats_nothing_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, MIB)
+    assert spool.append([_record(0)])
+    assert _drain(spool) == [_record(0)]
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", _no_room)
+        assert not any(spool.append([_record(number)]) for number in range(1, 100))
+    assert len(list(tmp_path.glob("*.spool"))) <= 1
+    assert spool.append([_record(100)])
+    assert _drain(spool) == [_record(100)]
+
+
+def _no_room(*_: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_damaged_position_is_read_as_none_and_repeats_rather_than_loses(tmp_path: Path) -> None:
