@@ -91,11 +91,10 @@ def lost(frames: Iterable[Sent]) -> list[Attempt]:
     return [attempt for sent in frames for attempt in sent.attempts if attempt.status == LOST]
 
 
-def heard_from(frames: Iterable[Sent], server: str, life: int) -> Counter[str]:
-    """What a life of a server told cameras: `answered`, or the problem of each refusal."""
+def heard_from(book: Book, server: str, life: int) -> Counter[str]:
+    """What a life of a server told: frames `answered`, and the problem of each refusal, of labels too."""
+    frames = [attempt for sent in book.frames for attempt in sent.attempts]
+    labels = [posted.attempt for posted in book.labels if posted.attempt is not None and posted.attempt.problem]
     return Counter(
-        one.problem or "answered"
-        for sent in frames
-        for one in sent.attempts
-        if (one.server, one.life) == (server, life) and one.status > 0
+        one.problem or "answered" for one in (*frames, *labels) if (one.server, one.life) == (server, life) and one.status > 0
     )

@@ -80,6 +80,15 @@ def _full(name: str, world: World) -> Iterator[None]:
 
 
 @contextmanager
+def _full_and_killed(name: str, world: World) -> Iterator[None]:
+    """A file that has its room already is written for long: the service is killed and must begin anew there."""
+    with world.house.disks[name].full():
+        with _killed(name, world):
+            pass
+        yield
+
+
+@contextmanager
 def _rolling(world: World) -> Iterator[None]:
     """SIGTERM to one server after the other, each when the one before answers again."""
     for server in world.house.servers:
@@ -184,8 +193,20 @@ FAULTS: Final = (
         log="embedded",
     ),
     Fault("spool's disk full", "not one byte more for the second server's spool", 12, partial(_full, SERVERS[1]), mounts=True),
-    Fault("monitor's disk full", "not one byte more for the monitor's state", 20, partial(_full, "monitor"), mounts=True),
-    Fault("retrain's disk full", "not one byte more for retrain's state", 20, partial(_full, "retrain"), mounts=True),
+    Fault(
+        "monitor's disk full",
+        "not one byte more for the monitor's state; killed and started on it",
+        20,
+        partial(_full_and_killed, "monitor"),
+        mounts=True,
+    ),
+    Fault(
+        "retrain's disk full",
+        "not one byte more for retrain's state; killed and started on it",
+        20,
+        partial(_full_and_killed, "retrain"),
+        mounts=True,
+    ),
     Fault("frame store's disk full", "not one byte more for sampled frames", 15, partial(_full, "frames"), mounts=True),
     Fault("clocks of cameras", "three an hour ahead, three an hour behind", 20, _skewed_cameras, blames=_skewed),
     Fault(

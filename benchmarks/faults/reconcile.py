@@ -212,15 +212,15 @@ def _letters(found: Found) -> Iterator[Equation]:
 
 def _counters(found: Found) -> Iterator[Equation]:
     for server, counted in found.counters.items():
-        told = heard_from(found.book.frames, server, found.lives[server])
+        told = heard_from(found.book, server, found.lives[server])
         names = sorted((told.keys() | counted.keys()) - _UNCOUNTED)
         off = sum(abs(told[name] - counted[name]) for name in names)
         refused = sum(told[name] for name in names if name != "answered")
         yield Equation(
-            f"what {server} counted in its last life = what cameras heard of it",
+            f"what {server} counted in its last life = what was heard of it",
             0,
             off,
-            f"/metrics against cameras' books, by problem: {told['answered']} answered, {refused} refused"
+            f"/metrics against the books, by problem: {told['answered']} answered, {refused} refused"
             + "".join(f"; {name}: {told[name]} heard, {counted[name]} counted" for name in names if told[name] != counted[name]),
         )
 

@@ -33,6 +33,8 @@ def caveats(left_out: Sequence[str], kafka: bool) -> tuple[str, ...]:
         "kill -9 and full filesystems are genuine; power cuts are not tried: an answered frame is with the operating system by then, not yet on the disk "
         "(docs/operating-serving.md).",
         log,
+        "Memory grows for minutes in every process: caches that are bounded fill. Whether it stays is for a soak to show (tests/integration/"
+        "test_serving_soak.py).",
         "A sampled frame is stored after its answer, by design: what a kill or a full disk cuts off is not in the frame store, and cannot be labelled.",
         *(f"Left out: {reason}." for reason in left_out),
     )

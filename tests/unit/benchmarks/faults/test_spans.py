@@ -5,7 +5,7 @@ import math
 import msgspec
 import pytest
 
-from benchmarks.faults.book import LOST, NOT_TAKEN, Attempt, Heard, Sent, heard_from, lost
+from benchmarks.faults.book import LOST, NOT_TAKEN, Attempt, Book, Heard, Posted, Sent, heard_from, lost
 from benchmarks.faults.spans import Span, cause_of, lost_without_cause, percentile, quiet, seen
 from contracts.incidents import Incident
 
@@ -82,5 +82,10 @@ def test_quiet_is_what_no_fault_covers() -> None:
 
 
 def test_what_was_heard_is_of_one_life() -> None:
-    frames = [photograph(1.0, 200), Sent("a", "noise", 2.0, "", [Attempt("serving-1", 2, 2.0, 0.1, 415, "not-an-image")])]
-    assert heard_from(frames, "serving-1", 2) == {"not-an-image": 1}
+    book = Book()
+    book.frames = [photograph(1.0, 200), Sent("a", "noise", 2.0, "", [Attempt("serving-1", 2, 2.0, 0.1, 415, "not-an-image")])]
+    book.labels = [
+        Posted("f", "x", Attempt("serving-1", 2, 3.0, 0.1, status, problem))
+        for status, problem in ((200, ""), (404, "unknown-frame"))
+    ]
+    assert heard_from(book, "serving-1", 2) == {"not-an-image": 1, "unknown-frame": 1}
