@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     world = World(house, Fleet(house.servers, house.cameras, house.photographs, options.rate, options.seed), away)
     course = Course(world, lambda line: print(line, flush=True))
     seconds = 60 * options.minutes
-    found = course.run(chosen, turns([fault.hold_s for fault in chosen], seconds), seconds)
+    found = course.run(chosen, turns([fault.hold_s for fault in chosen], seconds, [fault.least_s for fault in chosen]), seconds)
     sides = equations(found)
     run = form.Run(
         form.today(),

@@ -11,11 +11,14 @@ from benchmarks.faults.away import Away
 from benchmarks.faults.fleet import Fleet
 from benchmarks.faults.garbage import CAMERA as GARBAGE
 from benchmarks.faults.house import SERVERS, House
+from benchmarks.faults.schedule import LEAST_S
 from benchmarks.faults.service import NotAsItShouldError
 
 SKEW_S: Final = 3600.0
 STOPPING: Final = (*SERVERS, "monitor", "retrain")
 """In this order nothing is lost."""
+_FELT_S: Final = 14.0
+"""Writers wait ten seconds for the embedded log's lock before they call it away."""
 _BURST: Final = 20.0
 """Requests of garbage a second, beside one a second all the time."""
 _SKEWED: Final = 3
@@ -45,6 +48,8 @@ class Fault:
     about: str
     hold_s: float
     inject: Inject
+    least_s: float = LEAST_S
+    """How long it must last to be felt."""
     cuts: bool = False
     blames: Callable[[World], frozenset[str]] = lambda _: frozenset()
     log_fails: bool = False
@@ -182,7 +187,7 @@ FAULTS: Final = (
     Fault("retrain killed", "SIGKILL, started again when healed", 10, partial(_killed, "retrain")),
     Fault("monitor frozen", "SIGSTOP, SIGCONT when healed", 20, partial(_frozen, "monitor")),
     Fault("rolling restart", "SIGTERM to one server after the other under load", 0, _rolling, cuts=True),
-    Fault("log away", "see below: by the log's kind", 30, _log_away, log_fails=True),
+    Fault("log away", "see below: by the log's kind", 30, _log_away, least_s=_FELT_S, log_fails=True),
     Fault(
         "log's disk full",
         "not one byte more for the embedded log",

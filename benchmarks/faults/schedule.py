@@ -26,10 +26,15 @@ def order(faults: Sequence[T], seed: int) -> list[T]:
     return found
 
 
-def turns(holds_s: Sequence[float], seconds: float) -> list[Turn]:
-    """The turns of faults that last `holds_s` in a whole run, in a run of `seconds`: as much time for each beside its own length, one such rest before all."""
+def turns(holds_s: Sequence[float], seconds: float, least_s: Sequence[float] = ()) -> list[Turn]:
+    """The turns of faults that last `holds_s` in a whole run, in a run of `seconds`: as much time for each beside its own length, one such rest before all.
+
+    A fault lasts at least its `least_s`, LEAST_S where nothing is said, or 0 where it has no length.
+    """
     scale = min(1.0, seconds / WHOLE_S)
-    holds = [min(max(LEAST_S, hold * scale), _SHARE * seconds / (len(holds_s) + 1)) if hold else 0.0 for hold in holds_s]
+    most = _SHARE * seconds / (len(holds_s) + 1)
+    leasts = least_s or [LEAST_S] * len(holds_s)
+    holds = [max(least, min(hold * scale, most)) if hold else 0.0 for hold, least in zip(holds_s, leasts, strict=True)]
     rest = (seconds - sum(holds)) / (len(holds) + 1)
     found, at = [], rest
     for hold in holds:

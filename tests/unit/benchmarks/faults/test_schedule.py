@@ -24,6 +24,10 @@ def test_a_whole_run_holds_as_long_as_asked() -> None:
     assert tuple(turn.hold_s for turn in turns(HOLDS, 600.0)) == HOLDS
 
 
+def test_a_fault_lasts_as_long_as_it_must_to_be_felt() -> None:
+    assert [turn.hold_s for turn in turns((8.0, 0.0, 30.0), 60.0, (3.0, 3.0, 14.0))] == [3.0, 0.0, 14.0]
+
+
 def test_the_order_is_the_seed_s() -> None:
     faults = list(range(16))
     assert order(faults, 1) == order(faults, 1) != order(faults, 2)
