@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeVar
 WHOLE_S: Final = 600.0
 """The run for which the faults say how long they last."""
 LEAST_S: Final = 3.0
-_SHARE: Final = 0.6
+_SHARE: Final = 0.9
 """Of its turn a fault may last at most so long: the rest is for getting well."""
 T = TypeVar("T")
 
