@@ -102,9 +102,8 @@ class Detector(Network):
     def _boxes(self, heat_NKhw: Tensor, shape_N4hw: Tensor) -> Tensor:
         """The best rows, best first: corners in pixels of the input, score, class; all 0 where there are fewer peaks."""
         classes, cells = len(self.built.labels), self.built.side // STRIDE
-        score_NKhw = heat_NKhw.sigmoid()
-        peak_NKhw = functional.max_pool2d(score_NKhw, 3, stride=1, padding=1) == score_NKhw
-        score_NP = (score_NKhw * peak_NKhw).flatten(1)
+        peak_NKhw = functional.max_pool2d(heat_NKhw, 3, stride=1, padding=1) == heat_NKhw  # scores near 1 are equal in float32
+        score_NP = (heat_NKhw.sigmoid() * peak_NKhw).flatten(1)
         score_NM, at_NM = score_NP.topk(min(MOST_BOXES, classes * cells * cells), dim=1)
         cell_NM = at_NM % (cells * cells)
         shape_NM4 = shape_N4hw.flatten(2).transpose(1, 2).gather(1, cell_NM.unsqueeze(2).expand(-1, -1, 4))

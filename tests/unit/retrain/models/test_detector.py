@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from contracts.detections import FLOOR, MOST_BOXES
 from contracts.errors import VersionError
@@ -111,6 +112,14 @@ def test_rows_without_a_peak_are_empty_and_no_two_peaks_touch() -> None:
     for frame in rows:
         found = frame[frame[:, 4] > 0]
         assert len(found) <= 2 * (CELLS // 2) ** 2 + 2 * CELLS
+
+
+def test_an_object_that_is_sure_beyond_float32_is_told_once() -> None:
+    made, known = network(), answers_of(BOXES)
+    sure = known[HEAT] + 30  # 42 where an object is, 18 elsewhere; beside an object 41: each of these scores is 1 in float32
+    beside = functional.max_pool2d(sure, 3, stride=1, padding=1) - 1
+    rows = made._boxes(torch.maximum(sure, beside) - 60 * (beside < 20), known[SHAPE])[0]
+    assert int((rows[:, 4] > 0.5).sum()) == len(BOXES)
 
 
 def test_rescaled_scores_leave_boxes_and_their_order() -> None:
