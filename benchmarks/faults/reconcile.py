@@ -64,7 +64,33 @@ class Found(msgspec.Struct):
 
 def equations(found: Found) -> list[Equation]:
     """All of them."""
-    return [*_frames(found), *_consumed(found), *_labels(found), *_letters(found), *_counters(found), *_house(found)]
+    return [_whole(found), *_frames(found), *_consumed(found), *_labels(found), *_letters(found), *_counters(found), *_house(found)]
+
+
+def _whole(found: Found) -> Equation:
+    """From the first book to the last in one line; the others say where it breaks."""
+    book, logged = found.book, found.logged
+    accepted, unheard = book.accepted(), book.of_fate("unknown")
+    arrived, twice = len(logged.frames.keys() - accepted.keys()), logged.records.total() - len(logged.events)
+    missing = accepted.keys() - logged.frames.keys()
+    return Equation(
+        "frames accepted = frames consumed, each once + dropped and counted",
+        len(accepted) + arrived,
+        _taken(found) - twice + found.dropped - _held_up(book),
+        f"cameras' books (with {arrived} of {len(unheard)} frames whose answer was cut) against the monitor's saved counts (less {twice} records that stand "
+        f"on the log twice) and servers' word; {sum(topic == FRAMES for _, topic, _, _ in logged.dead)} dead letters of frames are the poison below",
+        slack=len(unheard) if missing else 0,
+    )
+
+
+def _taken(found: Found) -> int:
+    """Records of frames that the monitor has consumed, as it saved."""
+    return sum(counts.frames + counts.repeats for counts in found.watched.cameras.values())
+
+
+def _held_up(book: Book) -> int:
+    """Labels that were refused since their events could not be written: servers count them among what they dropped."""
+    return sum(posted.attempt is not None and posted.attempt.problem == "labels-held-up" for posted in book.labels)
 
 
 def _frames(found: Found) -> Iterator[Equation]:
@@ -73,7 +99,7 @@ def _frames(found: Found) -> Iterator[Equation]:
     unknown_ids = {sent.frame_id for sent in unknown if sent.frame_id}
     nameless = Counter(sent.camera for sent in unknown if not sent.frame_id)
     missing = accepted.keys() - logged.frames.keys()
-    held_up = sum(posted.attempt is not None and posted.attempt.problem == "labels-held-up" for posted in book.labels)
+    held_up = _held_up(book)
     yield Equation(
         "accepted frames that are not on the log = frames dropped and counted",
         len(missing) + held_up,
@@ -125,10 +151,9 @@ def _consumed(found: Found) -> Iterator[Equation]:
         for camera, count in logged.records.items()
         if count != (taken := counted.frames + counted.repeats if (counted := watched.cameras.get(camera)) else 0)
     }
-    consumed = sum(counts.frames + counts.repeats for counts in watched.cameras.values())
     yield Equation(
         "frame records on the log = consumed by the monitor",
-        consumed,
+        _taken(found),
         records,
         "the log against the counts of each camera in the monitor's saved state (repeats included), which a kill does not set back"
         + "".join(f"; {camera}: {count} and {taken}" for camera, (count, taken) in sorted(off.items())[:5]),
